@@ -1,0 +1,55 @@
+-- Who calls, how they prove it, and what they changed.
+
+create sequence principal_ids;
+
+create table people (
+  id bigint not null default nextval('principal_ids'),
+  login text not null,
+  name text not null,
+  role text not null,
+  password_hash text not null,
+  active boolean not null default true,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint people_pk primary key (id),
+  constraint people_login_unique unique (login),
+  constraint people_role_known check (role in ('finance', 'operator', 'support', 'auditor'))
+);
+comment on table people is
+  'Employees of the hub who sign in with a password (Argon2id). Members are not people in this sense.';
+
+create table credentials (
+  id bigint not null default nextval('principal_ids'),
+  client_id text not null,
+  partner_id bigint not null,
+  secret_hash bytea not null,
+  scopes text[] not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  constraint credentials_pk primary key (id),
+  constraint credentials_client_id_unique unique (client_id)
+);
+-- A partner's list of credentials, and the check that at most two are live.
+create index credentials_by_partner on credentials (partner_id);
+comment on table credentials is
+  'A partner''s OAuth2 client credentials. The secret has 256 random bits, so a plain SHA-256 of it is enough to keep.';
+
+create table audit (
+  id bigint generated always as identity,
+  at timestamptz not null default hub_now(),
+  principal_id bigint not null,
+  request_id uuid not null,
+  subject text not null,
+  subject_id bigint not null,
+  before text,
+  after text not null,
+  constraint audit_pk primary key (id)
+);
+-- The history of one subject, newest last.
+create index audit_by_subject on audit (subject, subject_id, id);
+comment on table audit is
+  'One row per change of state: who, what, when, in which request. Operations that move points carry the same facts on their own row.';
+
+grant usage on sequence principal_ids to interline_app;
+grant select, insert, update on people, credentials to interline_app;
+grant select, insert on audit to interline_app;

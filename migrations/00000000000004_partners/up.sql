@@ -1,0 +1,64 @@
+-- Who takes part, and the currencies they issue.
+
+create table moneys (
+  no smallint not null,
+  code text not null,
+  scale smallint not null,
+  constraint moneys_pk primary key (no),
+  constraint moneys_code_unique unique (code),
+  constraint moneys_no_is_iso check (no between 1 and 999),
+  constraint moneys_code_is_iso check (code ~ '^[A-Z]{3}$'),
+  constraint moneys_scale_range check (scale between 0 and 3)
+);
+comment on table moneys is
+  'Settlement moneys: ISO 4217 numeric and alphabetic codes, and the decimals in which payments are made (TWD is paid in whole dollars, though ISO lists two decimals).';
+insert into moneys (no, code, scale) values
+  (36, 'AUD', 2), (124, 'CAD', 2), (156, 'CNY', 2), (208, 'DKK', 2), (344, 'HKD', 2),
+  (356, 'INR', 2), (360, 'IDR', 2), (392, 'JPY', 0), (410, 'KRW', 0), (414, 'KWD', 3),
+  (446, 'MOP', 2), (458, 'MYR', 2), (554, 'NZD', 2), (578, 'NOK', 2), (608, 'PHP', 2),
+  (682, 'SAR', 2), (702, 'SGD', 2), (704, 'VND', 0), (710, 'ZAR', 2), (752, 'SEK', 2),
+  (756, 'CHF', 2), (764, 'THB', 2), (784, 'AED', 2), (826, 'GBP', 2), (840, 'USD', 2),
+  (901, 'TWD', 0), (949, 'TRY', 2), (978, 'EUR', 2), (985, 'PLN', 2), (986, 'BRL', 2);
+
+create table partners (
+  id bigint generated always as identity,
+  code text not null,
+  name text not null,
+  name_zh text,
+  kind text not null,
+  state text not null,
+  money smallint not null,
+  zone text not null,
+  created_at timestamptz not null,
+  constraint partners_pk primary key (id),
+  constraint partners_code_unique unique (code),
+  constraint partners_code_form check (code ~ '^[A-Z][A-Z0-9]{1,15}$'),
+  constraint partners_money_known foreign key (money) references moneys (no),
+  constraint partners_state_known check (state in ('live', 'suspended'))
+);
+comment on table partners is
+  'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates.';
+
+create table currencies (
+  no smallint generated always as identity (start with 1000 maxvalue 16383),
+  code text not null,
+  name text not null,
+  name_zh text,
+  scale smallint not null,
+  issuer_id bigint not null,
+  expiry jsonb not null,
+  display_value numeric not null,
+  created_at timestamptz not null,
+  constraint currencies_pk primary key (no),
+  constraint currencies_code_unique unique (code),
+  constraint currencies_code_form check (code ~ '^[A-Z][A-Z0-9]{1,15}$'),
+  constraint currencies_scale_range check (scale between 0 and 4),
+  constraint currencies_issuer_known foreign key (issuer_id) references partners (id),
+  constraint currencies_display_value_range check (display_value >= 0)
+);
+comment on table currencies is
+  'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots.';
+
+grant select on moneys to interline_app;
+grant select, insert, update on partners to interline_app;
+grant select, insert on currencies to interline_app;

@@ -1,0 +1,47 @@
+-- Who holds which memberships. The journal knows wallets only; this is the one place that says
+-- whose they are, so erasing a member here leaves every total as it was.
+
+create table members (
+  id bigint generated always as identity,
+  created_at timestamptz not null,
+  constraint members_pk primary key (id)
+);
+comment on table members is 'A person at the hub. Nothing about the person stands here.';
+
+create table memberships (
+  id bigint generated always as identity,
+  member_id bigint not null,
+  partner_id bigint not null,
+  number text not null,
+  claims jsonb not null default '{}',
+  joined_at timestamptz not null,
+  constraint memberships_pk primary key (id),
+  constraint memberships_of_member foreign key (member_id) references members (id),
+  constraint memberships_with_partner foreign key (partner_id) references partners (id),
+  constraint memberships_number_unique unique (partner_id, number),
+  constraint memberships_one_per_partner unique (member_id, partner_id)
+);
+comment on table memberships is
+  'The link of a member to a partner''s programme: that programme''s number, and the facts (claims) it attests.';
+
+create table wallets (
+  id bigint not null,
+  constraint wallets_pk primary key (id),
+  constraint wallets_id_names_asset check (((id >> 44) & 16383) >= 1000)
+);
+comment on table wallets is
+  'One row per wallet, locked by whoever moves its points and never updated. The id carries the currency and is otherwise random, so it tells nothing about the member.';
+
+create table member_wallets (
+  member_id bigint not null,
+  currency_no smallint not null,
+  wallet_id bigint not null,
+  constraint member_wallets_pk primary key (member_id, currency_no),
+  constraint member_wallets_wallet_unique unique (wallet_id),
+  constraint member_wallets_of_member foreign key (member_id) references members (id)
+);
+comment on table member_wallets is 'Whose wallet it is: the only link between a person and the journal.';
+
+grant select, insert, update, delete on members, memberships, member_wallets to interline_app;
+-- Update is what a row lock asks for; the rows have nothing to change.
+grant select, insert, update on wallets to interline_app;

@@ -1,0 +1,173 @@
+-- The two books: points and money, one journal.
+--
+-- Account ids say what they are (see points/account.rs): asset << 44 | kind << 39 | rest.
+-- A journal row is a leg out of a wallet and a leg into one; each is a whole transfer, because the
+-- account at its other end follows from kind and asset. So an unbalanced entry cannot be written.
+
+create function asset_of(account bigint) returns integer language sql immutable
+  as $$ select ((account >> 44) & 16383)::integer $$;
+
+create table windows (
+  id bigint generated always as identity,
+  state text not null default 'open',
+  opened_at timestamptz not null,
+  closed_at timestamptz,
+  closed_by bigint,
+  content_hash bytea,
+  constraint windows_pk primary key (id),
+  constraint windows_state_known check (state in ('open', 'closed')),
+  constraint windows_closed_whole check
+    ((state = 'closed') = (closed_at is not null and closed_by is not null and content_hash is not null))
+);
+-- There is exactly one open window: the one that postings fall into.
+create unique index windows_one_open on windows (state) where state = 'open';
+comment on table windows is
+  'The period that postings fall into. Closing opens the next in the same transaction; a closed window never changes.';
+insert into windows (opened_at) values (clock_timestamp());
+
+create function windows_stay_closed() returns trigger language plpgsql as $$
+begin
+  if old.state = 'closed' then
+    raise exception 'window % is closed and never changes', old.id using constraint = 'windows_stay_closed';
+  end if;
+  return new;
+end $$;
+create trigger windows_stay_closed before update or delete on windows
+  for each row execute function windows_stay_closed();
+
+create table groups (
+  id bigint not null,
+  window_id bigint not null,
+  at timestamptz not null,
+  size smallint not null,
+  rules smallint not null,
+  digest bytea not null,
+  constraint groups_pk primary key (id),
+  constraint groups_not_empty check (size > 0)
+);
+-- The range of groups that makes up a window.
+create index groups_by_window on groups (window_id, id);
+comment on table groups is
+  'One row per transaction that moved points. id: the transaction''s id plus control.group_base. rules: version of the function that turns figures into transfers. digest: SHA-256 over the canonical form of the group''s operations.';
+
+create function groups_in_open_window() returns trigger language plpgsql as $$
+begin
+  if not exists (select from windows where id = new.window_id and state = 'open') then
+    raise exception 'window % is not open', new.window_id using constraint = 'groups_in_open_window';
+  end if;
+  return new;
+end $$;
+create trigger groups_in_open_window before insert on groups
+  for each row execute function groups_in_open_window();
+
+create table operations (
+  id bigint not null,
+  kind smallint not null,
+  at timestamptz not null,
+  out_wallet bigint,
+  out_lot bigint,
+  out_amount bigint,
+  in_wallet bigint,
+  in_lot bigint,
+  in_amount bigint,
+  pays bigint,
+  paid bigint,
+  gross bigint,
+  commission bigint,
+  net bigint,
+  converted bigint,
+  value bigint,
+  residual bigint,
+  card_id bigint,
+  exchange_rate_id bigint,
+  quote uuid,
+  reverses bigint,
+  key_hash uuid not null,
+  body_hash uuid not null,
+  principal_id bigint not null,
+  request_id uuid not null,
+  memo jsonb,
+  constraint operations_pk primary key (id),
+  constraint operations_kind_known check (kind in (1, 2, 3, 4, 11, 12, 13)),
+  constraint operations_move_something check (out_wallet is not null or in_wallet is not null),
+  constraint operations_out_whole check ((out_wallet is null) = (out_amount is null) and out_amount > 0),
+  constraint operations_in_whole check ((in_wallet is null) = (in_amount is null) and in_amount > 0),
+  constraint operations_money_whole check (
+    num_nulls(pays, paid, gross, commission, net, converted, value, residual) in (0, 8)),
+  constraint operations_money_balances check (
+    gross = commission + net and converted = value + residual
+    and commission >= 0 and net >= 0 and value >= 0 and residual >= 0),
+  constraint operations_one_money_unconverted check (asset_of(pays) <> asset_of(paid) or net = converted)
+);
+-- One effect per key, whatever is sent how often and to which hub.
+create unique index operations_key_unique on operations (key_hash);
+-- A quote is taken once. Quote ids are time-ordered, so this index grows at its end.
+create unique index operations_quote_unique on operations (quote) where quote is not null;
+-- A wallet's statement, by side.
+create index operations_by_out_wallet on operations (out_wallet, id) where out_wallet is not null;
+-- The other side of a wallet's statement.
+create index operations_by_in_wallet on operations (in_wallet, id) where in_wallet is not null;
+-- What has been reversed of an operation so far; few rows have it.
+create index operations_by_reversed on operations (reverses) where reverses is not null;
+comment on table operations is
+  'The journal. id: group << 16 | place << 4. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. A leg that took several lots has a null lot and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+
+create table more_legs (
+  operation_id bigint not null,
+  leg smallint not null,
+  wallet bigint not null,
+  lot bigint not null,
+  amount bigint not null,
+  constraint more_legs_pk primary key (operation_id, leg),
+  constraint more_legs_move_something check (amount <> 0)
+);
+comment on table more_legs is
+  'The lots of a leg that took more than one, summing to the leg; negative leaves the wallet. Also the two halves of a lot that is re-dated by activity, which sum to zero.';
+
+create table lots (
+  wallet bigint not null,
+  expires_at timestamptz not null,
+  usable_from timestamptz not null,
+  class smallint not null,
+  id bigint not null,
+  available bigint not null,
+  held bigint not null,
+  constraint lots_pk primary key (wallet, expires_at, usable_from, class),
+  constraint lots_available_not_negative check (available >= 0),
+  constraint lots_held_not_negative check (held >= 0)
+) with (fillfactor = 75);
+-- The sweep asks for what has expired; the column never changes, so updates stay heap-only.
+create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
+comment on table lots is
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). id: that of the operation that first filled it, plus a leg number.';
+
+create table totals (
+  window_id bigint not null,
+  kind smallint not null,
+  debit bigint not null,
+  credit bigint not null,
+  slot smallint not null,
+  amount bigint not null,
+  operations bigint not null,
+  constraint totals_pk primary key (window_id, kind, debit, credit, slot),
+  constraint totals_one_asset check (asset_of(debit) = asset_of(credit)),
+  constraint totals_two_accounts check (debit <> credit)
+) with (fillfactor = 75);
+comment on table totals is
+  'Sums per window, kind and pair of accounts, kept as operations are written, in both books; wallets of a currency are one account here. slot: one per writer, so that no two wait for a row. Positions, reports and windows read this; verify recomputes it from operations.';
+
+create table operation_references (
+  partner_id bigint not null,
+  kind smallint not null,
+  reference_hash uuid not null,
+  reference text,
+  operation_id bigint not null,
+  constraint operation_references_pk primary key (partner_id, kind, reference_hash)
+);
+-- From an operation to what its partner calls it.
+create index operation_references_by_operation on operation_references (operation_id);
+comment on table operation_references is
+  'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
+
+grant select, insert on operations, more_legs, groups to interline_app;
+grant select, insert, update on lots, totals, windows, operation_references to interline_app;

@@ -1,0 +1,71 @@
+-- Rate cards and exchange rates: what an amount of one currency is in another.
+
+create table rate_cards (
+  id bigint generated always as identity,
+  from_currency smallint not null,
+  to_currency smallint not null,
+  version integer not null,
+  state text not null,
+  terms jsonb not null,
+  settlement jsonb not null,
+  valid_from timestamptz,
+  valid_to timestamptz,
+  origin text,
+  content_hash bytea not null,
+  created_by bigint not null,
+  created_at timestamptz not null,
+  constraint rate_cards_pk primary key (id),
+  constraint rate_cards_version_unique unique (from_currency, to_currency, version),
+  constraint rate_cards_two_currencies check (from_currency <> to_currency),
+  constraint rate_cards_from_known foreign key (from_currency) references currencies (no),
+  constraint rate_cards_to_known foreign key (to_currency) references currencies (no),
+  constraint rate_cards_state_known check
+    (state in ('draft', 'proposed', 'published', 'rejected', 'withdrawn', 'halted')),
+  constraint rate_cards_published_dated check (state <> 'published' or valid_from is not null),
+  constraint rate_cards_ends_after_start check (valid_to >= valid_from),
+  -- The pair as a one-point range lets the built-in range operators compare it, without an extension.
+  constraint rate_cards_no_overlap exclude using gist (
+    int8range((from_currency::bigint << 16) | to_currency, (from_currency::bigint << 16) | to_currency, '[]') with &&,
+    tstzrange(valid_from, valid_to) with &&
+  ) where (state = 'published')
+);
+comment on table rate_cards is
+  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay. A published row never changes, but for the end of its validity when a successor starts.';
+
+create function rate_cards_stay_published() returns trigger language plpgsql as $$
+begin
+  if old.state in ('published', 'halted') and (
+    old.terms <> new.terms or old.settlement <> new.settlement or old.content_hash <> new.content_hash
+    or old.from_currency <> new.from_currency or old.to_currency <> new.to_currency
+    or old.version <> new.version or old.valid_from <> new.valid_from
+    or new.state not in ('published', 'halted'))
+  then
+    raise exception 'rate card % is published and never changes', old.id using constraint = 'rate_cards_stay_published';
+  end if;
+  return new;
+end $$;
+create trigger rate_cards_stay_published before update on rate_cards
+  for each row execute function rate_cards_stay_published();
+
+create table exchange_rates (
+  id bigint generated always as identity,
+  base smallint not null,
+  quote smallint not null,
+  rate numeric not null,
+  source text not null,
+  quoted_at timestamptz not null,
+  created_by bigint not null,
+  created_at timestamptz not null,
+  constraint exchange_rates_pk primary key (id),
+  constraint exchange_rates_base_known foreign key (base) references moneys (no),
+  constraint exchange_rates_quote_known foreign key (quote) references moneys (no),
+  constraint exchange_rates_two_moneys check (base <> quote),
+  constraint exchange_rates_positive check (rate > 0)
+);
+-- The latest rate of a pair.
+create index exchange_rates_latest on exchange_rates (base, quote, id desc);
+comment on table exchange_rates is
+  'Units of quote money for one of base. Rows are never changed: a quote locks one by its id.';
+
+grant select, insert, update on rate_cards to interline_app;
+grant select, insert on exchange_rates to interline_app;

@@ -1,0 +1,194 @@
+//! The database: a pool of connections, the schema brought up to date, transactions, and the one
+//! `control` row that tells every hub when what it holds in memory is out of date.
+//!
+//! Connections work as the role `interline_app`, which does not own the tables and cannot change
+//! or delete the journal. Migrations run as whoever the URL names.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use diesel::sql_types::BigInt;
+use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Problem, Slug};
+
+pub type Connection = AsyncPgConnection;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// Advisory lock numbers: "inter" in ASCII and a digit, so that they meet no other program's.
+const MIGRATION_LOCK: i64 = 0x69_6e_74_65_72_01;
+
+/// Groups of operations hold it shared, whoever publishes or closes takes it alone for a moment.
+pub const GATE_LOCK: i64 = 0x69_6e_74_65_72_02;
+
+/// What every connection of the hub starts with. No write transaction outlives ten seconds.
+pub const SESSION: &str = "set role interline_app; set statement_timeout = '10s'; \
+     set idle_in_transaction_session_timeout = '5s'; set timezone = 'UTC'; set jit = off";
+
+/// How long a request waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+pub struct Pool {
+    inner: Deadpool<Connection>,
+    url: Arc<str>,
+}
+
+impl Pool {
+    pub fn new(url: &str, size: usize) -> anyhow::Result<Pool> {
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|url| Box::pin(connect(url.to_owned())));
+        let manager = AsyncDieselConnectionManager::<Connection>::new_with_config(url, config);
+        let inner = Deadpool::builder(manager)
+            .max_size(size)
+            .build()?;
+        Ok(Pool { inner, url: url.into() })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection, or the refusal to wait longer for one.
+    pub async fn get(&self) -> Result<Object<Connection>, Error> {
+        match tokio::time::timeout(PATIENCE, self.inner.get()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "no connection to the database");
+                Err(Problem::new(Slug::Unavailable, "the database does not answer").into())
+            }
+            Err(_) => Err(Problem::new(Slug::TooBusy, "all connections to the database are in use").into()),
+        }
+    }
+}
+
+async fn connect(url: String) -> diesel::ConnectionResult<Connection> {
+    let mut conn = Connection::establish(&url).await?;
+    conn.batch_execute(SESSION).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// Brings the schema up to date; hubs that start together wait for the first. Returns how many
+/// migrations were applied.
+pub async fn migrate(url: &str) -> anyhow::Result<usize> {
+    let mut conn = Connection::establish(url).await.with_context(|| "cannot connect to the database")?;
+    conn.batch_execute(&format!("set timezone = 'UTC'; select pg_advisory_lock({MIGRATION_LOCK})")).await?;
+    let applied = tokio::task::spawn_blocking(move || {
+        let mut harness = AsyncMigrationHarness::new(conn);
+        harness
+            .run_pending_migrations(MIGRATIONS)
+            .map(|versions| versions.len())
+            .map_err(|error| anyhow::anyhow!("the schema cannot be brought up to date: {error}"))
+    })
+    .await??;
+    Ok(applied)
+}
+
+/// Runs `work` in one transaction: all of it or nothing. Dropping the future before the end closes
+/// the connection, which rolls back.
+pub async fn transaction<T>(
+    conn: &mut Connection,
+    work: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    type Manager = <Connection as AsyncConnection>::TransactionManager;
+    Manager::begin_transaction(conn).await?;
+    match work(conn).await {
+        Ok(done) => {
+            Manager::commit_transaction(conn).await?;
+            Ok(done)
+        }
+        Err(error) => {
+            Manager::rollback_transaction(conn).await?;
+            Err(error)
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Instant {
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    at: Timestamp,
+}
+
+/// The database's clock, with the offset of a sandbox.
+pub async fn now(conn: &mut Connection) -> Result<Timestamp, Error> {
+    let row: Instant = diesel::sql_query("select hub_now() as at").get_result(conn).await?;
+    Ok(row.at)
+}
+
+/// Turns a sandbox's clock forward, for good.
+pub async fn turn_clock_forward(conn: &mut Connection, by: chrono::Duration) -> Result<(), Error> {
+    diesel::sql_query("update control set clock_offset = clock_offset + make_interval(secs => $1::double precision)")
+        .bind::<BigInt, _>(by.num_seconds())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How many publications there have been.
+pub async fn version(conn: &mut Connection) -> Result<i64, Error> {
+    let row: Number = diesel::sql_query("select version as number from control").get_result(conn).await?;
+    Ok(row.number)
+}
+
+/// Marks a publication: called inside the transaction that publishes. Takes the gate alone, so
+/// that no operation is decided by what was true before and committed after.
+pub async fn publish(conn: &mut Connection) -> Result<(), Error> {
+    take_gate(conn).await?;
+    diesel::sql_query("update control set version = version + 1").execute(conn).await?;
+    Ok(())
+}
+
+/// Waits for the operations under way and lets none begin until the transaction ends.
+pub async fn take_gate(conn: &mut Connection) -> Result<(), Error> {
+    conn.batch_execute("set local lock_timeout = '5s'").await?;
+    diesel::sql_query("select pg_advisory_xact_lock($1)").bind::<BigInt, _>(GATE_LOCK).execute(conn).await?;
+    Ok(())
+}
+
+/// Something read from the database and kept in memory until the next publication.
+pub struct Snapshot<T> {
+    kept: RwLock<Option<(i64, Arc<T>)>>,
+}
+
+impl<T> Default for Snapshot<T> {
+    fn default() -> Self {
+        Snapshot { kept: RwLock::new(None) }
+    }
+}
+
+impl<T> Snapshot<T> {
+    /// The current state and its version: from memory when nothing was published since, else read
+    /// again with `load`. The version is read first, so what is kept is never older than it says.
+    pub async fn current(
+        &self,
+        conn: &mut Connection,
+        load: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<(i64, Arc<T>), Error> {
+        let version = version(conn).await?;
+        if let Some((known, value)) = &*self.kept.read().unwrap_or_else(|e| e.into_inner())
+            && *known == version
+        {
+            return Ok((version, value.clone()));
+        }
+
+        let value = Arc::new(load(conn).await?);
+
+        *self.kept.write().unwrap_or_else(|e| e.into_inner()) = Some((version, value.clone()));
+        Ok((version, value))
+    }
+}

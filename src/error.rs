@@ -1,0 +1,196 @@
+//! Two ways to fail. *Refused*: the caller is told what was wrong and what would be right, as an
+//! RFC 9457 problem. *Broken*: the caller learns only that it broke; the log gets the cause, once.
+//!
+//! [`CATALOGUE`] is every problem there is. Slices turn their refusals into [`Problem`]s in one
+//! exhaustive `match`; `GET /problems/{slug}` shows a page from the same table.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+macro_rules! problems {
+    ($($name:ident $status:literal $slug:literal $title:literal $advice:literal;)*) => {
+        /// Names a problem. What the status means to the reader: 400 fix the program, 401 get a
+        /// token, 403 never, 404 there is none for you, 409 somebody was first, 410 too late,
+        /// 422 understood and not possible now, 503 wait as told, 500 tell us.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Slug { $($name),* }
+
+        /// Every problem: slug, status, title, advice.
+        pub const CATALOGUE: &[Entry] = &[$(Entry {
+            name: Slug::$name, slug: $slug, status: $status, title: $title, advice: $advice,
+        }),*];
+    };
+}
+
+problems! {
+    AlreadyMember 409 "already-member" "The member is linked to this programme already" "Look the membership up instead of creating it: a member has one per partner.";
+    AlreadyReversed 409 "already-reversed" "The operation has been reversed" "Nothing more can be taken back. The detail names the reversal.";
+    AmountAboveMaximum 422 "amount-above-maximum" "The amount is more than the card allows at once" "Send at most `maximum`.";
+    AmountBelowMinimum 422 "amount-below-minimum" "The amount is less than the card allows" "Send at least `minimum`.";
+    AmountNotADenomination 422 "amount-not-a-denomination" "The card sells fixed amounts only" "Send `next_down` or `next_up`.";
+    AmountOffStep 422 "amount-off-step" "The amount is between two steps of the card" "Send `next_down` or `next_up`.";
+    AmountScale 422 "amount-scale" "The amount has more decimals than its currency" "Round it on your side; `scale` is how many decimals the currency has.";
+    AmountTooLarge 422 "amount-too-large" "The amount is beyond what the hub counts" "No amount may exceed 10^15 of a currency's smallest unit.";
+    AmountTooSmall 422 "amount-too-small" "The amount would give nothing" "Send at least `minimum`, the smallest amount that gives one unit.";
+    ApprovalChanged 409 "approval-changed" "What was to be approved is not what you read" "Read it again and approve with its `content_hash`.";
+    ApprovalClosed 409 "approval-closed" "The approval is decided already" "Look at its state; propose again if it should be decided anew.";
+    ApprovalExpired 410 "approval-expired" "The approval was not given in time" "Propose again.";
+    BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
+    BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
+    CardDates 422 "card-dates" "The dates of the rate card do not work" "The detail says which date is wrong and what would be right.";
+    CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
+    CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";
+    CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
+    CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
+    CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
+    ExchangeRateMissing 422 "exchange-rate-missing" "There is no exchange rate for these moneys" "Ask the hub's finance team to publish one.";
+    Forbidden 403 "forbidden" "You may not do that" "The detail names the role or scope that may.";
+    IdempotencyKeyInvalid 400 "idempotency-key-invalid" "The Idempotency-Key is not usable" "1 to 255 visible ASCII characters.";
+    IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
+    IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
+    InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
+    LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
+    LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
+    MakerIsChecker 403 "maker-is-checker" "Who asked cannot also approve" "Somebody else has to look at it.";
+    MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
+    MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";
+    MethodNotAllowed 405 "method-not-allowed" "There is something here, but not for this method" "The Allow header names the methods there are.";
+    NoRateCard 422 "no-rate-card" "These currencies are not exchanged now" "`GET /v1/rate-cards` lists what is.";
+    NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
+    NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions and conversions can be.";
+    NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
+    NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
+    PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
+    QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
+    QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
+    QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";
+    ReferenceTaken 409 "reference-taken" "You used that reference before" "References are unique for ever; look the operation up with ?reference=.";
+    ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`.";
+    RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
+    SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
+    TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
+    Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";
+    Unavailable 503 "unavailable" "The hub cannot reach its database" "Wait as Retry-After says, then send the same request with the same key.";
+    UnsupportedMediaType 415 "unsupported-media-type" "The body is of another kind than expected" "Send `Content-Type: application/json`.";
+    WindowClosed 409 "window-closed" "That window is closed already" "The detail names the open one.";
+    Broken 500 "broken" "Something broke on our side" "Tell us the request id. Sending the same request with the same key again is safe.";
+}
+
+/// One line of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    pub name: Slug,
+    pub slug: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+    pub advice: &'static str,
+}
+
+impl Slug {
+    pub fn entry(self) -> &'static Entry {
+        &CATALOGUE[self as usize]
+    }
+}
+
+/// What the caller is told.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub slug: Slug,
+    pub detail: String,
+    /// Which fields were wrong, as JSON pointers (RFC 6901) with the rule.
+    pub errors: Vec<FieldError>,
+    /// Facts a program may want, beside the standard members.
+    pub facts: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldError {
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl Problem {
+    pub fn new(slug: Slug, detail: impl Into<String>) -> Problem {
+        Problem { slug, detail: detail.into(), errors: Vec::new(), facts: Map::new() }
+    }
+
+    /// One field of the body and the rule it breaks.
+    pub fn field(pointer: impl Into<String>, rule: impl Into<String>) -> Problem {
+        let (pointer, detail) = (pointer.into(), rule.into());
+        Problem {
+            errors: vec![FieldError { pointer: pointer.clone(), detail: detail.clone() }],
+            ..Problem::new(Slug::InvalidField, format!("{pointer}: {detail}"))
+        }
+    }
+
+    pub fn with(mut self, name: &str, fact: impl Into<Value>) -> Problem {
+        self.facts.insert(name.to_owned(), fact.into());
+        self
+    }
+}
+
+/// How a use case fails.
+#[derive(Debug)]
+pub enum Error {
+    Refused(Problem),
+    Broken(anyhow::Error),
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error::Refused(problem)
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(cause: anyhow::Error) -> Error {
+        Error::Broken(cause)
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(cause: diesel::result::Error) -> Error {
+        Error::Broken(cause.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(problem) => write!(f, "{}: {}", problem.slug.entry().slug, problem.detail),
+            Error::Broken(cause) => write!(f, "{cause:#}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Turns the violation of a named constraint into a refusal, so that nothing has to be checked
+/// before it is inserted.
+pub fn on_constraint<T>(
+    result: Result<T, diesel::result::Error>,
+    constraint: &str,
+    refusal: impl FnOnce() -> Problem,
+) -> Result<T, Error> {
+    match result {
+        Err(diesel::result::Error::DatabaseError(_, ref info)) if info.constraint_name() == Some(constraint) => {
+            Err(refusal().into())
+        }
+        other => other.map_err(Error::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_in_order_and_says_each_thing_once() {
+        for (place, entry) in CATALOGUE.iter().enumerate() {
+            assert_eq!(entry.name as usize, place, "{}", entry.slug);
+            assert_eq!(CATALOGUE.iter().filter(|other| other.slug == entry.slug).count(), 1, "{}", entry.slug);
+        }
+    }
+}

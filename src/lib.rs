@@ -1,0 +1,12 @@
+//! Interline.
+
+// floor: ground
+pub mod clock;
+pub mod id;
+pub mod points;
+
+// floor: plumbing
+pub mod db;
+pub mod error;
+pub mod secret;
+pub mod web;

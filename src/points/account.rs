@@ -1,0 +1,88 @@
+//! An account's id says what it is, so no table of accounts is needed and no transfer can cross
+//! assets unnoticed.
+//!
+//! | bits | 58..62 | 44..57 | 39..43 | 0..38 |
+//! |------|--------|--------|--------|-------|
+//! |      | shard (0 today) | asset | kind | rest |
+//!
+//! *asset* is the ISO 4217 number of a money (below 1000) or a currency's number (1000 and up).
+//! *rest* is random for a wallet, the partner's id for a position, 0 otherwise.
+
+/// The number of a currency or a money.
+pub type Asset = i16;
+
+const ASSET_SHIFT: u32 = 44;
+const KIND_SHIFT: u32 = 39;
+const REST: i64 = (1 << KIND_SHIFT) - 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Account(pub i64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub enum AccountKind {
+    /// One wallet of one member.
+    Wallet = 1,
+    /// All wallets of a currency: what its issuer still owes in points.
+    Members = 2,
+    Issued = 3,
+    ConvertedIn = 4,
+    Redeemed = 5,
+    ConvertedOut = 6,
+    Expired = 7,
+    /// What a partner owes the hub (debit) or is owed (credit).
+    Position = 16,
+    Commission = 17,
+    Rounding = 18,
+    FxClearing = 19,
+}
+
+impl Account {
+    /// The one account of this kind for an asset.
+    pub fn of(kind: AccountKind, asset: Asset) -> Account {
+        Account::with(kind, asset, 0)
+    }
+
+    pub fn position(partner: i64, money: Asset) -> Account {
+        Account::with(AccountKind::Position, money, partner)
+    }
+
+    /// A new wallet: `random` may be any number, its low 39 bits are used.
+    pub fn wallet(currency: Asset, random: i64) -> Account {
+        Account::with(AccountKind::Wallet, currency, random & REST)
+    }
+
+    fn with(kind: AccountKind, asset: Asset, rest: i64) -> Account {
+        Account((i64::from(asset) << ASSET_SHIFT) | ((kind as i64) << KIND_SHIFT) | rest)
+    }
+
+    pub fn asset(self) -> Asset {
+        // 14 bits always fit.
+        ((self.0 >> ASSET_SHIFT) & 0x3fff) as Asset
+    }
+
+    /// Whether this is the account that `kind` names, whatever its asset and owner.
+    pub fn is(self, kind: AccountKind) -> bool {
+        (self.0 >> KIND_SHIFT) & 0x1f == kind as i64
+    }
+
+    /// The partner a position belongs to.
+    pub fn owner(self) -> i64 {
+        self.0 & REST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_says_what_it_is() {
+        let position = Account::position(7, 840);
+
+        assert_eq!((position.asset(), position.owner()), (840, 7));
+        assert!(position.is(AccountKind::Position) && !position.is(AccountKind::Wallet));
+        assert!(Account::wallet(16_383, -1).0 > 0, "ids stay positive");
+        assert_eq!(Account::wallet(1_000, -1).asset(), 1_000);
+    }
+}

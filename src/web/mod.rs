@@ -1,0 +1,13 @@
+//! HTTP without business: what a body may look like, how a write is done once, how a list is
+//! paged, and how everything that goes wrong is told.
+
+pub mod body;
+pub mod once;
+pub mod page;
+pub mod problem;
+pub mod request;
+
+pub use body::{Json, Write};
+pub use once::once;
+pub use page::{Page, Paging};
+pub use request::RequestId;

@@ -1,0 +1,145 @@
+//! Problems on the wire: RFC 9457, everywhere.
+//!
+//! Errors leave handlers as bare responses that carry their [`Problem`]; [`explain`] wraps the
+//! whole application, gives each request its id and writes the body, also for answers that the
+//! framework made by itself (unknown routes, wrong methods).
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::StatusCode;
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Value, json};
+
+use super::request::{self, RequestId};
+use crate::error::{CATALOGUE, Error, Problem, Slug};
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        let slug = match self {
+            Error::Refused(problem) => problem.slug,
+            Error::Broken(_) => Slug::Broken,
+        };
+        status(slug)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let problem = match self {
+            Error::Refused(problem) => problem.clone(),
+            Error::Broken(cause) => {
+                tracing::error!(cause = format!("{cause:#}"), "broken");
+                Problem::new(Slug::Broken, "the cause is in the hub's log under this request's id")
+            }
+        };
+        let mut response = HttpResponse::new(self.status_code());
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+fn status(slug: Slug) -> StatusCode {
+    StatusCode::from_u16(slug.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The body of a problem.
+fn body(problem: &Problem, request: &RequestId) -> Value {
+    let entry = problem.slug.entry();
+    let mut body = problem.facts.clone();
+    body.insert("type".into(), format!("/problems/{}", entry.slug).into());
+    body.insert("title".into(), entry.title.into());
+    body.insert("status".into(), entry.status.into());
+    body.insert("detail".into(), problem.detail.clone().into());
+    body.insert("code".into(), entry.slug.into());
+    body.insert("request_id".into(), request.text.clone().into());
+    if !problem.errors.is_empty() {
+        body.insert("errors".into(), json!(problem.errors));
+    }
+    Value::Object(body)
+}
+
+/// Wraps the application: request id, log line, problem bodies, and no error without a body.
+pub async fn explain(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let id = RequestId::assign(&request);
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let started = std::time::Instant::now();
+    let http_request = request.request().clone();
+
+    let mut answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        Err(error) => ServiceResponse::new(http_request, error.error_response()),
+    };
+    if answer.status().is_client_error() || answer.status().is_server_error() {
+        answer = told(answer, &id);
+    }
+    answer.headers_mut().insert(request::HEADER, id.header());
+
+    let (status, micros) = (answer.status().as_u16(), started.elapsed().as_micros() as u64);
+    tracing::info!(request_id = %id.text, %method, path, status, micros, "request");
+    Ok(answer)
+}
+
+/// The same answer with a problem as its body.
+fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
+    let bare = answer.status();
+    let problem = answer.response().extensions().get::<Problem>().cloned();
+    let problem = problem.unwrap_or_else(|| of_status(bare));
+    let body = body(&problem, id).to_string();
+    let mut told = answer.map_body(|_, _| BoxBody::new(body));
+    *told.response_mut().status_mut() = status(problem.slug);
+    let headers = told.headers_mut();
+    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    headers.remove(header::CONTENT_LENGTH);
+    match problem.slug {
+        Slug::Unauthenticated | Slug::SignInFailed => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Slug::TooBusy | Slug::Unavailable => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    told
+}
+
+/// What the framework meant by a bare status.
+fn of_status(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::new(Slug::RouteUnknown, "no resource has this address"),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(Slug::MethodNotAllowed, "this resource has other methods"),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Slug::BodyTooLarge, "the body is too large"),
+        status if status.is_client_error() => {
+            Problem::new(Slug::InvalidField, format!("the request cannot be read: {status}"))
+        }
+        _ => Problem::new(Slug::Broken, "the cause is in the hub's log under this request's id"),
+    }
+}
+
+/// `GET /problems/{slug}`: what a problem means and what to do about it.
+pub async fn page(slug: actix_web::web::Path<String>) -> Result<HttpResponse, Error> {
+    let entry = CATALOGUE
+        .iter()
+        .find(|entry| entry.slug == slug.as_str())
+        .ok_or_else(|| Problem::new(Slug::NotFound, "there is no problem of that name; /problems lists them all"))?;
+    Ok(HttpResponse::Ok().json(line(entry)))
+}
+
+/// `GET /problems`: the whole catalogue.
+pub async fn catalogue() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "problems": CATALOGUE.iter().map(line).collect::<Vec<_>>() }))
+}
+
+fn line(entry: &crate::error::Entry) -> Value {
+    json!({
+        "type": format!("/problems/{}", entry.slug),
+        "code": entry.slug,
+        "status": entry.status,
+        "title": entry.title,
+        "advice": entry.advice,
+    })
+}
