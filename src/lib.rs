@@ -8,5 +8,9 @@ pub mod points;
 // floor: plumbing
 pub mod db;
 pub mod error;
+pub mod pg;
 pub mod secret;
 pub mod web;
+
+// floor: ledger
+pub mod ledger;
