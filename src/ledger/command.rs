@@ -74,7 +74,7 @@ impl Seen<'_> {
     }
 }
 
-/// A decision to move points. Lots are named by what they are; the executor knows their ids.
+/// A decision to move points. A lot is named by what it is.
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub kind: Kind,
@@ -156,7 +156,7 @@ impl Decided {
             .iter()
             .filter(|step| step.wallet == wallet && step.change < 0);
         of_wallet.for_each(|step| {
-            let _ = left.change(step.lot, step.change, || 0);
+            let _ = left.change(step.lot, step.change);
         });
         let redated = left.redate(expires_at, now);
         self.moves

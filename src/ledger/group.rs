@@ -64,7 +64,7 @@ pub(super) struct Read {
 pub(super) struct Written {
     pub operations: Vec<Operation>,
     pub changed: BTreeMap<(Account, LotKey), i64>,
-    pub made: BTreeMap<(Account, LotKey), (i64, i64)>,
+    pub made: BTreeMap<(Account, LotKey), i64>,
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
 }
@@ -82,7 +82,7 @@ pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written
         .iter_mut()
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
-    let (changed, made) = net(&written.operations, &read.wallets, &before);
+    let (changed, made) = net(&written.operations, &before);
     (
         Written {
             changed,
@@ -157,20 +157,24 @@ fn carry_out(
 ) -> Result<Operation, String> {
     let id = operation::id(read.group, place);
     let mut touched: HashMap<Account, Wallet> = HashMap::new();
-    let mut lots = Vec::with_capacity(decided.moves.len());
-    for (nth, step) in decided.moves.iter().enumerate() {
+    let mut net: BTreeMap<(Account, LotKey), i64> = BTreeMap::new();
+    for step in &decided.moves {
         let wallet = touched
             .entry(step.wallet)
             .or_insert_with(|| read.wallets[&step.wallet].clone());
-        let lot = wallet
-            .change(step.lot, step.change, || id + nth as i64)
+        wallet
+            .change(step.lot, step.change)
             .map_err(|short| format!("a decision took more than a lot has: {short:?}"))?;
-        lots.push(LotChange {
-            wallet: step.wallet,
-            lot,
-            change: step.change,
-        });
+        *net.entry((step.wallet, step.lot)).or_default() += step.change;
     }
+    let lots = net.into_iter().filter(|(_, change)| *change != 0);
+    let lots = lots
+        .map(|((wallet, lot), change)| LotChange {
+            wallet,
+            lot,
+            change,
+        })
+        .collect();
     read.wallets.extend(touched);
     Ok(Operation {
         id,
@@ -213,30 +217,19 @@ fn place(reference: &Reference) -> (i64, i16, Uuid) {
     (reference.partner_id, reference.kind as i16, reference.hash)
 }
 
-type Changed = BTreeMap<(Account, LotKey), i64>;
-type Made = BTreeMap<(Account, LotKey), (i64, i64)>;
+type PerLot = BTreeMap<(Account, LotKey), i64>;
 
-/// Per lot, what the whole group changed: a difference for lots there were, id and content for new
-/// ones.
-fn net(
-    operations: &[Operation],
-    wallets: &HashMap<Account, Wallet>,
-    before: &BTreeSet<(Account, LotKey)>,
-) -> (Changed, Made) {
-    let (mut changed, mut made) = (Changed::new(), Made::new());
-    for change in operations.iter().flat_map(|operation| &operation.lots) {
-        let Some((key, lot)) = wallets
-            .get(&change.wallet)
-            .and_then(|wallet| wallet.by_id(change.lot))
-        else {
-            continue;
-        };
-        let place = (change.wallet, key);
-        if before.contains(&place) {
-            *changed.entry(place).or_default() += change.change;
-        } else {
-            made.insert(place, (lot.id, lot.available));
-        }
+/// What the whole group changed, per lot: of lots there were, and of new ones.
+fn net(operations: &[Operation], before: &BTreeSet<(Account, LotKey)>) -> (PerLot, PerLot) {
+    let mut net = PerLot::new();
+    for LotChange {
+        wallet,
+        lot,
+        change,
+    } in operations.iter().flat_map(|operation| &operation.lots)
+    {
+        *net.entry((*wallet, *lot)).or_default() += change;
     }
-    (changed, made)
+    net.into_iter()
+        .partition(|(place, _)| before.contains(place))
 }

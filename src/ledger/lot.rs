@@ -26,14 +26,18 @@ impl LotKey {
         }
     }
 
+    /// Whether its expiry alone names it.
+    pub fn is_ordinary(&self) -> bool {
+        *self == LotKey::expiring(self.expires_at)
+    }
+
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.usable_from <= now && now < self.expires_at
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lot {
-    pub id: i64,
     pub available: i64,
     pub held: i64,
 }
@@ -83,14 +87,6 @@ impl Wallet {
         })
     }
 
-    /// The lot with this id.
-    pub fn by_id(&self, id: i64) -> Option<(LotKey, Lot)> {
-        self.lots
-            .iter()
-            .find(|(_, lot)| lot.id == id)
-            .map(|(key, lot)| (*key, *lot))
-    }
-
     /// What would change if everything usable were to expire at `expires_at` instead of sooner.
     pub fn redate(&self, expires_at: Timestamp, now: Timestamp) -> Vec<(LotKey, i64)> {
         let sooner = |(key, lot): &(&LotKey, &Lot)| {
@@ -108,24 +104,17 @@ impl Wallet {
             .collect()
     }
 
-    /// Changes a lot, making it with `id` when there is none. Fails, changing nothing, when less
-    /// than nothing would be left.
-    pub fn change(&mut self, key: LotKey, by: i64, id: impl FnOnce() -> i64) -> Result<i64, Short> {
+    /// Changes a lot, making it when there is none. Fails, changing nothing, when less than nothing
+    /// would be left.
+    pub fn change(&mut self, key: LotKey, by: i64) -> Result<(), Short> {
         let held = self.lots.get(&key).map_or(0, |lot| lot.available);
-        let left = held
-            .checked_add(by)
-            .filter(|left| *left >= 0)
-            .ok_or(Short {
-                held,
-                needed: by.saturating_neg(),
-            })?;
-        let lot = self.lots.entry(key).or_insert_with(|| Lot {
-            id: id(),
-            available: 0,
-            held: 0,
-        });
-        lot.available = left;
-        Ok(lot.id)
+        let left = held.checked_add(by).filter(|left| *left >= 0);
+        let left = left.ok_or(Short {
+            held,
+            needed: by.saturating_neg(),
+        })?;
+        self.lots.entry(key).or_default().available = left;
+        Ok(())
     }
 }
 
@@ -185,8 +174,8 @@ mod tests {
     fn a_lot_never_goes_below_zero() {
         let mut wallet = wallet(&[(10, 30)]);
         let before = wallet.clone();
-        assert!(wallet.change(LotKey::expiring(day(10)), -31, || 0).is_err());
-        assert!(wallet.change(LotKey::expiring(day(11)), -1, || 0).is_err());
+        assert!(wallet.change(LotKey::expiring(day(10)), -31).is_err());
+        assert!(wallet.change(LotKey::expiring(day(11)), -1).is_err());
         assert_eq!(wallet, before);
     }
 

@@ -5,4 +5,5 @@ mod group;
 pub mod lot;
 pub mod operation;
 mod statements;
+pub mod store;
 pub mod transfer;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::lot::LotKey;
 use crate::clock::Timestamp;
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
@@ -113,7 +114,7 @@ pub struct Leg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LotChange {
     pub wallet: Account,
-    pub lot: i64,
+    pub lot: LotKey,
     pub change: i64,
 }
 
@@ -135,14 +136,14 @@ pub struct Figures {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// Group, place in it, and four free bits for the lots it makes.
+    /// The group and the place in it.
     pub id: i64,
     pub kind: Kind,
     pub at: Timestamp,
     pub out: Option<Leg>,
     pub into: Option<Leg>,
-    /// Per wallet these sum to the legs. Lots that activity re-dates change here too, by nothing
-    /// in sum.
+    /// In the order of wallets and lots, each lot once. Per wallet these sum to the legs; lots that
+    /// activity re-dates change here too, by nothing in sum.
     pub lots: Vec<LotChange>,
     pub figures: Option<Figures>,
     pub card_id: Option<i64>,
@@ -158,36 +159,40 @@ pub struct Operation {
 }
 
 /// Bits of an operation's id below its group's number.
-const PLACE_SHIFT: u32 = 4;
-const GROUP_SHIFT: u32 = 16;
+const PLACE_BITS: u32 = 12;
 
 /// The most operations a group can hold.
-pub const LARGEST_GROUP: usize = 1 << (GROUP_SHIFT - PLACE_SHIFT);
+pub const LARGEST_GROUP: usize = 1 << PLACE_BITS;
 
 /// The id of the operation at a place of a group.
 pub fn id(group: i64, place: usize) -> i64 {
-    (group << GROUP_SHIFT) | ((place as i64) << PLACE_SHIFT)
+    (group << PLACE_BITS) | place as i64
 }
 
 /// The group an operation is in.
 pub fn group_of(operation: i64) -> i64 {
-    operation >> GROUP_SHIFT
+    operation >> PLACE_BITS
 }
 
 impl Operation {
-    /// The lots of one leg when it took or filled exactly one: that lot stands on the row itself.
-    pub fn single_lot(&self, leg: Leg) -> Option<i64> {
+    /// The expiry that names the lot of a leg on the row itself: when the leg is of one lot, and
+    /// that an ordinary one.
+    pub fn lot_on_row(&self, leg: Leg) -> Option<Timestamp> {
         let mut of_wallet = self.lots.iter().filter(|lot| lot.wallet == leg.wallet);
         match (of_wallet.next(), of_wallet.next()) {
-            (Some(only), None) => Some(only.lot),
+            (Some(only), None) if only.lot.is_ordinary() => Some(only.lot.expires_at),
             _ => None,
         }
     }
 
     /// The lot changes that do not fit on the row.
     pub fn more_legs(&self) -> impl Iterator<Item = &LotChange> {
-        let alone = |wallet| self.lots.iter().filter(|lot| lot.wallet == wallet).count() == 1;
-        self.lots.iter().filter(move |lot| !alone(lot.wallet))
+        let legs = [self.out, self.into];
+        let on_row = move |wallet| {
+            let mut of_wallet = legs.iter().flatten().filter(|leg| leg.wallet == wallet);
+            of_wallet.any(|leg| self.lot_on_row(*leg).is_some())
+        };
+        self.lots.iter().filter(move |lot| !on_row(lot.wallet))
     }
 
     /// Adds the canonical form to a digest: every field in order, each with its length or a mark
@@ -237,7 +242,17 @@ impl Operation {
             change,
         } in lots
         {
-            [wallet.0, *lot, *change]
+            let LotKey {
+                expires_at,
+                usable_from,
+                class,
+            } = lot;
+            let lot = [
+                expires_at.timestamp_micros(),
+                usable_from.timestamp_micros(),
+                i64::from(*class),
+            ];
+            [wallet.0, lot[0], lot[1], lot[2], *change]
                 .into_iter()
                 .for_each(|value| number(Some(value)));
         }

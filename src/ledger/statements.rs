@@ -5,7 +5,7 @@
 //! the window, the clock, lots, keys, quotes, reversals and references. The second writes sets and
 //! commits; an error anywhere turns the commit into a rollback.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, bail};
 use tokio_postgres::types::{Timestamp as PgTimestamp, ToSql};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::group::{Queued, Read, Written};
 use super::lot::{Lot, LotKey, Wallet};
-use super::operation::{self, Operation};
+use super::operation::{self, Leg, Operation};
 use super::transfer::RULES;
 use crate::clock::{self, Timestamp};
 use crate::db;
@@ -24,7 +24,7 @@ const GATE: &str = "select pg_advisory_xact_lock_shared($1)";
 const LOCK_WALLETS: &str = "select id from wallets where id = any($1) order by id for update";
 const CONTEXT: &str = "select w.id, c.version, clock_timestamp() + c.clock_offset, \
      pg_current_xact_id()::text::bigint + c.group_base from control c, windows w where w.state = 'open'";
-const LOTS: &str = "select wallet, expires_at, usable_from, class, id, available, held from lots where wallet = any($1)";
+const LOTS: &str = "select wallet, expires_at, usable_from, class, available, held from lots where wallet = any($1)";
 const KEYS: &str = "select id, key_hash, body_hash from operations where key_hash = any($1)";
 const QUOTES: &str = "select id, quote from operations where quote = any($1)";
 const REVERSALS: &str = "select id, reverses from operations where reverses = any($1)";
@@ -32,23 +32,23 @@ const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash 
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
-const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_lot, out_amount, in_wallet, \
-     in_lot, in_amount, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, \
+const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, \
+     in_expires_at, in_amount, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, \
      quote, reverses, key_hash, body_hash, principal_id, request_id, memo) \
-     select * from unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], \
-     $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
+     select * from unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::timestamptz[], $6::bigint[], \
+     $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
      $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], \
      $21::bigint[], $22::uuid[], $23::uuid[], $24::bigint[], $25::uuid[], $26::jsonb[])";
-const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, lot, amount) \
-     select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])";
+const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
+     class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
+     $5::timestamptz[], $6::smallint[], $7::bigint[])";
 const UPDATE_LOTS: &str = "update lots set available = lots.available + c.change from \
      unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[]) \
      as c (wallet, expires_at, usable_from, class, change) \
      where lots.wallet = c.wallet and lots.expires_at = c.expires_at and lots.usable_from = c.usable_from \
      and lots.class = c.class";
-const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, id, available, held) \
-     select *, 0 from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], \
-     $6::bigint[])";
+const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held) \
+     select *, 0 from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[])";
 const ADD_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
      select $1, kind, debit, credit, $2, amount, operations from unnest($3::smallint[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
@@ -232,6 +232,10 @@ impl Statements {
     async fn write_operations(&self, client: &Client, written: &Written) -> Sent {
         let all = &written.operations;
         let out = |field: fn(&Operation) -> Option<i64>| all.iter().map(field).collect::<Vec<_>>();
+        let lot = |leg: fn(&Operation) -> Option<Leg>| {
+            let on_row = |operation: &Operation| operation.lot_on_row(leg(operation)?).map(to_pg);
+            all.iter().map(on_row).collect::<Vec<_>>()
+        };
         let figure = |field: fn(&operation::Figures) -> i64| {
             all.iter()
                 .map(|operation| operation.figures.as_ref().map(field))
@@ -247,10 +251,10 @@ impl Statements {
                         .collect::<Vec<_>>(),
                     &all.iter().map(|operation| operation.at).collect::<Vec<_>>(),
                     &out(|operation| operation.out.map(|leg| leg.wallet.0)),
-                    &out(|operation| operation.out.and_then(|leg| operation.single_lot(leg))),
+                    &lot(|operation| operation.out),
                     &out(|operation| operation.out.map(|leg| leg.amount)),
                     &out(|operation| operation.into.map(|leg| leg.wallet.0)),
-                    &out(|operation| operation.into.and_then(|leg| operation.single_lot(leg))),
+                    &lot(|operation| operation.into),
                     &out(|operation| operation.into.map(|leg| leg.amount)),
                     &figure(|figures| figures.pays.0),
                     &figure(|figures| figures.paid.0),
@@ -287,71 +291,41 @@ impl Statements {
     }
 
     async fn write_more_legs(&self, client: &Client, written: &Written) -> Sent {
-        let all = &written.operations;
-        let legs: Vec<_> = all
-            .iter()
-            .flat_map(|operation| {
-                operation
-                    .more_legs()
-                    .enumerate()
-                    .map(move |(nth, leg)| (operation.id, nth, leg))
-            })
-            .collect();
+        let (mut operations, mut nths, mut legs) = (Vec::new(), Vec::new(), Vec::new());
+        for operation in &written.operations {
+            for (nth, leg) in operation.more_legs().enumerate() {
+                operations.push(operation.id);
+                nths.push(nth as i16);
+                legs.push(((leg.wallet, leg.lot), leg.change));
+            }
+        }
         if legs.is_empty() {
             return Ok(0);
         }
+        let (wallets, expires, usable, classes) = columns(legs.iter().map(|(place, _)| place));
+        let changes: Vec<i64> = legs.iter().map(|(_, change)| *change).collect();
         client
             .execute(
                 &self.insert_more_legs,
                 &[
-                    &legs
-                        .iter()
-                        .map(|(operation, _, _)| *operation)
-                        .collect::<Vec<_>>(),
-                    &legs
-                        .iter()
-                        .map(|(_, nth, _)| *nth as i16)
-                        .collect::<Vec<_>>(),
-                    &legs
-                        .iter()
-                        .map(|(_, _, leg)| leg.wallet.0)
-                        .collect::<Vec<_>>(),
-                    &legs.iter().map(|(_, _, leg)| leg.lot).collect::<Vec<_>>(),
-                    &legs
-                        .iter()
-                        .map(|(_, _, leg)| leg.change)
-                        .collect::<Vec<_>>(),
+                    &operations,
+                    &nths,
+                    &wallets,
+                    &expires,
+                    &usable,
+                    &classes,
+                    &changes,
                 ],
             )
             .await
     }
 
     async fn write_changed_lots(&self, client: &Client, written: &Written) -> Sent {
-        if written.changed.is_empty() {
-            return Ok(0);
-        }
-        let (wallets, expires, usable, classes) = columns(written.changed.keys());
-        let changes: Vec<i64> = written.changed.values().copied().collect();
-        client
-            .execute(
-                &self.update_lots,
-                &[&wallets, &expires, &usable, &classes, &changes],
-            )
-            .await
+        write_lots(client, &self.update_lots, &written.changed).await
     }
 
     async fn write_new_lots(&self, client: &Client, written: &Written) -> Sent {
-        if written.made.is_empty() {
-            return Ok(0);
-        }
-        let (wallets, expires, usable, classes) = columns(written.made.keys());
-        let (ids, available): (Vec<i64>, Vec<i64>) = written.made.values().copied().unzip();
-        client
-            .execute(
-                &self.insert_lots,
-                &[&wallets, &expires, &usable, &classes, &ids, &available],
-            )
-            .await
+        write_lots(client, &self.insert_lots, &written.made).await
     }
 
     async fn write_totals(
@@ -408,6 +382,24 @@ impl Statements {
     }
 }
 
+async fn write_lots(
+    client: &Client,
+    statement: &Statement,
+    lots: &BTreeMap<(Account, LotKey), i64>,
+) -> Sent {
+    if lots.is_empty() {
+        return Ok(0);
+    }
+    let (wallets, expires, usable, classes) = columns(lots.keys());
+    let amounts: Vec<i64> = lots.values().copied().collect();
+    client
+        .execute(
+            statement,
+            &[&wallets, &expires, &usable, &classes, &amounts],
+        )
+        .await
+}
+
 type Sent = Result<u64, tokio_postgres::Error>;
 
 /// What of the reading the writing needs.
@@ -444,9 +436,8 @@ fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {
             class: row.get(3),
         };
         let lot = Lot {
-            id: row.get(4),
-            available: row.get(5),
-            held: row.get(6),
+            available: row.get(4),
+            held: row.get(5),
         };
         wallets
             .entry(Account(row.get(0)))
