@@ -10,3 +10,6 @@ pub mod db;
 pub mod error;
 pub mod secret;
 pub mod web;
+
+// floor: access
+pub mod access;

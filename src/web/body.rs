@@ -33,7 +33,7 @@ impl<T: DeserializeOwned> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let raw = read(&request, payload).await?;
+            let raw = read(&request, payload, "application/json").await?;
             Ok(Json(parse(&raw)?))
         })
     }
@@ -47,7 +47,7 @@ impl<T: DeserializeOwned> FromRequest for Write<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let key = idempotency_key(&request)?;
-            let raw = read(&request, payload).await?;
+            let raw = read(&request, payload, "application/json").await?;
             let body = parse(&raw)?;
             Ok(Write { key, raw, body })
         })
@@ -66,13 +66,13 @@ fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
     usable.map(str::to_owned).ok_or_else(|| Problem::new(Slug::IdempotencyKeyInvalid, rule))
 }
 
-/// The bytes of the body, bounded in size and time.
-async fn read(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Error> {
+/// The bytes of a body of the expected kind, bounded in size and time.
+pub(super) async fn read(request: &HttpRequest, payload: Payload, expected: &str) -> Result<web::Bytes, Error> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     let once = request.headers().get_all(header::CONTENT_TYPE).count() == 1;
-    if !once || !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Slug::UnsupportedMediaType, "send one Content-Type: application/json").into());
+    if !once || !essence.eq_ignore_ascii_case(expected) {
+        return Err(Problem::new(Slug::UnsupportedMediaType, format!("send one Content-Type: {expected}")).into());
     }
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(Slug::UnsupportedMediaType, "send the body without a Content-Encoding").into());
@@ -113,7 +113,7 @@ pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
 }
 
 /// A path as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
+pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let step = |segment: &Segment| match segment {
         Segment::Seq { index } => format!("/{index}"),
