@@ -37,6 +37,7 @@ problems! {
     ApprovalChanged 409 "approval-changed" "What was to be approved is not what you read" "Read it again and approve with its `content_hash`.";
     ApprovalClosed 409 "approval-closed" "The approval is decided already" "Look at its state; propose again if it should be decided anew.";
     ApprovalExpired 410 "approval-expired" "The approval was not given in time" "Propose again.";
+    ApprovalOpen 409 "approval-open" "An approval of this is under way" "Wait for it to be decided, or withdraw it first.";
     BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
     BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
     CardDates 422 "card-dates" "The dates of the rate card do not work" "The detail says which date is wrong and what would be right.";
@@ -71,6 +72,7 @@ problems! {
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
+    TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";
     Unavailable 503 "unavailable" "The hub cannot reach its database" "Wait as Retry-After says, then send the same request with the same key.";
     UnsupportedMediaType 415 "unsupported-media-type" "The body is of another kind than expected" "Send `Content-Type: application/json`.";
@@ -105,7 +107,7 @@ pub struct Problem {
     pub facts: Map<String, Value>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     pub pointer: String,
     pub detail: String,

@@ -12,5 +12,5 @@ pub mod pg;
 pub mod secret;
 pub mod web;
 
-// floor: ledger
-pub mod ledger;
+// floor: access
+pub mod access;

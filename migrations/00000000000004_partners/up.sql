@@ -39,6 +39,9 @@ create table partners (
 comment on table partners is
   'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates.';
 
+-- Credentials came before there were partners to refer to.
+alter table credentials add constraint credentials_of_partner foreign key (partner_id) references partners (id);
+
 create table currencies (
   no smallint generated always as identity (start with 1000 maxvalue 16383),
   code text not null,

@@ -2,12 +2,16 @@
 //! paged, and how everything that goes wrong is told.
 
 pub mod body;
+pub mod form;
 pub mod once;
 pub mod page;
 pub mod problem;
 pub mod request;
+pub mod text;
 
 pub use body::{Json, Write};
+pub use form::{Form, Query};
 pub use once::once;
 pub use page::{Page, Paging};
+pub use problem::{ProblemBody, ReadProblems, WriteProblems};
 pub use request::RequestId;

@@ -10,10 +10,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::request::{self, RequestId};
-use crate::error::{CATALOGUE, Error, Problem, Slug};
+use crate::error::{CATALOGUE, Error, FieldError, Problem, Slug};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -63,6 +67,59 @@ fn body(problem: &Problem, request: &RequestId) -> Value {
     Value::Object(body)
 }
 
+/// A problem as RFC 9457 writes it. Some carry more members: facts that a program may want.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "Problem")]
+pub struct ProblemBody {
+    /// Where the problem is explained.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/invalid-field")]
+    kind: String,
+    /// The same sentence for every problem of this type.
+    title: String,
+    /// The status of the answer.
+    status: u16,
+    /// What was wrong this time.
+    detail: String,
+    /// The last part of `type`: compare this one.
+    #[schema(example = "invalid-field")]
+    code: String,
+    /// The id of the request, for the hub's support.
+    request_id: String,
+    /// Which fields were wrong, and the rule each one breaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FieldError>>,
+}
+
+/// How an operation that only reads can fail, for the OpenAPI document.
+pub struct ReadProblems;
+
+/// How a write can fail, for the OpenAPI document.
+pub struct WriteProblems;
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        documented(&[400, 401, 403, 404, 405, 503])
+    }
+}
+
+impl IntoResponses for WriteProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        documented(&[400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 503])
+    }
+}
+
+/// One response for each status, naming the problems of the catalogue that have it.
+fn documented(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
+    let content = || Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    let response = |status: u16| {
+        let codes = CATALOGUE.iter().filter(|entry| entry.status == status).map(|entry| format!("`{}`", entry.slug));
+        let description = format!("One of {}.", codes.collect::<Vec<_>>().join(", "));
+        ResponseBuilder::new().description(description).content("application/problem+json", content()).build()
+    };
+    statuses.iter().map(|&status| (status.to_string(), response(status).into())).collect()
+}
+
 /// Wraps the application: request id, log line, problem bodies, and no error without a body.
 pub async fn explain(
     request: ServiceRequest,
@@ -102,8 +159,16 @@ fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
     headers.remove(header::CONTENT_LENGTH);
     match problem.slug {
+        // RFC 6749, 5.2: a client is asked for its credentials in the scheme that it can use.
+        Slug::SignInFailed if problem.facts.contains_key("error") => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"interline\""));
+        }
         Slug::Unauthenticated | Slug::SignInFailed => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Slug::TooManyRequests => {
+            let wait = problem.facts.get("retry_after").and_then(Value::as_u64).unwrap_or(1);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         Slug::TooBusy | Slug::Unavailable => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

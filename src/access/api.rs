@@ -1,0 +1,24 @@
+//! The access slice over HTTP: its three parts, as one.
+
+use actix_web::web::ServiceConfig;
+use utoipa::openapi::OpenApi as Document;
+
+use super::{credentials, oauth, people};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    oauth::api::routes(cfg);
+    people::api::routes(cfg);
+    credentials::api::routes(cfg);
+}
+
+/// What the three parts add to the OpenAPI document.
+pub struct Doc;
+
+impl utoipa::OpenApi for Doc {
+    fn openapi() -> Document {
+        let mut document = oauth::api::Doc::openapi();
+        document.merge(people::api::Doc::openapi());
+        document.merge(credentials::api::Doc::openapi());
+        document
+    }
+}

@@ -1,0 +1,155 @@
+//! The permission in a handler's signature.
+//!
+//! | extractor       | admits                                              |
+//! |-----------------|-----------------------------------------------------|
+//! | `Partner<S>`    | a partner whose token has the scope `S`             |
+//! | `Staff<R>`      | a person of the hub with one of the roles `R`       |
+//! | `Reader<S, R>`  | either of them                                      |
+//!
+//! It comes first among the arguments: then a caller who may not is told so before anything is
+//! said about the body. The order of the checks: is the token good, does the door admit its
+//! bearer, is the bearer still live (one indexed read).
+
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+
+use super::door::{Bearer, Door, Partners};
+use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who, store};
+use crate::clock;
+use crate::db::Pool;
+use crate::error::{Error, Problem, Slug};
+use crate::id::{Ids, Kind};
+use crate::web::RequestId;
+
+/// A partner with the scope `S`.
+pub struct Partner<S> {
+    pub partner: i64,
+    pub who: Who,
+    scope: PhantomData<S>,
+}
+
+/// A person of the hub with one of the roles `R`.
+pub struct Staff<R> {
+    pub role: Role,
+    pub who: Who,
+    roles: PhantomData<R>,
+}
+
+/// A partner with the scope `S`, or a person with one of the roles `R`; `who.party` says which.
+pub struct Reader<S, R> {
+    pub who: Who,
+    either: PhantomData<(S, R)>,
+}
+
+impl<S, R> Reader<S, R> {
+    /// The partner that asks; none when it is a person of the hub, who may see every partner's.
+    pub fn partner(&self) -> Option<i64> {
+        match self.who.party {
+            Party::Partner(partner) => Some(partner),
+            Party::Person(_) => None,
+        }
+    }
+}
+
+impl<S: Scope> FromRequest for Partner<S> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let who = admit(&request, Door { partners: partners_with::<S>(), roles: &[] }).await?;
+            match who.party {
+                Party::Partner(partner) => Ok(Partner { partner, who, scope: PhantomData }),
+                Party::Person(_) => Err(unauthenticated().into()),
+            }
+        })
+    }
+}
+
+impl<R: Roles> FromRequest for Staff<R> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let who = admit(&request, Door { partners: Partners::None, roles: R::ANY_OF }).await?;
+            match who.party {
+                Party::Person(role) => Ok(Staff { role, who, roles: PhantomData }),
+                Party::Partner(_) => Err(unauthenticated().into()),
+            }
+        })
+    }
+}
+
+impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let who = admit(&request, Door { partners: partners_with::<S>(), roles: R::ANY_OF }).await?;
+            Ok(Reader { who, either: PhantomData })
+        })
+    }
+}
+
+fn partners_with<S: Scope>() -> Partners {
+    S::NEEDED.map_or(Partners::All, Partners::With)
+}
+
+async fn admit(request: &HttpRequest, door: Door) -> Result<Who, Error> {
+    let bearer = bearer(request).ok_or_else(unauthenticated)?;
+    door.admit(&bearer)?;
+
+    let mut conn = part::<Pool>(request)?.get().await?;
+    let live = match bearer {
+        Bearer::Client(id, _) => {
+            let partner = store::find_live_credential(&mut conn, id).await?;
+            partner.map(|partner| (id, Party::Partner(partner)))
+        }
+        Bearer::Person(id, role) => {
+            let still = store::find_active_person(&mut conn, id).await?;
+            (still == Some(role)).then_some((id, Party::Person(role)))
+        }
+    };
+
+    let (principal, party) = live.ok_or_else(unauthenticated)?;
+    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
+    Ok(Who { principal, party, request: id, endpoint: format!("{} {}", request.method(), request.path()) })
+}
+
+/// Who the token of a request speaks for, when there is exactly one and it is good.
+fn bearer(request: &HttpRequest) -> Option<Bearer> {
+    let mut given = request.headers().get_all(AUTHORIZATION);
+    let (scheme, token) = given.next()?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") || given.next().is_some() {
+        return None;
+    }
+    let access = part::<Access>(request).ok()?;
+    let ids = part::<Ids>(request).ok()?;
+    let subject = access.tokens().read(token, clock::machine_now())?;
+    match (subject.scope, subject.role) {
+        (Some(scope), None) => {
+            Some(Bearer::Client(ids.read(Kind::Credential, &subject.sub)?, ScopeSet::parse(&scope).ok()?))
+        }
+        (None, Some(role)) => Some(Bearer::Person(ids.read(Kind::Person, &subject.sub)?, role)),
+        _ => None,
+    }
+}
+
+/// Something the server was built with.
+fn part<T: 'static>(request: &HttpRequest) -> Result<&web::Data<T>, Error> {
+    let missing = || anyhow::anyhow!("the server was built without {}", std::any::type_name::<T>());
+    request.app_data::<web::Data<T>>().ok_or_else(|| missing().into())
+}
+
+fn unauthenticated() -> Problem {
+    Problem::new(Slug::Unauthenticated, "the access token is missing, too old, revoked or not one of ours")
+}

@@ -1,0 +1,153 @@
+//! The endpoints that OAuth2 clients know by their RFCs.
+
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema};
+
+use super::request::{Refusal, TokenRequest};
+use crate::access::scope::SCOPES;
+use crate::access::{Access, token};
+use crate::clock;
+use crate::db::Pool;
+use crate::error::{Error, Problem, Slug};
+use crate::id::Ids;
+use crate::web::{Form, ProblemBody, WriteProblems};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/oauth/token").route(web::post().to(issue)))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(keys)))
+        .service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(metadata)));
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(issue, keys, metadata),
+    components(schemas(TokenRequest, TokenBody, KeySet, ServerMetadata, ProblemBody)),
+    tags((name = "access", description = "Who is calling, and how they prove it."))
+)]
+pub struct Doc;
+
+/// An access token.
+#[derive(Serialize, ToSchema)]
+pub struct TokenBody {
+    /// Send it as `Authorization: Bearer`.
+    pub access_token: String,
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds.
+    #[schema(example = 900)]
+    pub expires_in: i64,
+    /// What the token may be used for.
+    #[schema(example = "awards:write members:read")]
+    pub scope: String,
+}
+
+/// The hub's public keys (RFC 7517).
+#[derive(Serialize, ToSchema)]
+pub struct KeySet {
+    pub keys: Vec<Value>,
+}
+
+/// What an OAuth2 client needs to know (RFC 8414).
+#[derive(Serialize, ToSchema)]
+pub struct ServerMetadata {
+    pub issuer: String,
+    pub token_endpoint: String,
+    pub jwks_uri: String,
+    pub scopes_supported: Vec<&'static str>,
+    pub grant_types_supported: Vec<&'static str>,
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Empty: there is no authorization endpoint.
+    pub response_types_supported: Vec<&'static str>,
+}
+
+/// Get an access token
+///
+/// OAuth2 client credentials (RFC 6749). The client id and secret come by HTTP Basic or in the
+/// form. A problem has the members `error` and `error_description` of RFC 6749 besides its own.
+#[utoipa::path(
+    post, path = "/oauth/token", operation_id = "issueToken", tag = "access", security(()),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "A token for 15 minutes.", body = TokenBody), WriteProblems)
+)]
+async fn issue(
+    access: Data<Access>,
+    ids: Data<Ids>,
+    pool: Data<Pool>,
+    request: HttpRequest,
+    form: Result<Form<TokenRequest>, Error>,
+) -> Result<HttpResponse, Error> {
+    let Form(asked) = form.map_err(unreadable)?;
+    let header = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    asked.check_grant().map_err(problem)?;
+    let client = asked.client(header).map_err(problem)?;
+
+    let mut conn = pool.get().await?;
+    let now = clock::machine_now();
+    let grant = super::grant(&mut conn, &access, &ids, &client, asked.scope.as_deref(), now).await?.map_err(problem)?;
+
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokenBody {
+        access_token: grant.token,
+        token_type: "Bearer",
+        expires_in: token::LIFE,
+        scope: grant.scopes.to_string(),
+    }))
+}
+
+/// The keys that sign access tokens
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", operation_id = "listKeys", tag = "access", security(()),
+    description = "A JSON Web Key Set (RFC 7517). `kid` is the key's thumbprint (RFC 7638).",
+    responses((status = 200, description = "The live keys.", body = KeySet))
+)]
+async fn keys(access: Data<Access>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(access.tokens().published())
+}
+
+/// How to get tokens
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server", operation_id = "describeAuthorizationServer",
+    tag = "access", security(()),
+    description = "Authorization server metadata (RFC 8414), which OAuth2 libraries read by themselves.",
+    responses((status = 200, description = "The metadata.", body = ServerMetadata))
+)]
+async fn metadata(access: Data<Access>) -> HttpResponse {
+    let issuer = access.issuer().to_owned();
+    HttpResponse::Ok().json(ServerMetadata {
+        token_endpoint: format!("{issuer}/oauth/token"),
+        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        issuer,
+        scopes_supported: SCOPES.iter().map(|(name, _)| *name).collect(),
+        grant_types_supported: vec!["client_credentials"],
+        token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post"],
+        response_types_supported: vec![],
+    })
+}
+
+fn problem(refusal: Refusal) -> Problem {
+    let (slug, error, detail) = match refusal {
+        Refusal::InvalidRequest(detail) => (Slug::InvalidField, "invalid_request", detail.to_owned()),
+        Refusal::InvalidClient => {
+            (Slug::SignInFailed, "invalid_client", "the client id or its secret is not right, or is live no more".to_owned())
+        }
+        Refusal::UnsupportedGrantType => {
+            (Slug::InvalidField, "unsupported_grant_type", "grant_type is client_credentials".to_owned())
+        }
+        Refusal::InvalidScope(detail) => (Slug::InvalidField, "invalid_scope", detail),
+    };
+    Problem::new(slug, detail.clone()).with("error", error).with("error_description", detail)
+}
+
+/// A form that cannot be read is an `invalid_request` too.
+fn unreadable(error: Error) -> Error {
+    match error {
+        Error::Refused(problem) => {
+            let detail = json!(problem.detail);
+            problem.with("error", "invalid_request").with("error_description", detail).into()
+        }
+        broken @ Error::Broken(_) => broken,
+    }
+}

@@ -1,0 +1,129 @@
+//! What a partner's credential is for. A credential holds some scopes, a token may narrow them,
+//! and a handler names the one it needs in its signature: `Partner<AwardsWrite>`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A scope as a type, for signatures.
+pub trait Scope: 'static {
+    /// None when any token of a partner will do.
+    const NEEDED: Option<&'static str>;
+}
+
+/// Any token of a partner will do.
+pub struct AnyScope;
+
+impl Scope for AnyScope {
+    const NEEDED: Option<&'static str> = None;
+}
+
+macro_rules! scopes {
+    ($($marker:ident $name:literal $allows:literal;)*) => {
+        $(
+            #[doc = $allows]
+            pub struct $marker;
+
+            impl Scope for $marker {
+                const NEEDED: Option<&'static str> = Some($name);
+            }
+        )*
+
+        /// Every scope and what it allows.
+        pub const SCOPES: &[(&str, &str)] = &[$(($name, $allows)),*];
+    };
+}
+
+scopes! {
+    AwardsWrite "awards:write" "Award points of a currency that the partner issues.";
+    ConversionsWrite "conversions:write" "Take a quote for a member.";
+    CredentialsWrite "credentials:write" "List, create and revoke the partner's own credentials.";
+    LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
+    MembersRead "members:read" "Look up members of the partner's programme.";
+    MembersWrite "members:write" "Create members and link memberships.";
+    QuotesWrite "quotes:write" "Ask what an amount is worth elsewhere.";
+    RatesRead "rates:read" "Read rate cards of the partner's currencies.";
+    RatesWrite "rates:write" "Propose, approve and withdraw rate cards.";
+    RedemptionsWrite "redemptions:write" "Take points that a member spends.";
+    ReversalsWrite "reversals:write" "Undo an award, a redemption or a conversion.";
+    SettlementRead "settlement:read" "Read the partner's positions and statements.";
+}
+
+/// Some scopes, each once, in the order of [`SCOPES`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct ScopeSet(Vec<&'static str>);
+
+impl ScopeSet {
+    /// The scopes in a text as RFC 6749 writes them, with single spaces between.
+    pub fn parse(text: &str) -> Result<ScopeSet, String> {
+        ScopeSet::of(text.split(' '))
+    }
+
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Result<ScopeSet, String> {
+        let mut wanted: Vec<&str> = names.collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let known: Vec<&'static str> =
+            SCOPES.iter().map(|(name, _)| *name).filter(|name| wanted.contains(name)).collect();
+        match wanted.iter().find(|name| !known.contains(name)) {
+            Some(_) => Err(format!("the scopes are {}", names_of_all())),
+            None if known.is_empty() => Err("at least one scope is needed".to_owned()),
+            None => Ok(ScopeSet(known)),
+        }
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    pub fn is_within(&self, other: &ScopeSet) -> bool {
+        self.0.iter().all(|name| other.has(name))
+    }
+}
+
+fn names_of_all() -> String {
+    SCOPES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+impl TryFrom<Vec<String>> for ScopeSet {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<ScopeSet, String> {
+        ScopeSet::of(names.iter().map(String::as_str))
+    }
+}
+
+impl From<ScopeSet> for Vec<String> {
+    fn from(scopes: ScopeSet) -> Vec<String> {
+        scopes.0.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_known_and_each_stands_once() {
+        let scopes = ScopeSet::parse("quotes:write awards:write awards:write").unwrap();
+        assert_eq!(scopes.to_string(), "awards:write quotes:write");
+        assert!(scopes.has("quotes:write") && !scopes.has("quotes"));
+        for text in ["", " ", "awards", "awards:write  quotes:write", "AWARDS:WRITE"] {
+            assert!(ScopeSet::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_within_the_whole() {
+        let whole = ScopeSet::parse("awards:write quotes:write").unwrap();
+        let part = ScopeSet::parse("quotes:write").unwrap();
+        assert!(part.is_within(&whole) && !whole.is_within(&part));
+    }
+}

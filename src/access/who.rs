@@ -1,0 +1,50 @@
+//! Who does something: for the audit trail, for idempotency keys, for maker and checker.
+
+use std::fmt;
+
+use super::Role;
+use crate::secret::Secrets;
+use crate::web::once::Claim;
+use crate::web::{RequestId, Write};
+
+/// Whose side somebody acts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// A partner, by its id.
+    Partner(i64),
+    /// An employee of the hub.
+    Person(Role),
+}
+
+/// One caller in one request.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The id of the credential or the person.
+    pub principal: i64,
+    pub party: Party,
+    pub request: RequestId,
+    /// Method and path, to which an Idempotency-Key belongs.
+    pub endpoint: String,
+}
+
+impl Who {
+    /// Who works at the command line or fills a sample: a person, without a request.
+    pub fn at_the_console(principal: i64, role: Role) -> Who {
+        Who { principal, party: Party::Person(role), request: RequestId::fresh(), endpoint: "console".to_owned() }
+    }
+
+    /// The claim to the write's Idempotency-Key. A partner's key belongs to the partner, whichever
+    /// of its credentials sends it; a person's to the person.
+    pub fn claim<T>(&self, secrets: &Secrets, write: &Write<T>) -> Claim {
+        Claim::new(secrets, &self.to_string(), &self.endpoint, write)
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.party {
+            Party::Partner(partner) => write!(f, "partner:{partner}"),
+            Party::Person(_) => write!(f, "person:{}", self.principal),
+        }
+    }
+}
