@@ -1,12 +1,14 @@
-//! An award: an issuer gives points to a member, for a reason.
+//! Awards: an issuer gives points to a member, for a reason.
+
+pub mod api;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::command::{Command, Decided, Seen, Touches};
-use super::operation::Kind;
-use super::programme::{Programme, Suspended};
+use crate::ledger::command::{Command, Decided, Seen, Touches};
+use crate::ledger::operation::Kind;
+use crate::ledger::programme::{Programme, Suspended};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 

@@ -1,12 +1,14 @@
-//! A redemption: a member spends points where they were issued.
+//! Redemptions: a member spends points where they were issued.
+
+pub mod api;
 
 use serde_json::json;
 
-use super::award::Place;
-use super::command::{Command, Decided, Seen, Touches};
-use super::lot::Short;
-use super::operation::Kind;
-use super::programme::{Programme, Suspended};
+use crate::ledger::awards::Place;
+use crate::ledger::command::{Command, Decided, Seen, Touches};
+use crate::ledger::lot::Short;
+use crate::ledger::operation::Kind;
+use crate::ledger::programme::{Programme, Suspended};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 

@@ -1,12 +1,14 @@
-//! A reversal: what an operation did is undone by its mirror, linked to it; nothing is deleted.
+//! Reversals: what an operation did is undone by its mirror, linked to it; nothing is deleted.
 //!
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
 //! taken back from the lots it went into, and from the wallet's other lots when those were spent.
 //! The money is that of the original, to the last digit, at its locked rate, in the open window.
 
-use super::command::{Command, Decided, Move, Seen, Touches};
-use super::lot::{Lot, LotKey, Short, Wallet};
-use super::operation::{Kind, Leg, Operation};
+pub mod api;
+
+use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
+use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
+use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone)]
