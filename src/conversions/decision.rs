@@ -11,7 +11,9 @@ use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::Short;
 use crate::ledger::programme::{Programme, Suspended};
+use crate::partners::Currency;
 use crate::points::account::Account;
+use crate::points::amount::Scales;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
@@ -36,12 +38,12 @@ pub struct Side {
     pub position: Account,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Refusal {
     Suspended(Suspended),
     QuoteExpired(Timestamp),
     QuoteTaken { by: i64 },
-    BalanceTooLow(Short),
+    BalanceTooLow(Short, Arc<Currency>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
 }
@@ -70,7 +72,8 @@ impl Command for Order {
 
         let evaluated = self.evaluate()?;
 
-        postings::of(self, &evaluated, seen, now).map_err(Refusal::BalanceTooLow)
+        let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
+        postings::of(self, &evaluated, seen, now).map_err(short)
     }
 }
 
@@ -78,7 +81,8 @@ impl Order {
     /// The same function that priced the quote, on the same card, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
-        let scales = self.from.programme.currency.scales_to(&self.to.programme.currency);
+        let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
+        let scales = Scales { source: from.scale, target: to.scale };
         match card::evaluate(&self.card, scales, exchange, self.quote.given) {
             Ok(evaluated) if evaluated.priced.total == self.quote.gained => Ok(evaluated),
             other => Err(Refusal::NotAsQuoted(Box::new(other))),

@@ -175,6 +175,12 @@ pub fn group_of(operation: i64) -> i64 {
 }
 
 impl Operation {
+    /// The operation this one undoes, and its kind.
+    pub fn reversed(&self) -> Option<(Kind, i64)> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.reversal() == Some(self.kind));
+        kind.zip(self.reverses)
+    }
+
     /// The expiry that names the lot of a leg on the row itself: when the leg is of one lot, and
     /// that an ordinary one.
     pub fn lot_on_row(&self, leg: Leg) -> Option<Timestamp> {

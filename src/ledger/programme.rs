@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lot::LotKey;
 use crate::clock::Timestamp;
-use crate::partners::{Currency, Directory};
+use crate::partners::{Currency, Directory, State};
 
 /// A currency and whether its issuer takes part now.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Suspended {
 
 impl Programme {
     pub fn of(directory: &Directory, currency: &Arc<Currency>) -> Programme {
-        let live = directory.partner(currency.issuer_id).is_some_and(|issuer| issuer.is_live());
+        let live = directory.partner(currency.issuer).is_some_and(|issuer| issuer.state == State::Live);
         Programme { currency: currency.clone(), live }
     }
 
@@ -39,6 +39,6 @@ impl Programme {
 
     /// Until when activity now extends the whole wallet, where the currency works that way.
     pub fn extends_to(&self, now: Timestamp) -> Option<Timestamp> {
-        self.currency.expiry.is_extended_by_activity().then(|| self.currency.expires_at(now))
+        self.currency.expiry.moves_with_activity().then(|| self.currency.expires_at(now))
     }
 }

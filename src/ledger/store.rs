@@ -230,14 +230,15 @@ struct Named {
     reference: Option<String>,
 }
 
-/// What its partner calls an operation.
-pub async fn reference_of(conn: &mut Connection, operation: i64) -> Result<Option<String>, Error> {
-    let row: Option<Named> =
-        diesel::sql_query("select reference from operation_references where operation_id = $1")
-            .bind::<BigInt, _>(operation)
-            .get_result(conn)
-            .await
-            .optional()?;
+/// What a partner calls an operation.
+pub async fn reference_of(conn: &mut Connection, operation: i64, partner: i64) -> Result<Option<String>, Error> {
+    let sql = "select reference from operation_references where operation_id = $1 and partner_id = $2";
+    let row: Option<Named> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(operation)
+        .bind::<BigInt, _>(partner)
+        .get_result(conn)
+        .await
+        .optional()?;
     Ok(row.and_then(|row| row.reference))
 }
 

@@ -16,6 +16,10 @@ const ON_PURPOSE: &[(&str, &str)] = &[
         "src/ledger/statements.rs",
         "is the SQL of a group; store.rs is the SQL of everybody else",
     ),
+    (
+        "src/ledger/shelf.rs",
+        "is what the handlers of the ledger ask for, in one extractor",
+    ),
 ];
 
 /// What a pure file does without: waiting, HTTP, SQL, the clock, chance, the machine.

@@ -1,34 +1,30 @@
 //! Awards over HTTP.
 
-use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::HttpResponse;
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::{Award, Place, Reason};
 use crate::access::{AwardsWrite, LedgerRead, Partner};
-use crate::clock::Timestamp;
-use crate::db::Pool;
+use crate::clock::{self, Timestamp};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
-use crate::ledger::operation::{Kind, Operation};
-use crate::ledger::programme::Programme;
-use crate::ledger::{self, Ledger, store};
-use crate::partners::{AmountBody, Directories, Directory};
-use crate::points::account::Account;
-use crate::secret::Secrets;
+use crate::ledger::operation::Kind;
+use crate::ledger::shelf::{Named, Shelf, Taken};
+use crate::ledger::{self, Ledger};
+use crate::partners::AmountBody;
 use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
 
 #[derive(OpenApi)]
-#[openapi(paths(create, list, read), components(schemas(NewAward, AwardBody, Reason)))]
+#[openapi(paths(create, find, read), components(schemas(NewAward, AwardBody, Reason)))]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/awards").route(web::post().to(create)).route(web::get().to(list)))
+    cfg.service(web::resource("/v1/awards").route(web::post().to(create)).route(web::get().to(find)))
         .service(web::resource("/v1/awards/{award}").route(web::get().to(read)));
 }
 
@@ -79,35 +75,27 @@ pub struct AwardBody {
 )]
 async fn create(
     partner: Partner<AwardsWrite>,
-    pool: Data<Pool>,
-    ids: Data<Ids>,
-    secrets: Data<Secrets>,
-    directories: Data<Directories>,
+    shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewAward>,
 ) -> Result<HttpResponse, Error> {
-    let claim = partner.who.claim(&secrets, &write);
+    let claim = partner.who.claim(&shelf.secrets, &write);
     let body = write.body;
     let operation = ledger
         .carry_out(
             async || {
-                let mut conn = pool.get().await?;
-                let (version, directory) = directories.current(&mut conn).await?;
-                let (currency, amount) = body.amount.read(&directory, "/amount")?;
-                api::must_issue(partner.partner, &currency)?;
-                let wallet = api::wallet_of(&mut conn, &ids, partner.partner, &body.member, &currency).await?;
+                let taken = shelf.take(partner.partner, &body.member, &body.amount).await?;
+                let Taken { version, wallet, amount, programme } = taken;
                 let place = Place::of(&body.channel, &body.location);
-                let programme = Programme::of(&directory, &currency);
-                let award = Award { wallet: Account(wallet), amount, programme, reason: body.reason, place };
-                let reference = api::reference(&secrets, partner.partner, Kind::Award, &body.reference);
+                let award = Award { wallet, amount, programme, reason: body.reason, place };
+                let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
                 Ok((award, ledger::stamp(&partner.who, claim, version, reference)))
             },
             |refusal| api::suspended(refusal).into(),
         )
         .await?;
-    let (_, directory) = directories.current(&mut *pool.get().await?).await?;
-    let reference = body.reference.map(String::from);
-    Ok(HttpResponse::build(StatusCode::CREATED).json(show(&ids, &directory, &operation, reference)?))
+    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
 /// Look an award up by your reference
@@ -118,20 +106,9 @@ async fn create(
     params(ByReference),
     responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
 )]
-async fn list(
-    partner: Partner<LedgerRead>,
-    pool: Data<Pool>,
-    ids: Data<Ids>,
-    secrets: Data<Secrets>,
-    directories: Data<Directories>,
-    query: Query<ByReference>,
-) -> Result<web::Json<AwardBody>, Error> {
-    let mut conn = pool.get().await?;
-    let reference = query.into_inner().reference;
-    let operation =
-        api::find_by_reference(&mut conn, &secrets, partner.partner, &[Kind::Award], &reference).await?;
-    let (_, directory) = directories.current(&mut conn).await?;
-    Ok(web::Json(show(&ids, &directory, &operation, Some(reference.into()))?))
+async fn find(partner: Partner<LedgerRead>, shelf: Shelf, query: Query<ByReference>) -> Result<web::Json<AwardBody>, Error> {
+    let named = shelf.by_reference(partner.partner, &[Kind::Award], &query.reference).await?;
+    Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
 /// Read an award
@@ -142,38 +119,24 @@ async fn list(
     params(("award" = String, Path, description = "The award's id.")),
     responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
 )]
-async fn read(
-    partner: Partner<LedgerRead>,
-    pool: Data<Pool>,
-    ids: Data<Ids>,
-    directories: Data<Directories>,
-    path: Path<String>,
-) -> Result<web::Json<AwardBody>, Error> {
-    let mut conn = pool.get().await?;
-    let operation = api::find(&mut conn, &ids, &[Kind::Award], &path).await?;
-    let (_, directory) = directories.current(&mut conn).await?;
-    api::must_be_of(&directory, partner.partner, operation.into)?;
-    let reference = store::reference_of(&mut conn, operation.id).await?;
-    Ok(web::Json(show(&ids, &directory, &operation, reference)?))
+async fn read(partner: Partner<LedgerRead>, shelf: Shelf, path: Path<String>) -> Result<web::Json<AwardBody>, Error> {
+    let named = shelf.by_id(partner.partner, &[Kind::Award], &path).await?;
+    Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
-fn show(
-    ids: &Ids,
-    directory: &Directory,
-    operation: &Operation,
-    reference: Option<String>,
-) -> Result<AwardBody, Error> {
+fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
+    let Named { operation, reference, directory } = named;
     let leg = operation.into.ok_or_else(|| anyhow::anyhow!("award {} gives nothing", operation.id))?;
     let lot = operation.lots.iter().rfind(|lot| lot.change > 0).map(|lot| lot.lot.expires_at);
     Ok(AwardBody {
         id: ids.show(id::Kind::Award, operation.id),
         wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
         amount: api::amount(directory, leg)?,
-        expires_at: lot.filter(|at| *at != crate::clock::NEVER),
+        expires_at: lot.filter(|at| *at != clock::NEVER),
         reason: api::remembered(operation, "reason"),
         channel: api::remembered(operation, "channel"),
         location: api::remembered(operation, "location"),
-        reference,
+        reference: reference.clone(),
         at: operation.at,
     })
 }

@@ -11,6 +11,7 @@ use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
+use crate::web::text::Mark;
 
 /// Why points are given. Loyalty is not only purchases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,12 @@ pub enum Reason {
 pub struct Place {
     pub channel: Option<String>,
     pub location: Option<String>,
+}
+
+impl Place {
+    pub fn of(channel: &Option<Mark>, location: &Option<Mark>) -> Place {
+        Place { channel: channel.clone().map(String::from), location: location.clone().map(String::from) }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -2,6 +2,8 @@
 
 pub mod api;
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::ledger::awards::Place;
@@ -10,6 +12,7 @@ use crate::ledger::lot::Short;
 use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
 use crate::clock::Timestamp;
+use crate::partners::Currency;
 use crate::points::account::Account;
 
 #[derive(Debug, Clone)]
@@ -20,10 +23,10 @@ pub struct Redemption {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Refusal {
     Suspended(Suspended),
-    BalanceTooLow(Short),
+    BalanceTooLow(Short, Arc<Currency>),
 }
 
 impl Command for Redemption {
@@ -38,7 +41,7 @@ impl Command for Redemption {
 
         let mut decided = Decided::new(Kind::Redemption)
             .taking(seen, self.wallet, self.amount, now)
-            .map_err(Refusal::BalanceTooLow)?;
+            .map_err(|short| Refusal::BalanceTooLow(short, self.programme.currency.clone()))?;
         if let Some(until) = self.programme.extends_to(now) {
             decided = decided.extending(seen, self.wallet, until, now);
         }
