@@ -14,3 +14,19 @@ pub mod web;
 
 // floor: access
 pub mod access;
+
+// floor: approvals
+pub mod approvals;
+
+// floor: partners
+pub mod partners;
+
+// floor: members
+pub mod members;
+
+// floor: books
+pub mod ledger;
+pub mod rates;
+
+// floor: settlement
+pub mod settlement;

@@ -11,7 +11,7 @@ use super::quote::Quotes;
 use super::sentence::{self, Told};
 use super::{Offer, local};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
-use crate::clock::Timestamp;
+use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -74,7 +74,7 @@ pub struct QuoteBody {
     cost: CostBody,
     /// `at_once`: with the conversion.
     arrives: String,
-    expires_at: Timestamp,
+    expires_at: DateTime<Utc>,
     sentence: SentenceBody,
 }
 
@@ -204,7 +204,7 @@ pub struct ConversionBody {
     /// The reversal, when there is one.
     reversed_by: Option<String>,
     reference: Option<String>,
-    at: Timestamp,
+    at: DateTime<Utc>,
 }
 
 /// Take a quote

@@ -74,6 +74,16 @@ impl Shelf {
         Ok(Taken { version, wallet, amount, programme: Programme::of(&directory, &currency) })
     }
 
+    /// A member of the partner's programme, by its public id.
+    pub async fn member(&self, conn: &mut Connection, partner: i64, text: &str) -> Result<i64, Error> {
+        let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
+        let member = self.ids.read(id::Kind::Member, text).ok_or_else(unknown)?;
+        match crate::members::is_member_of(conn, member, partner).await? {
+            true => Ok(member),
+            false => Err(unknown().into()),
+        }
+    }
+
     /// The member's wallet in a currency. The member has to be one of the partner's.
     pub async fn wallet(
         &self,
@@ -82,11 +92,7 @@ impl Shelf {
         member: &str,
         currency: &Currency,
     ) -> Result<Account, Error> {
-        let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
-        let member = self.ids.read(id::Kind::Member, member).ok_or_else(unknown)?;
-        if !crate::members::is_member_of(conn, member, partner).await? {
-            return Err(unknown().into());
-        }
+        let member = self.member(conn, partner, member).await?;
         let missing = || {
             let detail = format!("the member has no wallet in {}", currency.code);
             Problem::new(Slug::MembershipMissing, detail)

@@ -280,6 +280,15 @@ impl LotRow {
     }
 }
 
+pub async fn wallet_exists(conn: &mut Connection, wallet: Account) -> Result<bool, Error> {
+    let row: Option<Id> = diesel::sql_query("select id from wallets where id = $1")
+        .bind::<BigInt, _>(wallet.0)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.is_some())
+}
+
 /// What wallets hold, in the order of spending.
 pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>, Error> {
     let sql = "select * from lots where wallet = any($1) and available + held > 0 \

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::position::{Position, positions};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
-use crate::clock::Timestamp;
+use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
@@ -40,8 +40,8 @@ pub struct WindowBody {
     pub id: String,
     /// `open` or `closed`.
     pub state: String,
-    pub opened_at: Timestamp,
-    pub closed_at: Option<Timestamp>,
+    pub opened_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
     /// SHA-256 over its totals, in hexadecimal, once it is closed.
     pub content_hash: Option<String>,
 }

@@ -7,7 +7,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Award, Place, Reason};
 use crate::access::{AwardsWrite, LedgerRead, Partner};
-use crate::clock::{self, Timestamp};
+use chrono::{DateTime, Utc};
+use crate::clock;
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -55,12 +56,12 @@ pub struct AwardBody {
     wallet: String,
     amount: AmountBody,
     /// When the points expire; null when never.
-    expires_at: Option<Timestamp>,
+    expires_at: Option<DateTime<Utc>>,
     reason: Option<String>,
     channel: Option<String>,
     location: Option<String>,
     reference: Option<String>,
-    at: Timestamp,
+    at: DateTime<Utc>,
 }
 
 /// Award points

@@ -7,7 +7,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Redemption, Refusal};
 use crate::access::{LedgerRead, Partner, RedemptionsWrite};
-use crate::clock::Timestamp;
+use chrono::{DateTime, Utc};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -57,7 +57,7 @@ pub struct RedemptionBody {
     channel: Option<String>,
     location: Option<String>,
     reference: Option<String>,
-    at: Timestamp,
+    at: DateTime<Utc>,
 }
 
 /// Redeem points

@@ -8,7 +8,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Refusal, Reversal};
 use crate::access::{LedgerRead, Partner, ReversalsWrite};
-use crate::clock::Timestamp;
+use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -56,7 +56,7 @@ pub struct ReversalBody {
     /// What was taken back from the wallet it went to.
     taken_back: Option<AmountBody>,
     reference: Option<String>,
-    at: Timestamp,
+    at: DateTime<Utc>,
 }
 
 /// Reverse an operation

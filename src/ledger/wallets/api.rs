@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::access::{LedgerRead, Partner};
-use crate::clock::{self, Timestamp};
+use chrono::{DateTime, Utc};
+use crate::clock;
 use crate::db;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
@@ -46,9 +47,9 @@ pub struct WalletBody {
 pub struct LotBody {
     amount: AmountBody,
     /// Null when never.
-    expires_at: Option<Timestamp>,
+    expires_at: Option<DateTime<Utc>>,
     /// Null when at once.
-    usable_from: Option<Timestamp>,
+    usable_from: Option<DateTime<Utc>>,
 }
 
 /// A member's wallets.
@@ -68,7 +69,7 @@ pub struct EntryBody {
     amount: AmountBody,
     /// The operation that this one undoes.
     reverses: Option<String>,
-    at: Timestamp,
+    at: DateTime<Utc>,
 }
 
 /// List a member's wallets
@@ -86,7 +87,7 @@ async fn list(
 ) -> Result<web::Json<WalletsBody>, Error> {
     let mut conn = shelf.pool.get().await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
-    let member = members::of_partner(&mut conn, &shelf.ids, partner.partner, &path).await?;
+    let member = shelf.member(&mut conn, partner.partner, &path).await?;
     let mut items = Vec::new();
     for currency in directory.issued_by(partner.partner) {
         if let Some(wallet) = members::wallet(&mut conn, member, currency.no).await? {
@@ -149,7 +150,7 @@ async fn own(
     let (_, directory) = shelf.directories.current(conn).await?;
     let currency = directory.currency_no(wallet.asset()).filter(|currency| currency.issuer == partner);
     let currency = currency.ok_or_else(unknown)?;
-    match members::wallet_exists(conn, wallet.0).await? {
+    match store::wallet_exists(conn, wallet).await? {
         true => Ok((wallet, currency.clone())),
         false => Err(unknown().into()),
     }
