@@ -13,3 +13,6 @@ pub mod web;
 
 // floor: access
 pub mod access;
+
+// floor: partners
+pub mod partners;
