@@ -16,3 +16,6 @@ pub mod access;
 
 // floor: partners
 pub mod partners;
+
+// floor: members
+pub mod members;
