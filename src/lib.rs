@@ -14,6 +14,9 @@ pub mod web;
 // floor: access
 pub mod access;
 
+// floor: approvals
+pub mod approvals;
+
 // floor: partners
 pub mod partners;
 
