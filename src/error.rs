@@ -196,6 +196,20 @@ pub fn on_constraint<T>(
     }
 }
 
+/// The same for a statement that several constraints may refuse.
+pub fn on_constraints<T>(
+    result: Result<T, diesel::result::Error>,
+    refusals: &[(&str, &dyn Fn() -> Problem)],
+) -> Result<T, Error> {
+    if let Err(diesel::result::Error::DatabaseError(_, info)) = &result
+        && let Some(name) = info.constraint_name()
+        && let Some((_, refusal)) = refusals.iter().find(|(constraint, _)| *constraint == name)
+    {
+        return Err(refusal().into());
+    }
+    result.map_err(Error::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ pub mod id;
 pub mod points;
 
 // floor: plumbing
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod pg;

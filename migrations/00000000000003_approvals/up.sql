@@ -4,6 +4,7 @@ create table approvals (
   id bigint generated always as identity,
   subject text not null,
   subject_id bigint not null,
+  subject_shown text not null,
   content_hash bytea not null,
   parties text[] not null,
   state text not null default 'created',
@@ -14,10 +15,12 @@ create table approvals (
   constraint approvals_state_known check (state in ('created', 'approved', 'rejected', 'expired', 'cancelled')),
   constraint approvals_name_parties check (cardinality(parties) > 0)
 );
+-- The latest request for a subject, whatever its state.
+create index approvals_by_subject on approvals (subject, subject_id, id);
 -- One open request for a subject at a time, however many ask at once.
 create unique index approvals_one_open on approvals (subject, subject_id) where state = 'created';
 comment on table approvals is
-  'A request that named parties agree to exactly what content_hash covers. parties: hub, or partner:ID.';
+  'A request that named parties agree to exactly what content_hash covers. parties: hub, or partner:ID. subject_shown: the subject''s public id.';
 
 create table approval_decisions (
   approval_id bigint not null,
@@ -31,7 +34,7 @@ create table approval_decisions (
   constraint approval_decisions_verdict_known check (verdict in ('proposed', 'approved', 'rejected'))
 );
 comment on table approval_decisions is
-  'What each party said. The maker''s own decision is the row with verdict proposed; nobody speaks twice.';
+  'What each party said. A partner that makes a request has spoken with it (proposed). A person of the hub has not: the hub''s word needs another person. Nobody speaks twice.';
 
 grant select, insert, update on approvals to interline_app;
 grant select, insert on approval_decisions to interline_app;

@@ -21,6 +21,8 @@ create table memberships (
   constraint memberships_number_unique unique (partner_id, number),
   constraint memberships_one_per_partner unique (member_id, partner_id)
 );
+-- A partner's list of its members, in pages.
+create index memberships_by_partner on memberships (partner_id, id);
 comment on table memberships is
   'The link of a member to a partner''s programme: that programme''s number, and the facts (claims) it attests.';
 

@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::id::Kind;
 use crate::ledger::awards::{Award, Place, Reason};
 use crate::ledger::programme::Programme;
-use crate::ledger::{self};
+use crate::ledger;
 use crate::members::{self, Enrolment};
 use crate::partners::{self, Directory, NewCurrency, NewPartner, Partner, State};
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
 use crate::points::agreed::Price;
 use crate::rates::{self, NewCard, NewExchangeRate};
@@ -222,8 +222,12 @@ async fn enrol(
 async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Result<()> {
     let mut conn = hub.pool.get().await?;
     let (version, directory) = hub.directories.current(&mut conn).await?;
-    let members: Vec<i64> = enrolled.iter().map(|member| member.id).collect();
-    let wallets = members::wallets_of_many(&mut conn, &members).await?;
+    let no = |place: &usize| directory.currency(BRANDS[*place].currency).map(|currency| currency.no);
+    let owners: Vec<(i64, Asset)> = enrolled
+        .iter()
+        .flat_map(|member| member.memberships.iter().filter_map(|(place, _)| Some((member.id, no(place)?))))
+        .collect();
+    let wallets = members::wallets_of(&mut conn, &owners).await?;
     drop(conn);
 
     let directory: &Directory = &directory;

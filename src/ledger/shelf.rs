@@ -14,9 +14,10 @@ use super::command::Reference;
 use super::operation::{Kind, Operation};
 use super::programme::Programme;
 use super::{api, store};
-use crate::db::{Connection, Pool};
+use crate::db::{self, Connection, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
+use crate::members;
 use crate::partners::{AmountBody, Currency, Directories, Directory};
 use crate::points::account::Account;
 use crate::secret::Secrets;
@@ -78,7 +79,7 @@ impl Shelf {
     pub async fn member(&self, conn: &mut Connection, partner: i64, text: &str) -> Result<i64, Error> {
         let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
         let member = self.ids.read(id::Kind::Member, text).ok_or_else(unknown)?;
-        match crate::members::is_member_of(conn, member, partner).await? {
+        match members::is_member_of(conn, member, partner).await? {
             true => Ok(member),
             false => Err(unknown().into()),
         }
@@ -97,7 +98,11 @@ impl Shelf {
             let detail = format!("the member has no wallet in {}", currency.code);
             Problem::new(Slug::MembershipMissing, detail)
         };
-        let wallet = crate::members::wallet(conn, member, currency.no).await?;
+        let wallet = match members::wallet_of(conn, member, currency.no).await? {
+            Some(wallet) => Some(wallet),
+            // Opened when first needed: its currency may be younger than the membership.
+            None => db::transaction(conn, async |conn| members::wallet(conn, member, currency.no).await).await?,
+        };
         Ok(wallet.map(Account).ok_or_else(missing)?)
     }
 

@@ -3,4 +3,4 @@
 
 mod store;
 
-pub use store::record;
+pub use store::{record, record_all};

@@ -90,7 +90,7 @@ async fn list(
     let member = shelf.member(&mut conn, partner.partner, &path).await?;
     let mut items = Vec::new();
     for currency in directory.issued_by(partner.partner) {
-        if let Some(wallet) = members::wallet(&mut conn, member, currency.no).await? {
+        if let Some(wallet) = members::wallet_of(&mut conn, member, currency.no).await? {
             items.push(show(&mut conn, &shelf.ids, currency, Account(wallet)).await?);
         }
     }

@@ -1,0 +1,229 @@
+//! Members over HTTP. A partner sees its own members, and of each its own membership.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::Membership;
+use super::link::{BadLink, Links};
+use crate::access::{MembersRead, MembersWrite, Partner};
+use crate::clock::Timestamp;
+use crate::db::{self, Pool};
+use crate::error::{Error, Problem, Slug};
+use crate::id::{Ids, Kind};
+use crate::secret::Secrets;
+use crate::web::text::Number;
+use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/members").route(web::get().to(list)).route(web::post().to(enrol)))
+        .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
+        .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
+        .service(web::resource("/v1/memberships").route(web::post().to(join)));
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list, one, enrol, make_link, join),
+    components(schemas(NewMember, NewMembership, MemberBody, LinkBody, ProblemBody)),
+    tags((name = "members", description = "Who holds which memberships."))
+)]
+pub struct Doc;
+
+/// A member to be enrolled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    /// The number that your programme gave the member.
+    #[schema(value_type = String, min_length = 1, max_length = 64, example = "AE-100001")]
+    number: Number,
+}
+
+/// A membership for a member that another partner knows already.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMembership {
+    /// What the member brought from the other partner.
+    link_token: String,
+    /// The number that your programme gave the member.
+    #[schema(value_type = String, min_length = 1, max_length = 64, example = "BV-77")]
+    number: Number,
+}
+
+/// A member, as you know it.
+#[derive(Serialize, ToSchema)]
+pub struct MemberBody {
+    #[schema(example = "mem_0123456789abcdef")]
+    pub id: String,
+    /// The id of the membership with you.
+    #[schema(example = "mbs_0123456789abcdef")]
+    pub membership: String,
+    /// The member's number in your programme.
+    #[schema(example = "AE-100001")]
+    pub number: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub joined_at: Timestamp,
+}
+
+/// A link token.
+#[derive(Serialize, ToSchema)]
+pub struct LinkBody {
+    /// For the member to carry to the other partner.
+    pub link_token: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// Which members to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Only the member with this number in your programme.
+    #[param(value_type = Option<String>)]
+    number: Option<Number>,
+    /// `next_cursor` of the page before. Leave it out for the first page.
+    cursor: Option<String>,
+    /// How many to return: 1 to 200, 50 when left out.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+fn show(ids: &Ids, membership: &Membership) -> MemberBody {
+    MemberBody {
+        id: ids.show(Kind::Member, membership.member),
+        membership: ids.show(Kind::Membership, membership.id),
+        number: membership.number.clone(),
+        joined_at: membership.joined_at,
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(Slug::NotFound, "you have no such member")
+}
+
+fn refused(bad: BadLink) -> Problem {
+    match bad {
+        BadLink::NotOurs => Problem::new(Slug::LinkInvalid, "this link token was not made by this hub"),
+        BadLink::TooOld => Problem::new(Slug::LinkExpired, "this link token was good for ten minutes"),
+    }
+}
+
+/// Enrol a member
+#[utoipa::path(
+    post, path = "/v1/members", operation_id = "enrolMember", tag = "members",
+    description = "A new member with a membership of yours and one wallet for each currency you issue. When another partner knows the member already, link a membership instead.",
+    security(("partner" = ["members:write"])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewMember,
+    responses((status = 201, description = "The member.", body = MemberBody), WriteProblems)
+)]
+async fn enrol(
+    caller: Partner<MembersWrite>,
+    ids: Data<Ids>,
+    secrets: Data<Secrets>,
+    pool: Data<Pool>,
+    write: Write<NewMember>,
+) -> Result<HttpResponse, Error> {
+    let claim = caller.who.claim(&secrets, &write);
+    once(&pool, claim, StatusCode::CREATED, async |conn| {
+        let membership = super::enrol(conn, &caller.who, caller.partner, &write.body.number).await?;
+        Ok(show(&ids, &membership))
+    })
+    .await
+}
+
+/// Link a membership
+#[utoipa::path(
+    post, path = "/v1/memberships", operation_id = "linkMembership", tag = "members",
+    description = "Links a member of another partner, who brings a link token from there, to your programme.",
+    security(("partner" = ["members:write"])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewMembership,
+    responses((status = 201, description = "The member, now also yours.", body = MemberBody), WriteProblems)
+)]
+async fn join(
+    caller: Partner<MembersWrite>,
+    ids: Data<Ids>,
+    secrets: Data<Secrets>,
+    pool: Data<Pool>,
+    write: Write<NewMembership>,
+) -> Result<HttpResponse, Error> {
+    let claim = caller.who.claim(&secrets, &write);
+    let NewMembership { link_token, number } = write.body;
+    once(&pool, claim, StatusCode::CREATED, async |conn| {
+        let shown = Links::new(&secrets.quotes).read(&link_token, db::now(conn).await?).map_err(refused)?;
+        let member = ids.read(Kind::Member, &shown).ok_or(BadLink::NotOurs).map_err(refused)?;
+        let membership = super::join(conn, &caller.who, member, caller.partner, &number).await?;
+        Ok(show(&ids, &membership))
+    })
+    .await
+}
+
+/// Make a link token
+#[utoipa::path(
+    post, path = "/v1/members/{member}/link-tokens", operation_id = "makeLinkToken", tag = "members",
+    description = "For a member of yours to carry to another partner, within ten minutes. Changes nothing, so it needs no Idempotency-Key and no body.",
+    security(("partner" = ["members:write"])),
+    params(("member" = String, Path, description = "The member's id.")),
+    responses((status = 201, description = "The token.", body = LinkBody), WriteProblems)
+)]
+async fn make_link(
+    caller: Partner<MembersWrite>,
+    ids: Data<Ids>,
+    secrets: Data<Secrets>,
+    pool: Data<Pool>,
+    path: Path<String>,
+) -> Result<HttpResponse, Error> {
+    let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
+    let mut conn = pool.get().await?;
+    if !super::is_member_of(&mut conn, member, caller.partner).await? {
+        return Err(unknown().into());
+    }
+    let now = db::now(&mut conn).await?;
+    let link = Links::new(&secrets.quotes).make(ids.show(Kind::Member, member), now)?;
+    Ok(HttpResponse::Created().json(LinkBody { link_token: link.token, expires_at: link.expires_at }))
+}
+
+/// List members
+#[utoipa::path(
+    get, path = "/v1/members", operation_id = "listMembers", tag = "members",
+    description = "Your members, in the order they joined; or the one with a number.",
+    security(("partner" = ["members:read"])),
+    params(Wanted),
+    responses((status = 200, description = "A page of members.", body = Page<MemberBody>), ReadProblems)
+)]
+async fn list(
+    caller: Partner<MembersRead>,
+    ids: Data<Ids>,
+    pool: Data<Pool>,
+    wanted: Query<Wanted>,
+) -> Result<web::Json<Page<MemberBody>>, Error> {
+    let Wanted { number, cursor, limit } = wanted.0;
+    let paging = Paging { cursor, limit };
+    let (limit, after) = (paging.limit()?, paging.after(&ids, "members")?.unwrap_or(0));
+
+    let rows = super::list(&mut *pool.get().await?, caller.partner, number.as_ref(), after, limit).await?;
+    Ok(web::Json(Page::of(rows, limit, &ids, "members", |row| row.id, |row| show(&ids, row))))
+}
+
+/// Look up a member
+#[utoipa::path(
+    get, path = "/v1/members/{member}", operation_id = "getMember", tag = "members",
+    description = "One of your members. What belongs to others looks the same as what does not exist.",
+    security(("partner" = ["members:read"])),
+    params(("member" = String, Path, description = "The member's id.")),
+    responses((status = 200, description = "The member.", body = MemberBody), ReadProblems)
+)]
+async fn one(
+    caller: Partner<MembersRead>,
+    ids: Data<Ids>,
+    pool: Data<Pool>,
+    path: Path<String>,
+) -> Result<web::Json<MemberBody>, Error> {
+    let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
+    let found = super::find(&mut *pool.get().await?, caller.partner, member).await?;
+    Ok(web::Json(show(&ids, &found.ok_or_else(unknown)?)))
+}

@@ -1,0 +1,18 @@
+//! A membership: the link of a member to a partner's programme.
+
+use crate::clock::Timestamp;
+use crate::web::text::Number;
+
+#[derive(Debug, Clone)]
+pub struct Membership {
+    pub id: i64,
+    pub member: i64,
+    pub number: String,
+    pub joined_at: Timestamp,
+}
+
+/// A person to enrol in several programmes at once: each partner's id, and the number there.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    pub memberships: Vec<(i64, Number)>,
+}

@@ -1,0 +1,85 @@
+//! Who takes part and what they issue, in memory: read by every operation, changed rarely.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Currency, Money, Partner};
+use crate::points::account::Asset;
+
+/// Partners, currencies and moneys, found by what callers and rows call them.
+#[derive(Debug, Default)]
+pub struct Directory {
+    partners: HashMap<i64, Partner>,
+    currencies: HashMap<Asset, Arc<Currency>>,
+    moneys: HashMap<Asset, Money>,
+    partners_by_code: HashMap<String, i64>,
+    currencies_by_code: HashMap<String, Asset>,
+    moneys_by_code: HashMap<String, Asset>,
+}
+
+impl Directory {
+    pub fn new(partners: Vec<Partner>, currencies: Vec<Currency>, moneys: Vec<Money>) -> Directory {
+        Directory {
+            partners_by_code: partners.iter().map(|partner| (partner.code.clone(), partner.id)).collect(),
+            currencies_by_code: currencies.iter().map(|currency| (currency.code.clone(), currency.no)).collect(),
+            moneys_by_code: moneys.iter().map(|money| (money.code.clone(), money.no)).collect(),
+            partners: partners.into_iter().map(|partner| (partner.id, partner)).collect(),
+            currencies: currencies.into_iter().map(|currency| (currency.no, Arc::new(currency))).collect(),
+            moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
+        }
+    }
+
+    pub fn partner(&self, id: i64) -> Option<&Partner> {
+        self.partners.get(&id)
+    }
+
+    pub fn partner_by_code(&self, code: &str) -> Option<&Partner> {
+        self.partner(*self.partners_by_code.get(code)?)
+    }
+
+    pub fn currency(&self, code: &str) -> Option<&Arc<Currency>> {
+        self.currency_no(*self.currencies_by_code.get(code)?)
+    }
+
+    pub fn currency_no(&self, no: Asset) -> Option<&Arc<Currency>> {
+        self.currencies.get(&no)
+    }
+
+    pub fn money(&self, no: Asset) -> Option<&Money> {
+        self.moneys.get(&no)
+    }
+
+    pub fn money_by_code(&self, code: &str) -> Option<&Money> {
+        self.money(*self.moneys_by_code.get(code)?)
+    }
+
+    /// What a partner settles in.
+    pub fn money_of(&self, partner: i64) -> Option<&Money> {
+        self.money(self.partner(partner)?.money)
+    }
+
+    /// The code of any asset, point or money.
+    pub fn code_of(&self, asset: Asset) -> Option<&str> {
+        let currency = self.currency_no(asset).map(|currency| currency.code.as_str());
+        currency.or_else(|| self.money(asset).map(|money| money.code.as_str()))
+    }
+
+    /// All partners, oldest first.
+    pub fn partners(&self) -> Vec<&Partner> {
+        let mut partners: Vec<&Partner> = self.partners.values().collect();
+        partners.sort_by_key(|partner| partner.id);
+        partners
+    }
+
+    /// All currencies, oldest first.
+    pub fn currencies(&self) -> Vec<&Arc<Currency>> {
+        let mut currencies: Vec<&Arc<Currency>> = self.currencies.values().collect();
+        currencies.sort_by_key(|currency| currency.no);
+        currencies
+    }
+
+    /// The currencies a partner issues, oldest first.
+    pub fn issued_by(&self, partner: i64) -> Vec<&Arc<Currency>> {
+        self.currencies().into_iter().filter(|currency| currency.issuer == partner).collect()
+    }
+}

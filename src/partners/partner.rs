@@ -1,0 +1,95 @@
+//! A partner: a brand with an account at the hub.
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::points::account::Asset;
+use crate::web::text::{Code, Name};
+
+#[derive(Debug, Clone)]
+pub struct Partner {
+    pub id: i64,
+    pub code: String,
+    pub name: String,
+    pub name_zh: Option<String>,
+    pub kind: String,
+    pub state: State,
+    /// What it settles in.
+    pub money: Asset,
+    /// The zone of its business dates.
+    pub zone: Tz,
+    pub created_at: Timestamp,
+}
+
+/// What an operator says about a brand to admit.
+#[derive(Debug, Clone)]
+pub struct NewPartner {
+    pub code: Code,
+    pub name: Name,
+    pub name_zh: Option<Name>,
+    pub kind: Kind,
+    pub money: Asset,
+    pub zone: Tz,
+}
+
+/// Suspended stops new quotes, awards and conversions; what is under way goes on, and so do
+/// reversals, settlement and statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Live,
+    Suspended,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Live => "live",
+            State::Suspended => "suspended",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<State> {
+        [State::Live, State::Suspended].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// What sort of brand it is. A word and no list: a new sort of brand is no reason for a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kind(String);
+
+impl TryFrom<String> for Kind {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Kind, Self::Error> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if !(2..=32).contains(&text.len()) || !plain {
+            return Err("a kind is a word of 2 to 32 of a to z and '_', such as airline or mall");
+        }
+        Ok(Kind(text))
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> String {
+        kind.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_states_are_words() {
+        assert!(Kind::try_from("supermarket_chain".to_owned()).is_ok());
+        for kind in ["", "a", "Mall", "mall 2", "購物"] {
+            assert!(Kind::try_from(kind.to_owned()).is_err(), "{kind}");
+        }
+        assert_eq!(State::named("suspended"), Some(State::Suspended));
+        assert_eq!(State::named("closed"), None);
+    }
+}

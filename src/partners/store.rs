@@ -1,0 +1,113 @@
+//! Partners in the database, and the whole directory at once.
+
+use chrono_tz::Tz;
+use diesel::OptionalExtension;
+use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::{Directory, Money, NewPartner, Partner, State, currencies};
+use crate::clock::Timestamp;
+use crate::db::Connection;
+use crate::error::{Error, Problem, Slug, on_constraint};
+
+#[derive(diesel::QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    name_zh: Option<String>,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    state: String,
+    #[diesel(sql_type = SmallInt)]
+    money: i16,
+    #[diesel(sql_type = Text)]
+    zone: String,
+    #[diesel(sql_type = Timestamptz)]
+    created_at: Timestamp,
+}
+
+impl TryFrom<Row> for Partner {
+    type Error = anyhow::Error;
+
+    fn try_from(row: Row) -> anyhow::Result<Partner> {
+        let Row { id, code, name, name_zh, kind, state, money, zone, created_at } = row;
+        let state = State::named(&state).ok_or_else(|| anyhow::anyhow!("partner {code} is in the unknown state {state}"))?;
+        let zone: Tz = zone.parse().map_err(|_| anyhow::anyhow!("partner {code} is in the unknown zone {zone}"))?;
+        Ok(Partner { id, code, name, name_zh, kind, state, money, zone, created_at })
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct MoneyRow {
+    #[diesel(sql_type = SmallInt)]
+    no: i16,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = SmallInt)]
+    scale: i16,
+}
+
+/// The directory. Currencies are read before partners, so that each one's issuer is known even
+/// when both were added in between.
+pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
+    let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys").load(conn).await?;
+    let currencies = currencies::rows(conn).await?;
+    let partners = list(conn).await?;
+
+    let money = |row: MoneyRow| Money { no: row.no, code: row.code, scale: row.scale.unsigned_abs() as u8 };
+    let currencies = currencies.into_iter().map(|row| row.issued_by(&partners)).collect::<anyhow::Result<_>>()?;
+    Ok(Directory::new(partners, currencies, moneys.into_iter().map(money).collect()))
+}
+
+async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
+    let rows: Vec<Row> =
+        diesel::sql_query("select id, code, name, name_zh, kind, state, money, zone, created_at from partners")
+            .load(conn)
+            .await?;
+    Ok(rows.into_iter().map(Partner::try_from).collect::<anyhow::Result<_>>()?)
+}
+
+pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, code, name, name_zh, kind, state, money, zone, created_at
+           from partners where id = $1 for no key update",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(Partner::try_from).transpose()?)
+}
+
+pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Partner, Error> {
+    let inserted: Result<Row, _> = diesel::sql_query(
+        "insert into partners (code, name, name_zh, kind, state, money, zone, created_at)
+         values ($1, $2, $3, $4, 'live', $5, $6, hub_now())
+         returning id, code, name, name_zh, kind, state, money, zone, created_at",
+    )
+    .bind::<Text, _>(&*new.code)
+    .bind::<Text, _>(&*new.name)
+    .bind::<Nullable<Text>, _>(new.name_zh.as_deref())
+    .bind::<Text, _>(String::from(new.kind.clone()))
+    .bind::<SmallInt, _>(new.money)
+    .bind::<Text, _>(new.zone.name())
+    .get_result(conn)
+    .await;
+    let taken = || Problem::new(Slug::CodeTaken, format!("another partner has the code {}", &*new.code));
+    Ok(on_constraint(inserted, "partners_code_unique", taken)?.try_into()?)
+}
+
+pub(super) async fn set_state(conn: &mut Connection, id: i64, state: State) -> Result<(), Error> {
+    diesel::sql_query("update partners set state = $2 where id = $1")
+        .bind::<BigInt, _>(id)
+        .bind::<Text, _>(state.name())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
