@@ -1,4 +1,41 @@
-//! Interline.
+//! Interline: an exchange hub for loyalty coalitions.
+//!
+//! Brands keep their own programmes and currencies. The hub lets a member turn one into another at
+//! a price both brands agreed to, keeps books that always balance, and works out what the brands
+//! owe each other in money.
+//!
+//! # The walk of one conversion
+//!
+//! | step | where it is decided |
+//! |------|---------------------|
+//! | a partner asks for a quote: card, exchange rate, amount | [`conversions::offer`] |
+//! | the card says what the amount becomes, and what that costs | [`rates::card::evaluate`] |
+//! | the price becomes a signed token; nothing is written | [`conversions::quote`] |
+//! | the partner takes it: an order, decided purely | [`conversions::decision`] |
+//! | what moves, in points and in money | [`conversions::postings`] |
+//! | commands gather, are locked, folded, written and committed together | [`ledger::execute`] |
+//! | an operation posts transfers; their sums are kept per window | [`ledger::transfer`] |
+//! | the partner's position is a balance of those | [`settlement::position`] |
+//!
+//! Read in this order, each file once, it is the whole story; `api.rs` and `store.rs` are for those
+//! who doubt HTTP or SQL.
+//!
+//! # Floors
+//!
+//! The modules below stand in groups, bottom to top. A module uses only the groups below its own;
+//! in the two lowest, neighbours may use each other. `tests/tidy.rs` keeps it so. In a slice,
+//! `mod.rs` tells the story, `api.rs` speaks HTTP, `store.rs` speaks SQL, and every other file is
+//! pure: time is an argument, and nothing waits.
+//!
+//! # What is always true
+//!
+//! * Per asset all postings sum to zero: an operation's leg is a whole transfer.
+//! * What was acknowledged is in the journal exactly once, whatever is killed: the key is on the
+//!   operation's own row.
+//! * No lot goes below zero, and an expired lot cannot be spent.
+//! * A member gets what the quote said, to the unit.
+//! * Whoever makes something that needs a second person does not approve it.
+//! * [`verify`] makes everything that is kept again from single journal rows.
 
 // floor: ground
 pub mod clock;
@@ -29,5 +66,18 @@ pub mod members;
 pub mod ledger;
 pub mod rates;
 
+// floor: conversions
+pub mod conversions;
+
 // floor: settlement
 pub mod settlement;
+
+// floor: proof
+pub mod verify;
+
+// floor: server
+pub mod server;
+
+// floor: command line
+pub mod cli;
+pub mod demo;

@@ -1,0 +1,5 @@
+//! The hub, through HTTP, against real PostgreSQL. One binary, so that it links once and starts one
+//! cluster.
+
+mod walkthrough;
+mod world;
