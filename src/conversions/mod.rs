@@ -97,8 +97,8 @@ pub async fn order(conn: &mut Connection, ids: &Ids, books: &Books, quote: &Quot
         None => None,
         Some(text) => {
             let id = ids.read(Kind::ExchangeRate, text).ok_or_else(invalid)?;
-            let locked = rates::exchange_rate(conn, &book, id).await?.ok_or_else(invalid)?;
-            Some((id, locked.as_exchange(from.position.asset())))
+            let locked = rates::exchange::find(conn, id).await?.ok_or_else(invalid)?;
+            Some((id, locked.out_of(from.position.asset())))
         }
     };
     let quote = quote.clone();

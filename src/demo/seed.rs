@@ -21,7 +21,9 @@ use crate::partners::{self, Directory, NewCurrency, NewPartner, Partner, State};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
 use crate::points::agreed::Price;
-use crate::rates::{self, NewCard, NewExchangeRate};
+use crate::rates::draft::Draft;
+use crate::rates::exchange::{self, NewExchangeRate};
+use crate::rates;
 use crate::server::Hub;
 use crate::web::RequestId;
 use crate::web::once::Claim;
@@ -155,10 +157,10 @@ async fn publish_rate(
         base: money(base)?,
         quote: money(quote)?,
         rate,
-        source: "sample".to_owned(),
+        source: "sample".to_owned().try_into().map_err(broken)?,
         quoted_at: Utc::now(),
     };
-    rates::publish_exchange_rate(conn, finance, new).await?;
+    exchange::publish(conn, finance, new).await?;
     Ok(())
 }
 
@@ -178,13 +180,13 @@ async fn publish_card(
     };
     let ((from, source), (to, target)) = (issuer(route.from)?, issuer(route.to)?);
     let card = serde_json::json!({"terms": route.terms, "settlement": route.settlement});
-    let new = NewCard {
+    let draft = Draft {
         from: from.no,
         to: to.no,
         card: serde_json::from_value(card).map_err(broken)?,
         valid_from: None,
         valid_to: None,
-        origin: Some(route.row.to_owned()),
+        origin: Some(route.row.to_owned().try_into().map_err(broken)?),
     };
     rates::publish_agreed(conn, &directory, operator, &[source, target, checker], new).await?;
     Ok(())
