@@ -224,6 +224,6 @@ async fn one(
     path: Path<String>,
 ) -> Result<web::Json<MemberBody>, Error> {
     let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
-    let found = super::find(&mut *pool.get().await?, caller.partner, member).await?;
+    let found = super::find(&mut *pool.get().await?, member, caller.partner).await?;
     Ok(web::Json(show(&ids, &found.ok_or_else(unknown)?)))
 }

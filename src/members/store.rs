@@ -57,7 +57,7 @@ struct Owned {
 }
 
 /// A member's membership of a partner.
-pub async fn find(conn: &mut Connection, partner: i64, member: i64) -> Result<Option<Membership>, Error> {
+pub async fn find(conn: &mut Connection, member: i64, partner: i64) -> Result<Option<Membership>, Error> {
     let row: Option<Row> = diesel::sql_query(
         "select id, member_id, number, joined_at from memberships where member_id = $1 and partner_id = $2",
     )
@@ -70,7 +70,7 @@ pub async fn find(conn: &mut Connection, partner: i64, member: i64) -> Result<Op
 }
 
 pub async fn is_member_of(conn: &mut Connection, member: i64, partner: i64) -> Result<bool, Error> {
-    Ok(find(conn, partner, member).await?.is_some())
+    Ok(find(conn, member, partner).await?.is_some())
 }
 
 /// A page of a partner's memberships, oldest first: one more than `limit` when there are more.
@@ -203,12 +203,16 @@ async fn insert_wallets(conn: &mut Connection, ids: &[i64]) -> Result<HashSet<i6
 }
 
 async fn insert_owners(conn: &mut Connection, opened: &[((i64, Asset), i64)]) -> Result<(), Error> {
-    diesel::sql_query("insert into member_wallets (member_id, currency_no, wallet_id) select * from unnest($1, $2, $3)")
-        .bind::<Array<BigInt>, _>(opened.iter().map(|((member, _), _)| *member).collect::<Vec<_>>())
-        .bind::<Array<SmallInt>, _>(opened.iter().map(|((_, currency), _)| *currency).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(opened.iter().map(|(_, wallet)| *wallet).collect::<Vec<_>>())
-        .execute(conn)
-        .await?;
+    // A member who got the wallet meanwhile keeps it; the one drawn here stays nobody's and empty.
+    diesel::sql_query(
+        "insert into member_wallets (member_id, currency_no, wallet_id) select * from unnest($1, $2, $3)
+         on conflict on constraint member_wallets_pk do nothing",
+    )
+    .bind::<Array<BigInt>, _>(opened.iter().map(|((member, _), _)| *member).collect::<Vec<_>>())
+    .bind::<Array<SmallInt>, _>(opened.iter().map(|((_, currency), _)| *currency).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(opened.iter().map(|(_, wallet)| *wallet).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

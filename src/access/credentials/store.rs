@@ -11,7 +11,7 @@ use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::id::{Ids, Kind};
 
 /// The first half of the advisory lock of a partner's credentials: "cred" in ASCII.
-const LOCK: i32 = 0x63_72_65_64;
+const LOCK: i32 = 0x6372_6564;
 
 #[derive(Debug, Clone)]
 pub struct Credential {
