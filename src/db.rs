@@ -12,7 +12,8 @@ use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{
-    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -47,10 +48,11 @@ impl Pool {
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(|url| Box::pin(connect(url.to_owned())));
         let manager = AsyncDieselConnectionManager::<Connection>::new_with_config(url, config);
-        let inner = Deadpool::builder(manager)
-            .max_size(size)
-            .build()?;
-        Ok(Pool { inner, url: url.into() })
+        let inner = Deadpool::builder(manager).max_size(size).build()?;
+        Ok(Pool {
+            inner,
+            url: url.into(),
+        })
     }
 
     pub fn url(&self) -> &str {
@@ -65,22 +67,33 @@ impl Pool {
                 tracing::warn!(%error, "no connection to the database");
                 Err(Problem::new(Slug::Unavailable, "the database does not answer").into())
             }
-            Err(_) => Err(Problem::new(Slug::TooBusy, "all connections to the database are in use").into()),
+            Err(_) => Err(Problem::new(
+                Slug::TooBusy,
+                "all connections to the database are in use",
+            )
+            .into()),
         }
     }
 }
 
 async fn connect(url: String) -> diesel::ConnectionResult<Connection> {
     let mut conn = Connection::establish(&url).await?;
-    conn.batch_execute(SESSION).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(SESSION)
+        .await
+        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 
 /// Brings the schema up to date; hubs that start together wait for the first. Returns how many
 /// migrations were applied.
 pub async fn migrate(url: &str) -> anyhow::Result<usize> {
-    let mut conn = Connection::establish(url).await.with_context(|| "cannot connect to the database")?;
-    conn.batch_execute(&format!("set timezone = 'UTC'; select pg_advisory_lock({MIGRATION_LOCK})")).await?;
+    let mut conn = Connection::establish(url)
+        .await
+        .with_context(|| "cannot connect to the database")?;
+    conn.batch_execute(&format!(
+        "set timezone = 'UTC'; select pg_advisory_lock({MIGRATION_LOCK})"
+    ))
+    .await?;
     let applied = tokio::task::spawn_blocking(move || {
         let mut harness = AsyncMigrationHarness::new(conn);
         harness
@@ -126,7 +139,9 @@ struct Instant {
 
 /// The database's clock, with the offset of a sandbox.
 pub async fn now(conn: &mut Connection) -> Result<Timestamp, Error> {
-    let row: Instant = diesel::sql_query("select hub_now() as at").get_result(conn).await?;
+    let row: Instant = diesel::sql_query("select hub_now() as at")
+        .get_result(conn)
+        .await?;
     Ok(row.at)
 }
 
@@ -141,7 +156,9 @@ pub async fn turn_clock_forward(conn: &mut Connection, by: chrono::Duration) -> 
 
 /// How many publications there have been.
 pub async fn version(conn: &mut Connection) -> Result<i64, Error> {
-    let row: Number = diesel::sql_query("select version as number from control").get_result(conn).await?;
+    let row: Number = diesel::sql_query("select version as number from control")
+        .get_result(conn)
+        .await?;
     Ok(row.number)
 }
 
@@ -149,14 +166,19 @@ pub async fn version(conn: &mut Connection) -> Result<i64, Error> {
 /// that no operation is decided by what was true before and committed after.
 pub async fn publish(conn: &mut Connection) -> Result<(), Error> {
     take_gate(conn).await?;
-    diesel::sql_query("update control set version = version + 1").execute(conn).await?;
+    diesel::sql_query("update control set version = version + 1")
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// Waits for the operations under way and lets none begin until the transaction ends.
 pub async fn take_gate(conn: &mut Connection) -> Result<(), Error> {
     conn.batch_execute("set local lock_timeout = '5s'").await?;
-    diesel::sql_query("select pg_advisory_xact_lock($1)").bind::<BigInt, _>(GATE_LOCK).execute(conn).await?;
+    diesel::sql_query("select pg_advisory_xact_lock($1)")
+        .bind::<BigInt, _>(GATE_LOCK)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -167,7 +189,9 @@ pub struct Snapshot<T> {
 
 impl<T> Default for Snapshot<T> {
     fn default() -> Self {
-        Snapshot { kept: RwLock::new(None) }
+        Snapshot {
+            kept: RwLock::new(None),
+        }
     }
 }
 

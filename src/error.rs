@@ -115,14 +115,22 @@ pub struct FieldError {
 
 impl Problem {
     pub fn new(slug: Slug, detail: impl Into<String>) -> Problem {
-        Problem { slug, detail: detail.into(), errors: Vec::new(), facts: Map::new() }
+        Problem {
+            slug,
+            detail: detail.into(),
+            errors: Vec::new(),
+            facts: Map::new(),
+        }
     }
 
     /// One field of the body and the rule it breaks.
     pub fn field(pointer: impl Into<String>, rule: impl Into<String>) -> Problem {
         let (pointer, detail) = (pointer.into(), rule.into());
         Problem {
-            errors: vec![FieldError { pointer: pointer.clone(), detail: detail.clone() }],
+            errors: vec![FieldError {
+                pointer: pointer.clone(),
+                detail: detail.clone(),
+            }],
             ..Problem::new(Slug::InvalidField, format!("{pointer}: {detail}"))
         }
     }
@@ -161,7 +169,9 @@ impl From<diesel::result::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused(problem) => write!(f, "{}: {}", problem.slug.entry().slug, problem.detail),
+            Error::Refused(problem) => {
+                write!(f, "{}: {}", problem.slug.entry().slug, problem.detail)
+            }
             Error::Broken(cause) => write!(f, "{cause:#}"),
         }
     }
@@ -177,7 +187,9 @@ pub fn on_constraint<T>(
     refusal: impl FnOnce() -> Problem,
 ) -> Result<T, Error> {
     match result {
-        Err(diesel::result::Error::DatabaseError(_, ref info)) if info.constraint_name() == Some(constraint) => {
+        Err(diesel::result::Error::DatabaseError(_, ref info))
+            if info.constraint_name() == Some(constraint) =>
+        {
             Err(refusal().into())
         }
         other => other.map_err(Error::from),
@@ -206,7 +218,15 @@ mod tests {
     fn the_catalogue_is_in_order_and_says_each_thing_once() {
         for (place, entry) in CATALOGUE.iter().enumerate() {
             assert_eq!(entry.name as usize, place, "{}", entry.slug);
-            assert_eq!(CATALOGUE.iter().filter(|other| other.slug == entry.slug).count(), 1, "{}", entry.slug);
+            assert_eq!(
+                CATALOGUE
+                    .iter()
+                    .filter(|other| other.slug == entry.slug)
+                    .count(),
+                1,
+                "{}",
+                entry.slug
+            );
         }
     }
 }

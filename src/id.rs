@@ -58,18 +58,25 @@ pub struct Ids(Blowfish);
 
 impl Ids {
     pub fn new(secret: &[u8; 32]) -> Ids {
-        Ids(Blowfish::new_from_slice(secret).expect("Blowfish takes keys of 4 to 56 bytes, and 32 is between"))
+        Ids(Blowfish::new_from_slice(secret)
+            .expect("Blowfish takes keys of 4 to 56 bytes, and 32 is between"))
     }
 
     pub fn show(&self, kind: Kind, id: i64) -> String {
-        format!("{}_{:016x}", kind.prefix(), self.encrypt(id as u64 ^ self.tweak(kind)))
+        format!(
+            "{}_{:016x}",
+            kind.prefix(),
+            self.encrypt(id as u64 ^ self.tweak(kind))
+        )
     }
 
     /// The internal id, or none when the text is not an id of this kind.
     pub fn read(&self, kind: Kind, text: &str) -> Option<i64> {
         let digits = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
         let canonical = digits.len() == 16
-            && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let block = u64::from_str_radix(digits, 16).ok().filter(|_| canonical)?;
         let id = (self.decrypt(block) ^ self.tweak(kind)) as i64;
         (id > 0).then_some(id)
@@ -79,7 +86,11 @@ impl Ids {
     /// another list, does not agree with itself.
     pub fn show_cursor(&self, list: &str, id: i64) -> String {
         let (first, second) = self.list_tweaks(list);
-        format!("{:016x}{:016x}", self.encrypt(id as u64 ^ first), self.encrypt(id as u64 ^ second))
+        format!(
+            "{:016x}{:016x}",
+            self.encrypt(id as u64 ^ first),
+            self.encrypt(id as u64 ^ second)
+        )
     }
 
     pub fn read_cursor(&self, list: &str, text: &str) -> Option<i64> {
@@ -87,13 +98,19 @@ impl Ids {
             return None;
         }
         let (first, second) = self.list_tweaks(list);
-        let half = |range| u64::from_str_radix(&text[range], 16).ok().map(|block| self.decrypt(block));
+        let half = |range| {
+            u64::from_str_radix(&text[range], 16)
+                .ok()
+                .map(|block| self.decrypt(block))
+        };
         let (one, other) = (half(0..16)? ^ first, half(16..32)? ^ second);
         (one == other).then_some(one as i64)
     }
 
     fn list_tweaks(&self, list: &str) -> (u64, u64) {
-        let tweak = list.bytes().fold(1 << 32, |tweak, byte| self.encrypt(tweak ^ u64::from(byte)));
+        let tweak = list
+            .bytes()
+            .fold(1 << 32, |tweak, byte| self.encrypt(tweak ^ u64::from(byte)));
         (tweak, self.encrypt(tweak))
     }
 
@@ -141,7 +158,15 @@ mod tests {
     #[test]
     fn anything_else_is_no_id() {
         let ids = Ids::new(&[7; 32]);
-        for text in ["", "mem_", "mem_1", "mem_zzzzzzzzzzzzzzzz", "mem_+000000000000001", "MEM_0000000000000001", "mem_ABCDEF0000000000"] {
+        for text in [
+            "",
+            "mem_",
+            "mem_1",
+            "mem_zzzzzzzzzzzzzzzz",
+            "mem_+000000000000001",
+            "MEM_0000000000000001",
+            "mem_ABCDEF0000000000",
+        ] {
             assert_eq!(ids.read(Kind::Member, text), None, "{text}");
         }
     }

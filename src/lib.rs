@@ -6,8 +6,10 @@ pub mod id;
 pub mod points;
 
 // floor: plumbing
+pub mod config;
 pub mod db;
 pub mod error;
+pub mod pg;
 pub mod secret;
 pub mod web;
 
@@ -22,3 +24,10 @@ pub mod partners;
 
 // floor: members
 pub mod members;
+
+// floor: books
+pub mod ledger;
+pub mod rates;
+
+// floor: settlement
+pub mod settlement;

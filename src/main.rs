@@ -1,1 +1,157 @@
-fn main(){}
+//! The command line.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use interline::config::{DatabaseArgs, Use};
+use interline::server::{self, Hub};
+use interline::{cli, db, demo, verify};
+
+/// An exchange hub for loyalty coalitions.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the hub at work: a sample coalition, from nothing
+    Demo(demo::Arguments),
+    /// Run the hub
+    Serve {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Where to listen
+        #[arg(long, default_value_t = 8080, env = "INTERLINE_PORT")]
+        port: u16,
+        /// The address to listen on
+        #[arg(long, default_value = "127.0.0.1", env = "INTERLINE_HOST")]
+        host: String,
+        /// How the hub is reached from outside, when that is not http://HOST:PORT
+        #[arg(long, value_name = "URL", env = "INTERLINE_BASE_URL")]
+        base_url: Option<String>,
+    },
+    /// Bring the schema of the database up to date
+    Migrate {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Print the OpenAPI document
+    Openapi,
+    /// Prove the books from single journal rows
+    Verify {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Published rate rules
+    #[command(subcommand)]
+    Rates(RatesCommand),
+    /// Settlement windows
+    #[command(subcommand)]
+    Windows(WindowsCommand),
+    /// People who sign in
+    #[command(subcommand)]
+    People(PeopleCommand),
+}
+
+#[derive(Subcommand)]
+enum RatesCommand {
+    /// Evaluate a file of published rules through the code that quotes
+    Check { file: PathBuf },
+}
+
+#[derive(Subcommand)]
+enum WindowsCommand {
+    /// Close the open window and open the next
+    Close {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum PeopleCommand {
+    /// Let somebody sign in: how the first operator comes in. Reads the password from standard input
+    Add {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[arg(long)]
+        login: String,
+        #[arg(long)]
+        name: String,
+        /// finance, operator, support or auditor
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::log_to_stderr();
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("interline: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Serve { database, port, host, base_url } => {
+            let database = database.open("hub", Use::Alone).await?;
+            let listener = listen(&host, port)?;
+            let base_url = base_url.unwrap_or(format!("http://{}", listener.local_addr()?));
+            let hub = Hub::new(&database.url, &base_url).await?;
+            hub.sweep_now_and_then();
+            eprintln!("Interline serves at {base_url}; its documentation is at {base_url}/docs/");
+            hub.serve(listener)?.await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Migrate { database } => {
+            database.open("hub", Use::Beside).await?;
+            println!("The schema is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Openapi => {
+            print!("{}", server::document_text());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify { database, json } => {
+            let database = database.open("hub", Use::Beside).await?;
+            let report = verify::verify(&database.url).await?;
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&report)?),
+                false => println!("{report}"),
+            }
+            Ok(ExitCode::from(u8::from(report.difference.is_some())))
+        }
+        Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
+        Command::Windows(WindowsCommand::Close { database, json }) => {
+            let database = database.open("hub", Use::Beside).await?;
+            cli::close_window(&db::Pool::new(&database.url, 1)?, json).await
+        }
+        Command::People(PeopleCommand::Add { database, login, name, role }) => {
+            let database = database.open("hub", Use::Beside).await?;
+            cli::add_person(&db::Pool::new(&database.url, 1)?, &login, &name, &role).await
+        }
+    }
+}
+
+fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port))
+        .with_context(|| format!("cannot listen on {host}:{port}: choose another with --port"))
+}

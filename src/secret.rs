@@ -37,7 +37,8 @@ impl Secrets {
     /// A keyed hash of some texts: equal for equal texts, telling nothing about them. 128 bits,
     /// in the shape of a UUID because that is the shape PostgreSQL stores in 16 bytes.
     pub fn hash(&self, parts: &[&[u8]]) -> Uuid {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.hashes).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.hashes).expect("HMAC takes keys of any length");
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -58,10 +59,14 @@ async fn find_or_make(conn: &mut Connection, purpose: &str) -> anyhow::Result<[u
         .bind::<Binary, _>(&fresh[..])
         .execute(conn)
         .await?;
-    let row: Row = diesel::sql_query("select value from secrets where purpose = $1 order by generation desc limit 1")
-        .bind::<Text, _>(purpose)
-        .get_result(conn)
-        .await
-        .with_context(|| format!("no secret for {purpose}"))?;
-    row.value.try_into().map_err(|_| anyhow!("the secret for {purpose} is not 32 bytes long"))
+    let row: Row = diesel::sql_query(
+        "select value from secrets where purpose = $1 order by generation desc limit 1",
+    )
+    .bind::<Text, _>(purpose)
+    .get_result(conn)
+    .await
+    .with_context(|| format!("no secret for {purpose}"))?;
+    row.value
+        .try_into()
+        .map_err(|_| anyhow!("the secret for {purpose} is not 32 bytes long"))
 }

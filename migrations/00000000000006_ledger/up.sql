@@ -7,6 +7,14 @@
 create function asset_of(account bigint) returns integer language sql immutable
   as $$ select ((account >> 44) & 16383)::integer $$;
 
+-- An instant as a number: microseconds since 2000, the outermost numbers for the infinities.
+create function instant_micros(instant timestamptz) returns bigint language sql immutable as $$
+  select case instant
+    when 'infinity' then 9223372036854775807
+    when '-infinity' then (-9223372036854775808)::bigint
+    else (extract(epoch from instant) * 1000000)::bigint - 946684800000000 end
+$$;
+
 create table windows (
   id bigint generated always as identity,
   state text not null default 'open',
@@ -65,10 +73,10 @@ create table operations (
   kind smallint not null,
   at timestamptz not null,
   out_wallet bigint,
-  out_lot bigint,
+  out_expires_at timestamptz,
   out_amount bigint,
   in_wallet bigint,
-  in_lot bigint,
+  in_expires_at timestamptz,
   in_amount bigint,
   pays bigint,
   paid bigint,
@@ -110,13 +118,15 @@ create index operations_by_in_wallet on operations (in_wallet, id) where in_wall
 -- What has been reversed of an operation so far; few rows have it.
 create index operations_by_reversed on operations (reverses) where reverses is not null;
 comment on table operations is
-  'The journal. id: group << 16 | place << 4. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. A leg that took several lots has a null lot and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
   leg smallint not null,
   wallet bigint not null,
-  lot bigint not null,
+  expires_at timestamptz not null,
+  usable_from timestamptz not null,
+  class smallint not null,
   amount bigint not null,
   constraint more_legs_pk primary key (operation_id, leg),
   constraint more_legs_move_something check (amount <> 0)
@@ -129,7 +139,6 @@ create table lots (
   expires_at timestamptz not null,
   usable_from timestamptz not null,
   class smallint not null,
-  id bigint not null,
   available bigint not null,
   held bigint not null,
   constraint lots_pk primary key (wallet, expires_at, usable_from, class),
@@ -139,7 +148,7 @@ create table lots (
 -- The sweep asks for what has expired; the column never changes, so updates stay heap-only.
 create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
-  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). id: that of the operation that first filled it, plus a leg number.';
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). The journal names lots by these three, so they can be made again from it.';
 
 create table totals (
   window_id bigint not null,

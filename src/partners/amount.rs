@@ -2,6 +2,8 @@
 //!
 //! A JSON number would pass through floating point in somebody's program.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,7 +39,7 @@ pub struct MoneyBody {
 impl AmountBody {
     /// The currency and how many of its smallest units, more than zero. `pointer` is where in the
     /// body this stands.
-    pub fn read<'d>(&self, directory: &'d Directory, pointer: &str) -> Result<(&'d Currency, i64), Problem> {
+    pub fn read<'d>(&self, directory: &'d Directory, pointer: &str) -> Result<(&'d Arc<Currency>, i64), Problem> {
         let unknown = || Problem::field(format!("{pointer}/currency"), "the code of a currency; /v1/currencies lists them");
         let currency = directory.currency(&self.currency).ok_or_else(unknown)?;
 

@@ -1,6 +1,7 @@
 //! Who takes part and what they issue, in memory: read by every operation, changed rarely.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Currency, Money, Partner};
 use crate::points::account::Asset;
@@ -9,7 +10,7 @@ use crate::points::account::Asset;
 #[derive(Debug, Default)]
 pub struct Directory {
     partners: HashMap<i64, Partner>,
-    currencies: HashMap<Asset, Currency>,
+    currencies: HashMap<Asset, Arc<Currency>>,
     moneys: HashMap<Asset, Money>,
     partners_by_code: HashMap<String, i64>,
     currencies_by_code: HashMap<String, Asset>,
@@ -23,7 +24,7 @@ impl Directory {
             currencies_by_code: currencies.iter().map(|currency| (currency.code.clone(), currency.no)).collect(),
             moneys_by_code: moneys.iter().map(|money| (money.code.clone(), money.no)).collect(),
             partners: partners.into_iter().map(|partner| (partner.id, partner)).collect(),
-            currencies: currencies.into_iter().map(|currency| (currency.no, currency)).collect(),
+            currencies: currencies.into_iter().map(|currency| (currency.no, Arc::new(currency))).collect(),
             moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
         }
     }
@@ -36,11 +37,11 @@ impl Directory {
         self.partner(*self.partners_by_code.get(code)?)
     }
 
-    pub fn currency(&self, code: &str) -> Option<&Currency> {
+    pub fn currency(&self, code: &str) -> Option<&Arc<Currency>> {
         self.currency_no(*self.currencies_by_code.get(code)?)
     }
 
-    pub fn currency_no(&self, no: Asset) -> Option<&Currency> {
+    pub fn currency_no(&self, no: Asset) -> Option<&Arc<Currency>> {
         self.currencies.get(&no)
     }
 
@@ -71,14 +72,14 @@ impl Directory {
     }
 
     /// All currencies, oldest first.
-    pub fn currencies(&self) -> Vec<&Currency> {
-        let mut currencies: Vec<&Currency> = self.currencies.values().collect();
+    pub fn currencies(&self) -> Vec<&Arc<Currency>> {
+        let mut currencies: Vec<&Arc<Currency>> = self.currencies.values().collect();
         currencies.sort_by_key(|currency| currency.no);
         currencies
     }
 
     /// The currencies a partner issues, oldest first.
-    pub fn issued_by(&self, partner: i64) -> Vec<&Currency> {
+    pub fn issued_by(&self, partner: i64) -> Vec<&Arc<Currency>> {
         self.currencies().into_iter().filter(|currency| currency.issuer == partner).collect()
     }
 }

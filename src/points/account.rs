@@ -37,6 +37,22 @@ pub enum AccountKind {
     FxClearing = 19,
 }
 
+impl AccountKind {
+    const ALL: [AccountKind; 11] = [
+        AccountKind::Wallet,
+        AccountKind::Members,
+        AccountKind::Issued,
+        AccountKind::ConvertedIn,
+        AccountKind::Redeemed,
+        AccountKind::ConvertedOut,
+        AccountKind::Expired,
+        AccountKind::Position,
+        AccountKind::Commission,
+        AccountKind::Rounding,
+        AccountKind::FxClearing,
+    ];
+}
+
 impl Account {
     /// The one account of this kind for an asset.
     pub fn of(kind: AccountKind, asset: Asset) -> Account {
@@ -59,6 +75,10 @@ impl Account {
     pub fn asset(self) -> Asset {
         // 14 bits always fit.
         ((self.0 >> ASSET_SHIFT) & 0x3fff) as Asset
+    }
+
+    pub fn kind(self) -> Option<AccountKind> {
+        AccountKind::ALL.into_iter().find(|kind| self.is(*kind))
     }
 
     /// Whether this is the account that `kind` names, whatever its asset and owner.

@@ -172,7 +172,10 @@ mod tests {
     #[test]
     fn cents_of_a_point_are_priced_per_printed_unit() {
         let two = Scale::new(2).unwrap();
-        assert_eq!(Micros::worth(1_250, two, price(dec!(0.1))), Ok(Micros(1_250_000)));
+        assert_eq!(
+            Micros::worth(1_250, two, price(dec!(0.1))),
+            Ok(Micros(1_250_000))
+        );
         assert_eq!(Micros(1_250_000).buys(price(dec!(0.1)), two), Ok(1_250));
     }
 
@@ -191,6 +194,9 @@ mod tests {
     fn money_prints_six_decimals_and_reads_at_most_six() {
         assert_eq!(Micros(-4_000).to_string(), "-0.004000");
         assert_eq!(Micros::parse("100.5"), Ok(Micros(100_500_000)));
-        assert_eq!(Micros::parse("0.0000001"), Err(BadAmount::TooManyDecimals(6)));
+        assert_eq!(
+            Micros::parse("0.0000001"),
+            Err(BadAmount::TooManyDecimals(6))
+        );
     }
 }

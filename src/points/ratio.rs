@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(Ratio::new(300, 400), Ratio::new(3, 4));
         assert_eq!(Ratio::new(0, 4), None);
         assert_eq!(Ratio::new(4, -1), None);
-        assert_eq!(Ratio::new(3, 4).unwrap().invert(), Ratio::new(4, 3).unwrap());
+        assert_eq!(
+            Ratio::new(3, 4).unwrap().invert(),
+            Ratio::new(4, 3).unwrap()
+        );
     }
 
     #[test]

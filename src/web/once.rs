@@ -7,8 +7,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use diesel::sql_types::{Jsonb, SmallInt, Uuid as SqlUuid};
 use diesel::OptionalExtension;
+use diesel::sql_types::{Jsonb, SmallInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use serde_json::Value;
@@ -32,14 +32,22 @@ impl Claim {
     /// method and path.
     pub fn new<T>(secrets: &Secrets, party: &str, endpoint: &str, write: &Write<T>) -> Claim {
         Claim {
-            key_hash: secrets.hash(&[b"key", party.as_bytes(), endpoint.as_bytes(), write.key.as_bytes()]),
+            key_hash: secrets.hash(&[
+                b"key",
+                party.as_bytes(),
+                endpoint.as_bytes(),
+                write.key.as_bytes(),
+            ]),
             body_hash: secrets.hash(&[b"body", &write.raw]),
         }
     }
 
     /// The refusal for a key that came with another body before.
     pub fn reused() -> Problem {
-        Problem::new(Slug::IdempotencyKeyReused, "use a new Idempotency-Key for a new request; nothing was done")
+        Problem::new(
+            Slug::IdempotencyKeyReused,
+            "use a new Idempotency-Key for a new request; nothing was done",
+        )
     }
 }
 
@@ -86,15 +94,21 @@ async fn claimed(conn: &mut Connection, claim: Claim) -> Result<Option<Answer>, 
     if fresh == 1 {
         return Ok(None);
     }
-    let found = diesel::sql_query("select body_hash, status, body from answers where scope_key = $1")
-        .bind::<SqlUuid, _>(claim.key_hash)
-        .get_result(conn)
-        .await
-        .optional()?;
+    let found =
+        diesel::sql_query("select body_hash, status, body from answers where scope_key = $1")
+            .bind::<SqlUuid, _>(claim.key_hash)
+            .get_result(conn)
+            .await
+            .optional()?;
     Ok(found)
 }
 
-async fn keep(conn: &mut Connection, claim: Claim, status: StatusCode, body: &Value) -> Result<(), Error> {
+async fn keep(
+    conn: &mut Connection,
+    claim: Claim,
+    status: StatusCode,
+    body: &Value,
+) -> Result<(), Error> {
     diesel::sql_query("update answers set status = $2, body = $3 where scope_key = $1")
         .bind::<SqlUuid, _>(claim.key_hash)
         .bind::<SmallInt, _>(status.as_u16() as i16)

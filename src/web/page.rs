@@ -39,10 +39,16 @@ impl Paging {
 
     /// The id after which the page begins, when a cursor was given for this list.
     pub fn after(&self, ids: &Ids, list: &str) -> Result<Option<i64>, Error> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
         match ids.read_cursor(list, cursor) {
             Some(id) => Ok(Some(id)),
-            None => Err(Problem::new(Slug::CursorInvalid, "use next_cursor of the page before, unchanged").into()),
+            None => Err(Problem::new(
+                Slug::CursorInvalid,
+                "use next_cursor of the page before, unchanged",
+            )
+            .into()),
         }
     }
 }
@@ -59,7 +65,13 @@ impl<T> Page<T> {
     ) -> Page<T> {
         let more = rows.len() as i64 > limit;
         rows.truncate(limit as usize);
-        let next_cursor = rows.last().filter(|_| more).map(|last| ids.show_cursor(list, id(last)));
-        Page { items: rows.iter().map(show).collect(), next_cursor }
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| ids.show_cursor(list, id(last)));
+        Page {
+            items: rows.iter().map(show).collect(),
+            next_cursor,
+        }
     }
 }

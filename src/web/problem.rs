@@ -6,8 +6,8 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -35,7 +35,10 @@ impl ResponseError for Error {
             Error::Refused(problem) => problem.clone(),
             Error::Broken(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "broken");
-                Problem::new(Slug::Broken, "the cause is in the hub's log under this request's id")
+                Problem::new(
+                    Slug::Broken,
+                    "the cause is in the hub's log under this request's id",
+                )
             }
         };
         let mut response = HttpResponse::new(self.status_code());
@@ -134,7 +137,10 @@ pub async fn explain(
     }
     answer.headers_mut().insert(request::HEADER, id.header());
 
-    let (status, micros) = (answer.status().as_u16(), started.elapsed().as_micros() as u64);
+    let (status, micros) = (
+        answer.status().as_u16(),
+        started.elapsed().as_micros() as u64,
+    );
     tracing::info!(request_id = %id.text, %method, path, status, micros, "request");
     Ok(answer)
 }
@@ -174,12 +180,18 @@ fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
 fn of_status(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::new(Slug::RouteUnknown, "no resource has this address"),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(Slug::MethodNotAllowed, "this resource has other methods"),
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Slug::BodyTooLarge, "the body is too large"),
-        status if status.is_client_error() => {
-            Problem::new(Slug::InvalidField, format!("the request cannot be read: {status}"))
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(Slug::MethodNotAllowed, "this resource has other methods")
         }
-        _ => Problem::new(Slug::Broken, "the cause is in the hub's log under this request's id"),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Slug::BodyTooLarge, "the body is too large"),
+        status if status.is_client_error() => Problem::new(
+            Slug::InvalidField,
+            format!("the request cannot be read: {status}"),
+        ),
+        _ => Problem::new(
+            Slug::Broken,
+            "the cause is in the hub's log under this request's id",
+        ),
     }
 }
 
@@ -188,7 +200,12 @@ pub async fn page(slug: actix_web::web::Path<String>) -> Result<HttpResponse, Er
     let entry = CATALOGUE
         .iter()
         .find(|entry| entry.slug == slug.as_str())
-        .ok_or_else(|| Problem::new(Slug::NotFound, "there is no problem of that name; /problems lists them all"))?;
+        .ok_or_else(|| {
+            Problem::new(
+                Slug::NotFound,
+                "there is no problem of that name; /problems lists them all",
+            )
+        })?;
     Ok(HttpResponse::Ok().json(line(entry)))
 }
 

@@ -21,11 +21,15 @@ pub struct RequestId {
 impl RequestId {
     /// Takes the caller's id when it is 1 to 128 visible ASCII characters, else makes one.
     pub fn assign(request: &ServiceRequest) -> RequestId {
-        let given = request.headers().get(&HEADER).and_then(|value| value.to_str().ok());
+        let given = request
+            .headers()
+            .get(&HEADER)
+            .and_then(|value| value.to_str().ok());
         let assigned = match given.filter(|text| is_usable(text)) {
             Some(text) => RequestId {
                 text: text.to_owned(),
-                id: Uuid::parse_str(text).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())),
+                id: Uuid::parse_str(text)
+                    .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())),
             },
             None => RequestId::fresh(),
         };
@@ -36,11 +40,15 @@ impl RequestId {
     /// For work that no request asked for.
     pub fn fresh() -> RequestId {
         let id = Uuid::now_v7();
-        RequestId { text: id.to_string(), id }
+        RequestId {
+            text: id.to_string(),
+            id,
+        }
     }
 
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.text).unwrap_or_else(|_| HeaderValue::from_static("unprintable"))
+        HeaderValue::from_str(&self.text)
+            .unwrap_or_else(|_| HeaderValue::from_static("unprintable"))
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`Code`]   | partners and currencies        | `^[A-Z][A-Z0-9]{1,15}$`                      |
 //! | [`Number`] | a member, in its programme     | 1 to 64 visible ASCII characters             |
 //! | [`Reference`] | an operation, at its partner | 1 to 128 printable ASCII characters, no space at either end |
+//! | [`Mark`]   | a channel or a place, at its partner | 1 to 64 of letters, digits and `._:-`   |
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -29,6 +30,23 @@ pub struct Number(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reference(String);
+
+/// A partner's own code for a channel or a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mark(String);
+
+impl TryFrom<String> for Mark {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Mark, Self::Error> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        match (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+            true => Ok(Mark(text)),
+            false => Err("a code is 1 to 64 of letters, digits and . _ : -"),
+        }
+    }
+}
 
 impl TryFrom<String> for Name {
     type Error = &'static str;
@@ -110,7 +128,7 @@ macro_rules! reads_as_text {
     )* };
 }
 
-reads_as_text!(Name, Code, Number, Reference);
+reads_as_text!(Name, Code, Number, Reference, Mark);
 
 #[cfg(test)]
 mod tests {

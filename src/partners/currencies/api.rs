@@ -1,5 +1,7 @@
 //! Currencies over HTTP.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, ServiceConfig};
@@ -142,7 +144,7 @@ async fn list(
     let (_, directory) = directories.current(&mut *pool.get().await?).await?;
     let mut rows = directory.currencies();
     rows.retain(|currency| i64::from(currency.no) > after);
-    let no = |currency: &&Currency| i64::from(currency.no);
+    let no = |currency: &&Arc<Currency>| i64::from(currency.no);
     Ok(web::Json(Page::of(rows, limit, &ids, "currencies", no, |currency| show(&ids, &directory, currency))))
 }
 

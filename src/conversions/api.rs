@@ -1,0 +1,326 @@
+//! Quotes and conversions over HTTP.
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use uuid::Uuid;
+
+use super::decision::Refusal;
+use super::quote::Quotes;
+use super::sentence::{self, Told};
+use super::{Offer, local};
+use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
+use chrono::{DateTime, Utc};
+use crate::error::{Error, Problem, Slug};
+use crate::id::{self, Ids};
+use crate::ledger::api::{self, ByReference};
+use crate::ledger::operation::Kind;
+use crate::ledger::shelf::{Named, Shelf};
+use crate::ledger::{self, Ledger, store};
+use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
+use crate::points::account::Account;
+use crate::points::agreed::Price;
+use crate::points::money::Micros;
+use crate::rates::Books;
+use crate::web::problem::{ReadProblems, WriteProblems};
+use crate::web::{Json, Write, text};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(quote, create, find, read),
+    components(schemas(NewQuote, QuoteBody, WorthBody, CostBody, SentenceBody, NewConversion, ConversionBody))
+)]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/quotes").route(web::post().to(quote)))
+        .service(web::resource("/v1/conversions").route(web::post().to(create)).route(web::get().to(find)))
+        .service(web::resource("/v1/conversions/{conversion}").route(web::get().to(read)));
+}
+
+/// What a member wants to turn into what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewQuote {
+    /// The member's id.
+    member: String,
+    /// The amount to give, in a currency that you issue.
+    gives: AmountBody,
+    /// The code of the currency to get.
+    #[schema(example = "HPT")]
+    to: String,
+}
+
+/// A price the hub promises until it expires.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuoteBody {
+    /// The token that takes it: send it to /v1/conversions as it is.
+    quote: String,
+    id: Uuid,
+    /// The version of the rate card that priced it.
+    card: String,
+    /// What leaves the wallet.
+    gives: AmountBody,
+    /// What of the amount asked for stays in the wallet, because it does not divide.
+    left: AmountBody,
+    /// What the member gets.
+    gains: AmountBody,
+    /// What the member pays in money; null when nothing.
+    fee: Option<MoneyBody>,
+    /// What both sides are worth to a member, as their issuers say.
+    worth: WorthBody,
+    /// What it costs you in settlement.
+    cost: CostBody,
+    /// `at_once`: with the conversion.
+    arrives: String,
+    expires_at: DateTime<Utc>,
+    sentence: SentenceBody,
+}
+
+/// Amounts by the display values that the issuers publish.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorthBody {
+    gives: MoneyBody,
+    gains: MoneyBody,
+}
+
+/// What the partner whose points are given pays.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CostBody {
+    gross: MoneyBody,
+    /// The hub's part of it.
+    commission: MoneyBody,
+}
+
+/// The same in words, for the member.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SentenceBody {
+    en: String,
+    #[serde(rename = "zh-Hant")]
+    zh_hant: String,
+}
+
+/// Ask for a quote
+///
+/// Prices an amount for one of your members and promises the price for ten minutes. Nothing is
+/// stored or reserved, so a quote needs no Idempotency-Key.
+#[utoipa::path(
+    post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
+    security(("partner" = ["quotes:write"])),
+    request_body = NewQuote,
+    responses((status = 200, description = "The quote.", body = QuoteBody), WriteProblems)
+)]
+async fn quote(
+    partner: Partner<QuotesWrite>,
+    shelf: Shelf,
+    books: Data<Books>,
+    quotes: Data<Quotes>,
+    Json(body): Json<NewQuote>,
+) -> Result<web::Json<QuoteBody>, Error> {
+    let offer = super::offer(&shelf, &books, partner.partner, &body.member, &body.gives, &body.to).await?;
+    let token = quotes.sign(&offer.quote)?;
+    Ok(web::Json(show_offer(&offer, token)?))
+}
+
+fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
+    let Offer { quote, evaluated, from, to, book } = offer;
+    let (priced, figures) = (&evaluated.priced, &evaluated.figures);
+    let directory = &book.directory;
+    let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
+    let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
+    let words = |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
+    let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
+    let until = local(quote.expires_at(), from);
+    let told = Told {
+        gives: &gives_words,
+        gains: &gains_words,
+        left: (priced.left > 0).then_some(left_words.as_str()),
+        until: &until,
+    };
+    Ok(QuoteBody {
+        id: quote.jti,
+        card: quote.card.clone(),
+        fee: None,
+        worth: WorthBody {
+            gives: worth(directory, from, priced.used)?,
+            gains: worth(directory, to, priced.total)?,
+        },
+        cost: CostBody {
+            gross: money(directory, from, figures.gross)?,
+            commission: money(directory, from, figures.commission)?,
+        },
+        arrives: "at_once".to_owned(),
+        expires_at: quote.expires_at(),
+        sentence: SentenceBody { en: sentence::english(&told), zh_hant: sentence::chinese(&told) },
+        quote: token,
+        gives,
+        left,
+        gains,
+    })
+}
+
+/// Points by the display value of their issuer, in the money it settles in.
+fn worth(directory: &Directory, currency: &Currency, units: i64) -> Result<MoneyBody, Error> {
+    let value = match Price::new(currency.display_value.decimal()) {
+        Ok(price) => Micros::worth(units, currency.scale, price).map_err(anyhow::Error::from)?,
+        // A value of zero is no price.
+        Err(_) => Micros::ZERO,
+    };
+    money(directory, currency, value)
+}
+
+fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {
+    let money = directory.money_of(currency.issuer);
+    let money = money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
+    Ok(MoneyBody::of(money, micros))
+}
+
+/// A quote to take.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConversion {
+    /// The token of the quote.
+    quote: String,
+    /// What you call it: unique among your conversions for ever.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<text::Reference>,
+}
+
+/// Points that became points of another brand.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConversionBody {
+    id: String,
+    /// `completed` or `reversed`.
+    status: String,
+    quote: Option<Uuid>,
+    card: Option<String>,
+    gives: AmountBody,
+    gains: AmountBody,
+    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
+    cost: Option<CostBody>,
+    /// What the partner whose points were got is owed; shown to that partner and to the hub's people.
+    value: Option<MoneyBody>,
+    /// The reversal, when there is one.
+    reversed_by: Option<String>,
+    reference: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// Take a quote
+///
+/// Turns the points, or refuses and turns none. A quote is good for one conversion.
+#[utoipa::path(
+    post, path = "/v1/conversions", operation_id = "createConversion", tag = "conversions",
+    security(("partner" = ["conversions:write"])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewConversion,
+    responses((status = 201, description = "The conversion.", body = ConversionBody), WriteProblems)
+)]
+async fn create(
+    partner: Partner<ConversionsWrite>,
+    shelf: Shelf,
+    books: Data<Books>,
+    quotes: Data<Quotes>,
+    ledger: Data<Ledger>,
+    write: Write<NewConversion>,
+) -> Result<HttpResponse, Error> {
+    let claim = partner.who.claim(&shelf.secrets, &write);
+    let body = write.body;
+    let quote = quotes.read(&body.quote).ok().filter(|quote| quote.partner == partner.partner);
+    let quote = quote.ok_or_else(super::invalid)?;
+
+    let operation = ledger
+        .carry_out(
+            async || {
+                let mut conn = shelf.pool.get().await?;
+                let (version, order) = super::order(&mut conn, &shelf.ids, &books, &quote).await?;
+                let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
+                Ok((order, ledger::stamp(&partner.who, claim, version, reference)))
+            },
+            |refusal| told(&shelf.ids, refusal),
+        )
+        .await?;
+    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    Ok(HttpResponse::Created().json(show(&shelf.ids, &named, Some(partner.partner), None)?))
+}
+
+fn told(ids: &Ids, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::QuoteExpired(at) => Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into(),
+        Refusal::QuoteTaken { by } => {
+            let by = ids.show(id::Kind::Conversion, by);
+            Problem::new(Slug::QuoteTaken, format!("conversion {by} took it")).with("conversion", by).into()
+        }
+        Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
+        Refusal::NotAsQuoted(now) => anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into(),
+    }
+}
+
+/// Look a conversion up by your reference
+#[utoipa::path(
+    get, path = "/v1/conversions", operation_id = "findConversion", tag = "conversions",
+    description = "The conversion that you gave this reference.",
+    security(("partner" = ["ledger:read"])),
+    params(ByReference),
+    responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)
+)]
+async fn find(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    query: Query<ByReference>,
+) -> Result<web::Json<ConversionBody>, Error> {
+    let named = shelf.by_reference(partner.partner, &[Kind::Conversion], &query.reference).await?;
+    let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
+    Ok(web::Json(show(&shelf.ids, &named, Some(partner.partner), reversal)?))
+}
+
+/// Read a conversion
+#[utoipa::path(
+    get, path = "/v1/conversions/{conversion}", operation_id = "readConversion", tag = "conversions",
+    description = "A conversion that gave or got a currency you issue. Each side sees its own money only.",
+    security(("partner" = ["ledger:read"]), ("person" = [])),
+    params(("conversion" = String, Path, description = "The conversion's id.")),
+    responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)
+)]
+async fn read(
+    reader: Reader<LedgerRead, AnyRole>,
+    shelf: Shelf,
+    path: Path<String>,
+) -> Result<web::Json<ConversionBody>, Error> {
+    let named = shelf.by_id(reader.partner(), &[Kind::Conversion], &path).await?;
+    let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
+    Ok(web::Json(show(&shelf.ids, &named, reader.partner(), reversal)?))
+}
+
+/// A conversion as `partner` sees it; as the hub's people do when none.
+fn show(ids: &Ids, named: &Named, partner: Option<i64>, reversal: Option<i64>) -> Result<ConversionBody, Error> {
+    let Named { operation, reference, directory } = named;
+    let parts = operation.out.zip(operation.into).zip(operation.figures);
+    let ((out, into), figures) =
+        parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
+    let sees = |position: Account| partner.is_none_or(|partner| partner == position.owner());
+    let money = |account: Account, micros: Micros| {
+        let money = directory.money(account.asset());
+        let money = money.ok_or_else(|| anyhow::anyhow!("{} is of an unknown money", account.0))?;
+        Ok::<_, Error>(MoneyBody::of(money, micros))
+    };
+    let cost = || {
+        let gross = money(figures.pays, figures.gross)?;
+        Ok::<_, Error>(CostBody { gross, commission: money(figures.pays, figures.commission)? })
+    };
+    Ok(ConversionBody {
+        id: ids.show(id::Kind::Conversion, operation.id),
+        status: if reversal.is_some() { "reversed" } else { "completed" }.to_owned(),
+        quote: operation.quote,
+        card: operation.card_id.map(|card| ids.show(id::Kind::RateCard, card)),
+        gives: api::amount(directory, out)?,
+        gains: api::amount(directory, into)?,
+        cost: sees(figures.pays).then(cost).transpose()?,
+        value: sees(figures.paid).then(|| money(figures.paid, figures.value)).transpose()?,
+        reversed_by: reversal.map(|reversal| ids.show(id::Kind::Reversal, reversal)),
+        reference: reference.clone(),
+        at: operation.at,
+    })
+}

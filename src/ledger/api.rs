@@ -1,0 +1,80 @@
+//! The ledger over HTTP: its parts, as one, and what they share.
+
+use actix_web::web::ServiceConfig;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+use utoipa::openapi::OpenApi as Document;
+
+use super::lot::Short;
+use super::operation::{Leg, Operation};
+use super::programme::Suspended;
+use super::{awards, redemptions, reversals, trial_balance, wallets};
+use crate::error::{Error, Problem, Slug};
+use crate::partners::{AmountBody, Currency, Directory};
+use crate::web::text;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    awards::api::routes(cfg);
+    redemptions::api::routes(cfg);
+    reversals::api::routes(cfg);
+    wallets::api::routes(cfg);
+    trial_balance::api::routes(cfg);
+}
+
+/// What the parts add to the OpenAPI document.
+pub struct Doc;
+
+impl utoipa::OpenApi for Doc {
+    fn openapi() -> Document {
+        let mut document = awards::api::Doc::openapi();
+        document.merge(redemptions::api::Doc::openapi());
+        document.merge(reversals::api::Doc::openapi());
+        document.merge(wallets::api::Doc::openapi());
+        document.merge(trial_balance::api::Doc::openapi());
+        document
+    }
+}
+
+/// How an operation is looked up by what its partner calls it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ByReference {
+    /// The reference you gave it.
+    #[param(value_type = String, min_length = 1, max_length = 128)]
+    pub reference: text::Reference,
+}
+
+/// Only its issuer awards and redeems a currency.
+pub fn must_issue(partner: i64, currency: &Currency) -> Result<(), Problem> {
+    match currency.issuer == partner {
+        true => Ok(()),
+        false => {
+            Err(Problem::new(Slug::NotYourCurrency, format!("{} is issued by another partner", currency.code)))
+        }
+    }
+}
+
+pub fn suspended(Suspended { currency }: Suspended) -> Problem {
+    Problem::new(Slug::PartnerSuspended, format!("the issuer of {currency} is suspended"))
+}
+
+/// The refusal of a wallet that holds too little, in printed units.
+pub fn balance_too_low(short: Short, currency: &Currency) -> Problem {
+    let (held, needed) = (AmountBody::of(currency, short.held), AmountBody::of(currency, short.needed));
+    let detail = format!("the wallet can use {} {}, and {} is needed", held.amount, held.currency, needed.amount);
+    Problem::new(Slug::BalanceTooLow, detail).with("held", json!(held)).with("needed", json!(needed))
+}
+
+/// A field of what a slice remembers on an operation.
+pub fn remembered(operation: &Operation, field: &str) -> Option<String> {
+    operation.memo.as_ref()?.get(field)?.as_str().map(str::to_owned)
+}
+
+/// An amount in the currency of its wallet.
+pub fn amount(directory: &Directory, leg: Leg) -> Result<AmountBody, Error> {
+    let currency = directory.currency_no(leg.wallet.asset());
+    let currency = currency.ok_or_else(|| anyhow::anyhow!("wallet {} is of an unknown currency", leg.wallet.0))?;
+    Ok(AmountBody::of(currency, leg.amount))
+}

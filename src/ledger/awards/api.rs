@@ -1,0 +1,143 @@
+//! Awards over HTTP.
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+use super::{Award, Place, Reason};
+use crate::access::{AwardsWrite, LedgerRead, Partner};
+use chrono::{DateTime, Utc};
+use crate::clock;
+use crate::error::Error;
+use crate::id::{self, Ids};
+use crate::ledger::api::{self, ByReference};
+use crate::ledger::operation::Kind;
+use crate::ledger::shelf::{Named, Shelf, Taken};
+use crate::ledger::{self, Ledger};
+use crate::partners::AmountBody;
+use crate::web::Write;
+use crate::web::problem::{ReadProblems, WriteProblems};
+use crate::web::text::{self, Mark};
+
+#[derive(OpenApi)]
+#[openapi(paths(create, find, read), components(schemas(NewAward, AwardBody, Reason)))]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/awards").route(web::post().to(create)).route(web::get().to(find)))
+        .service(web::resource("/v1/awards/{award}").route(web::get().to(read)));
+}
+
+/// Points to give to a member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAward {
+    /// The member's id.
+    member: String,
+    /// How much, in a currency that you issue.
+    amount: AmountBody,
+    reason: Reason,
+    /// How it came about (`store`, `app`), in your own code.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    channel: Option<Mark>,
+    /// Where it came about: a shop of a mall, say.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    location: Option<Mark>,
+    /// What you call it: unique among your awards for ever.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<text::Reference>,
+}
+
+/// Points given to a member.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AwardBody {
+    id: String,
+    wallet: String,
+    amount: AmountBody,
+    /// When the points expire; null when never.
+    expires_at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    channel: Option<String>,
+    location: Option<String>,
+    reference: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// Award points
+///
+/// Gives points of a currency that you issue to one of your members.
+#[utoipa::path(
+    post, path = "/v1/awards", operation_id = "createAward", tag = "ledger",
+    security(("partner" = ["awards:write"])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewAward,
+    responses((status = 201, description = "The award.", body = AwardBody), WriteProblems)
+)]
+async fn create(
+    partner: Partner<AwardsWrite>,
+    shelf: Shelf,
+    ledger: Data<Ledger>,
+    write: Write<NewAward>,
+) -> Result<HttpResponse, Error> {
+    let claim = partner.who.claim(&shelf.secrets, &write);
+    let body = write.body;
+    let operation = ledger
+        .carry_out(
+            async || {
+                let taken = shelf.take(partner.partner, &body.member, &body.amount).await?;
+                let Taken { version, wallet, amount, programme } = taken;
+                let place = Place::of(&body.channel, &body.location);
+                let award = Award { wallet, amount, programme, reason: body.reason, place };
+                let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
+                Ok((award, ledger::stamp(&partner.who, claim, version, reference)))
+            },
+            |refusal| api::suspended(refusal).into(),
+        )
+        .await?;
+    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
+}
+
+/// Look an award up by your reference
+#[utoipa::path(
+    get, path = "/v1/awards", operation_id = "findAward", tag = "ledger",
+    description = "The award that you gave this reference.",
+    security(("partner" = ["ledger:read"])),
+    params(ByReference),
+    responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
+)]
+async fn find(partner: Partner<LedgerRead>, shelf: Shelf, query: Query<ByReference>) -> Result<web::Json<AwardBody>, Error> {
+    let named = shelf.by_reference(partner.partner, &[Kind::Award], &query.reference).await?;
+    Ok(web::Json(show(&shelf.ids, &named)?))
+}
+
+/// Read an award
+#[utoipa::path(
+    get, path = "/v1/awards/{award}", operation_id = "readAward", tag = "ledger",
+    description = "An award of a currency that you issue.",
+    security(("partner" = ["ledger:read"])),
+    params(("award" = String, Path, description = "The award's id.")),
+    responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
+)]
+async fn read(partner: Partner<LedgerRead>, shelf: Shelf, path: Path<String>) -> Result<web::Json<AwardBody>, Error> {
+    let named = shelf.by_id(partner.partner, &[Kind::Award], &path).await?;
+    Ok(web::Json(show(&shelf.ids, &named)?))
+}
+
+fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
+    let Named { operation, reference, directory } = named;
+    let leg = operation.into.ok_or_else(|| anyhow::anyhow!("award {} gives nothing", operation.id))?;
+    let lot = operation.lots.iter().rfind(|lot| lot.change > 0).map(|lot| lot.lot.expires_at);
+    Ok(AwardBody {
+        id: ids.show(id::Kind::Award, operation.id),
+        wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
+        amount: api::amount(directory, leg)?,
+        expires_at: lot.filter(|at| *at != clock::NEVER),
+        reason: api::remembered(operation, "reason"),
+        channel: api::remembered(operation, "channel"),
+        location: api::remembered(operation, "location"),
+        reference: reference.clone(),
+        at: operation.at,
+    })
+}

@@ -1,0 +1,190 @@
+//! A command: something that would move points, stated so that it can be decided alone or among
+//! hundreds.
+//!
+//! It says beforehand what it touches, and decides purely from what was read under the locks. It
+//! does not know whether it runs in a group of one or of five hundred, nor on which hub.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lot::{LotKey, Short, Wallet};
+use super::operation::{Figures, Kind, Leg};
+use crate::clock::Timestamp;
+use crate::points::account::Account;
+use crate::web::once::Claim;
+
+pub trait Command: Send + Sync + 'static {
+    type Refusal: Send + Sync + 'static;
+
+    /// What is locked and read before the decision.
+    fn touches(&self) -> Touches;
+
+    /// The moves and figures, or a refusal that moves nothing. `seen` is all it may look at.
+    fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Self::Refusal>;
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Touches {
+    pub wallets: Vec<Account>,
+    /// The quote this takes.
+    pub quote: Option<Uuid>,
+    /// The operation this reverses.
+    pub reverses: Option<i64>,
+}
+
+/// Who asked, in which request, under which key: what every operation carries.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    pub claim: Claim,
+    pub principal_id: i64,
+    pub request_id: Uuid,
+    /// The publication the command was built on: decided only while it is the latest.
+    pub version: Option<i64>,
+    pub reference: Option<Reference>,
+}
+
+/// A partner's own name for an operation, unique per partner and kind for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub partner_id: i64,
+    pub kind: Kind,
+    pub hash: Uuid,
+    pub text: String,
+}
+
+/// What a decision may look at.
+pub struct Seen<'a> {
+    pub(super) wallets: &'a HashMap<Account, Wallet>,
+    /// The conversion that took the command's quote, if one did.
+    pub quote_taken: Option<i64>,
+    /// The reversal of the operation the command reverses, if there is one.
+    pub reversed_by: Option<i64>,
+}
+
+static NOTHING: Wallet = Wallet {
+    lots: std::collections::BTreeMap::new(),
+};
+
+impl Seen<'_> {
+    /// A wallet the command said it touches.
+    pub fn wallet(&self, account: Account) -> &Wallet {
+        self.wallets.get(&account).unwrap_or(&NOTHING)
+    }
+}
+
+/// A decision to move points. A lot is named by what it is.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub kind: Kind,
+    pub out: Option<Leg>,
+    pub into: Option<Leg>,
+    pub moves: Vec<Move>,
+    pub figures: Option<Figures>,
+    pub card_id: Option<i64>,
+    pub exchange_rate_id: Option<i64>,
+    pub quote: Option<Uuid>,
+    pub reverses: Option<i64>,
+    pub memo: Option<Value>,
+}
+
+/// One lot's gain, or loss when negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    pub wallet: Account,
+    pub lot: LotKey,
+    pub change: i64,
+}
+
+impl Decided {
+    pub fn new(kind: Kind) -> Decided {
+        Decided {
+            kind,
+            out: None,
+            into: None,
+            moves: Vec::new(),
+            figures: None,
+            card_id: None,
+            exchange_rate_id: None,
+            quote: None,
+            reverses: None,
+            memo: None,
+        }
+    }
+
+    /// Takes `amount` from a wallet, earliest expiry first.
+    pub fn taking(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        amount: i64,
+        now: Timestamp,
+    ) -> Result<Decided, Short> {
+        let taken = seen.wallet(wallet).take(amount, now)?;
+        self.out = Some(Leg { wallet, amount });
+        self.moves.extend(taken.into_iter().map(|(lot, part)| Move {
+            wallet,
+            lot,
+            change: -part,
+        }));
+        Ok(self)
+    }
+
+    /// Puts `amount` into one lot of a wallet.
+    pub fn giving(mut self, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+        self.into = Some(Leg { wallet, amount });
+        self.moves.push(Move {
+            wallet,
+            lot,
+            change: amount,
+        });
+        self
+    }
+
+    /// Lets what else the wallet holds expire at `expires_at` instead of sooner.
+    pub fn extending(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Decided {
+        let mut left = seen.wallet(wallet).clone();
+        let of_wallet = self
+            .moves
+            .iter()
+            .filter(|step| step.wallet == wallet && step.change < 0);
+        of_wallet.for_each(|step| {
+            let _ = left.change(step.lot, step.change);
+        });
+        let redated = left.redate(expires_at, now);
+        self.moves
+            .extend(redated.into_iter().map(|(lot, change)| Move {
+                wallet,
+                lot,
+                change,
+            }));
+        self
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+pub enum Failed<R> {
+    /// The command's own rules refuse it.
+    Refused(R),
+    /// The key came with another body before.
+    KeyReused,
+    /// The reference names another operation.
+    ReferenceTaken(i64),
+    /// Something was published since the command was built: build it again.
+    Stale,
+    /// A wallet it touches does not exist.
+    NoWallet(Account),
+    /// The queue is full.
+    Busy,
+    /// The database does not answer.
+    Unavailable,
+    Broken(anyhow::Error),
+}

@@ -1,0 +1,274 @@
+//! The only door to the books: commands gather in a bounded queue, and a few writers carry them
+//! out in groups, one transaction each.
+//!
+//! A writer takes whatever waits, without waiting for more: while one group is being written the
+//! next gathers by itself. Whoever sent a command may go away; the group does not notice. When a
+//! group fails as a whole, its commands are tried again one by one, so that none is refused for
+//! another's fault. Trying again is always safe, also when the reply to a commit was lost: the key
+//! of a command that took effect is found, and its operation is the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
+use super::group::{self, Outcome, Queued};
+use super::operation::{LARGEST_GROUP, Operation};
+use super::statements::{self, Frame, Statements};
+use crate::clock::Timestamp;
+
+/// Commands waiting beyond this many are refused at once.
+const QUEUE: usize = 4096;
+const GROUP: usize = 512;
+const WRITERS: usize = 2;
+const TRIES: u32 = 6;
+
+const _: () = assert!(GROUP <= LARGEST_GROUP);
+
+/// The way to the writers.
+#[derive(Clone)]
+pub struct Writers {
+    queue: mpsc::Sender<Box<dyn Queued>>,
+}
+
+/// What a command that was carried out, now or before, came to.
+#[derive(Debug)]
+pub enum Done {
+    Now(Box<Operation>),
+    Before(i64),
+}
+
+impl Writers {
+    /// Starts the writers on the running tokio runtime. They end when the last handle is dropped.
+    pub fn start(url: &str) -> Writers {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let commands = Arc::new(Mutex::new(commands));
+        for _ in 0..WRITERS {
+            tokio::spawn(write(url.to_owned(), commands.clone()));
+        }
+        Writers { queue }
+    }
+
+    /// Hands in a command and waits until it is durable, or refused.
+    pub async fn execute<C: Command>(
+        &self,
+        command: C,
+        stamp: Stamp,
+    ) -> Result<Done, Failed<C::Refusal>> {
+        let (reply, answer) = oneshot::channel();
+        let touches = command.touches();
+        let ticket = Ticket {
+            command,
+            touches,
+            stamp,
+            refusal: None,
+            reply,
+        };
+        self.queue
+            .try_send(Box::new(ticket))
+            .map_err(|_| Failed::Busy)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Failed::Broken(anyhow::anyhow!("the writers have stopped"))))
+    }
+}
+
+/// A command in the queue with the way back to who sent it.
+struct Ticket<C: Command> {
+    command: C,
+    touches: Touches,
+    stamp: Stamp,
+    refusal: Option<C::Refusal>,
+    reply: oneshot::Sender<Result<Done, Failed<C::Refusal>>>,
+}
+
+impl<C: Command> Queued for Ticket<C> {
+    fn touches(&self) -> &Touches {
+        &self.touches
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    fn decide(&mut self, seen: &Seen<'_>, now: Timestamp) -> Option<Decided> {
+        match self.command.decide(seen, now) {
+            Ok(decided) => Some(decided),
+            Err(refusal) => {
+                self.refusal = Some(refusal);
+                None
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, outcome: Outcome) {
+        let answer = match outcome {
+            Outcome::Done(operation) => Ok(Done::Now(Box::new(operation))),
+            Outcome::Known(operation) => Ok(Done::Before(operation)),
+            Outcome::Refused => Err(match self.refusal {
+                Some(refusal) => Failed::Refused(refusal),
+                None => Failed::Broken(anyhow::anyhow!("refused without a refusal")),
+            }),
+            Outcome::KeyReused => Err(Failed::KeyReused),
+            Outcome::ReferenceTaken(operation) => Err(Failed::ReferenceTaken(operation)),
+            Outcome::Stale => Err(Failed::Stale),
+            Outcome::NoWallet(wallet) => Err(Failed::NoWallet(wallet)),
+            Outcome::Busy => Err(Failed::Busy),
+            Outcome::Unavailable => Err(Failed::Unavailable),
+            Outcome::Broken(cause) => Err(Failed::Broken(anyhow::anyhow!(cause))),
+        };
+        // Nobody is waiting any more when the client went away.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The life of a writer: take what waits, write it, answer.
+async fn write(url: String, commands: Arc<Mutex<mpsc::Receiver<Box<dyn Queued>>>>) {
+    let mut line = Line { url, open: None };
+    loop {
+        let mut group = Vec::new();
+        if commands.lock().await.recv_many(&mut group, GROUP).await == 0 {
+            return;
+        }
+        if let Err((group, error)) = line.carry_out(group).await {
+            tracing::debug!(%error, size = group.len(), "a group failed; its commands are tried one by one");
+            for command in group {
+                line.insist(command).await;
+            }
+        }
+    }
+}
+
+/// A writer's connection, made when needed.
+struct Line {
+    url: String,
+    open: Option<(Client, Statements, i16)>,
+}
+
+type Group = Vec<Box<dyn Queued>>;
+
+impl Line {
+    /// One command alone, several times if need be.
+    async fn insist(&mut self, command: Box<dyn Queued>) {
+        let mut group = vec![command];
+        for attempt in 1..=TRIES {
+            let error = match self.carry_out(group).await {
+                Ok(()) => return,
+                Err((back, error)) => {
+                    group = back;
+                    error
+                }
+            };
+            if !may_pass(&error) || attempt == TRIES {
+                let outcome = outcome_of(&error);
+                group
+                    .into_iter()
+                    .for_each(|command| command.answer(outcome_again(&outcome)));
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
+        }
+    }
+
+    /// One group in one transaction. On an error nothing was answered, and the commands come back.
+    async fn carry_out(&mut self, mut group: Group) -> Result<(), (Group, anyhow::Error)> {
+        match self.attempt(&mut group).await {
+            Ok(outcomes) => {
+                group
+                    .into_iter()
+                    .zip(outcomes)
+                    .for_each(|(command, outcome)| command.answer(outcome));
+                Ok(())
+            }
+            Err(error) => {
+                self.recover().await;
+                Err((group, error))
+            }
+        }
+    }
+
+    async fn attempt(&mut self, group: &mut Group) -> anyhow::Result<Vec<Outcome>> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|(client, _, _)| client.is_closed())
+        {
+            self.open = Some(statements::connect(&self.url).await?);
+        }
+        let Some((client, statements, slot)) = &self.open else {
+            anyhow::bail!("no connection")
+        };
+
+        let read = statements.begin(client, group).await?;
+        let frame = Frame {
+            group: read.group,
+            window: read.window,
+            now: read.now,
+        };
+
+        let (written, outcomes) = group::fold(read, group);
+
+        match written.operations.is_empty() {
+            true => client.batch_execute("rollback").await?,
+            false => statements.commit(client, &frame, &written, *slot).await?,
+        }
+        Ok(outcomes)
+    }
+
+    /// Leaves the failed transaction, or the connection if that is not possible.
+    async fn recover(&mut self) {
+        let Some((client, _, _)) = &self.open else {
+            return;
+        };
+        if client.is_closed() || client.batch_execute("rollback").await.is_err() {
+            self.open = None;
+        }
+    }
+}
+
+fn state(error: &anyhow::Error) -> Option<&SqlState> {
+    error
+        .downcast_ref::<tokio_postgres::Error>()
+        .and_then(tokio_postgres::Error::code)
+}
+
+/// Whether trying again may help: somebody else was in the way, or the database was.
+fn may_pass(error: &anyhow::Error) -> bool {
+    match state(error) {
+        Some(code) => [
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::QUERY_CANCELED,
+        ]
+        .contains(code),
+        None => true,
+    }
+}
+
+fn outcome_of(error: &anyhow::Error) -> Outcome {
+    match state(error) {
+        None => Outcome::Unavailable,
+        Some(code) if may_pass(error) => {
+            tracing::warn!(%error, code = code.code(), "a command could not be carried out for now");
+            Outcome::Busy
+        }
+        Some(_) => Outcome::Broken(format!("{error:#}: {:?}", error.root_cause())),
+    }
+}
+
+/// The same outcome for another command. Only failures are shared.
+fn outcome_again(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Unavailable => Outcome::Unavailable,
+        Outcome::Broken(cause) => Outcome::Broken(cause.clone()),
+        _ => Outcome::Busy,
+    }
+}

@@ -1,0 +1,194 @@
+//! Lots: what a wallet holds, by when it expires.
+//!
+//! Points of one wallet that expire at the same instant, become usable at the same instant and are
+//! of the same class are one lot. Spending takes the lot that expires first; a lot that has expired
+//! cannot be spent, whether it has been swept or not.
+
+use std::collections::BTreeMap;
+
+use crate::clock::{self, Timestamp};
+
+/// What tells two lots of a wallet apart. The order is the order of spending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LotKey {
+    pub expires_at: Timestamp,
+    pub usable_from: Timestamp,
+    pub class: i16,
+}
+
+impl LotKey {
+    /// An ordinary lot, usable at once.
+    pub fn expiring(expires_at: Timestamp) -> LotKey {
+        LotKey {
+            expires_at,
+            usable_from: clock::ALWAYS,
+            class: 0,
+        }
+    }
+
+    /// Whether its expiry alone names it.
+    pub fn is_ordinary(&self) -> bool {
+        *self == LotKey::expiring(self.expires_at)
+    }
+
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.usable_from <= now && now < self.expires_at
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lot {
+    pub available: i64,
+    pub held: i64,
+}
+
+/// A wallet as a decision sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wallet {
+    pub lots: BTreeMap<LotKey, Lot>,
+}
+
+/// The wallet holds less than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Short {
+    pub held: i64,
+    pub needed: i64,
+}
+
+impl Wallet {
+    /// What can be spent now.
+    pub fn usable(&self, now: Timestamp) -> i64 {
+        self.lots
+            .iter()
+            .filter(|(key, _)| key.is_usable(now))
+            .map(|(_, lot)| lot.available)
+            .sum()
+    }
+
+    /// The lots that `amount` would be taken from, earliest expiry first.
+    pub fn take(&self, amount: i64, now: Timestamp) -> Result<Vec<(LotKey, i64)>, Short> {
+        let mut rest = amount;
+        let mut taken = Vec::new();
+        for (key, lot) in self
+            .lots
+            .iter()
+            .filter(|(key, lot)| key.is_usable(now) && lot.available > 0)
+        {
+            let part = rest.min(lot.available);
+            taken.push((*key, part));
+            rest -= part;
+            if rest == 0 {
+                return Ok(taken);
+            }
+        }
+        Err(Short {
+            held: self.usable(now),
+            needed: amount,
+        })
+    }
+
+    /// What would change if everything usable were to expire at `expires_at` instead of sooner.
+    pub fn redate(&self, expires_at: Timestamp, now: Timestamp) -> Vec<(LotKey, i64)> {
+        let sooner = |(key, lot): &(&LotKey, &Lot)| {
+            key.is_usable(now) && key.expires_at < expires_at && lot.available > 0
+        };
+        self.lots
+            .iter()
+            .filter(sooner)
+            .flat_map(|(key, lot)| {
+                [
+                    (*key, -lot.available),
+                    (LotKey { expires_at, ..*key }, lot.available),
+                ]
+            })
+            .collect()
+    }
+
+    /// Changes a lot, making it when there is none. Fails, changing nothing, when less than nothing
+    /// would be left.
+    pub fn change(&mut self, key: LotKey, by: i64) -> Result<(), Short> {
+        let held = self.lots.get(&key).map_or(0, |lot| lot.available);
+        let left = held.checked_add(by).filter(|left| *left >= 0);
+        let left = left.ok_or(Short {
+            held,
+            needed: by.saturating_neg(),
+        })?;
+        self.lots.entry(key).or_default().available = left;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+
+    fn day(day: u32) -> Timestamp {
+        chrono::Utc
+            .with_ymd_and_hms(2026, 11, day, 0, 0, 0)
+            .unwrap()
+    }
+
+    fn wallet(lots: &[(u32, i64)]) -> Wallet {
+        let mut wallet = Wallet::default();
+        for (expires, amount) in lots {
+            wallet
+                .change(LotKey::expiring(day(*expires)), *amount, || {
+                    i64::from(*expires)
+                })
+                .unwrap();
+        }
+        wallet
+    }
+
+    #[test]
+    fn the_lot_that_expires_first_is_spent_first() {
+        let taken = wallet(&[(20, 50), (10, 30), (30, 100)])
+            .take(90, day(1))
+            .unwrap();
+        let expected = [(10, 30), (20, 50), (30, 10)];
+        assert_eq!(
+            taken,
+            expected.map(|(d, amount)| (LotKey::expiring(day(d)), amount))
+        );
+    }
+
+    #[test]
+    fn an_expired_lot_cannot_be_spent_swept_or_not() {
+        let wallet = wallet(&[(10, 30), (20, 50)]);
+        assert_eq!(
+            wallet.usable(day(10)),
+            50,
+            "the instant of expiry is already too late"
+        );
+        assert_eq!(
+            wallet.take(51, day(10)),
+            Err(Short {
+                held: 50,
+                needed: 51
+            })
+        );
+    }
+
+    #[test]
+    fn a_lot_never_goes_below_zero() {
+        let mut wallet = wallet(&[(10, 30)]);
+        let before = wallet.clone();
+        assert!(wallet.change(LotKey::expiring(day(10)), -31).is_err());
+        assert!(wallet.change(LotKey::expiring(day(11)), -1).is_err());
+        assert_eq!(wallet, before);
+    }
+
+    #[test]
+    fn activity_moves_what_is_alive_to_the_later_date() {
+        let wallet = wallet(&[(5, 7), (10, 30), (28, 1)]);
+        let moved = wallet.redate(day(28), day(6));
+        assert_eq!(
+            moved,
+            [
+                (LotKey::expiring(day(10)), -30),
+                (LotKey::expiring(day(28)), 30)
+            ]
+        );
+    }
+}

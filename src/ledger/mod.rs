@@ -1,0 +1,189 @@
+//! The ledger: the only place where points and money are kept.
+//!
+//! Two books, one journal. The *unit book* counts points per currency, the *value book* money per
+//! settlement currency; an [`operation`] is a line in both. What moves points is a [`command`]: it
+//! says what it touches and decides purely. [`execute`] carries commands out in groups, one
+//! transaction each, and [`transfer`] says what an operation posts.
+//!
+//! Two decisions are not obvious. *An operation's row is the journal*: a leg is a whole transfer,
+//! since the account at its other end follows from the kind, so nothing unbalanced can be written;
+//! there are no posting rows to keep in step. *Sums are kept while posting*, per window, kind and
+//! pair of accounts, so that positions and reports cost the same after ten million operations;
+//! `verify` makes them again from the journal.
+//!
+//! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id,
+//! then, in new statements, everything else. Within a writer's slot of the totals nobody waits.
+
+pub mod api;
+pub mod awards;
+pub mod command;
+pub mod execute;
+pub mod expiry;
+mod group;
+pub mod lot;
+pub mod operation;
+pub mod programme;
+pub mod redemptions;
+pub mod reversals;
+pub mod shelf;
+mod statements;
+pub mod store;
+pub mod transfer;
+pub mod trial_balance;
+pub mod wallets;
+pub mod window;
+
+use command::{Command, Failed, Reference, Stamp};
+use execute::{Done, Writers};
+use expiry::Expire;
+use operation::{Kind, Operation};
+use store::WindowRow;
+use uuid::Uuid;
+
+use crate::access::Who;
+use crate::access::audit;
+use crate::db::{self, Connection, Pool};
+use crate::error::{Error, Problem, Slug};
+use crate::id;
+use crate::points::account::Account;
+use crate::secret::Secrets;
+use crate::web::RequestId;
+use crate::web::once::Claim;
+
+/// The ledger of a hub.
+pub struct Ledger {
+    writers: Writers,
+    pool: Pool,
+}
+
+/// How often a command is built again because something was published meanwhile.
+const BUILDS: usize = 5;
+
+/// How many expired lots are swept at a time.
+const SWEPT: i64 = 500;
+
+impl Ledger {
+    pub fn start(pool: Pool) -> Ledger {
+        Ledger { writers: Writers::start(pool.url()), pool }
+    }
+
+    /// Carries out what `build` makes, once per key, and returns the operation, also when it is an
+    /// earlier one under the same key. What is built rests on what is published; when that changes
+    /// before the decision it is built again.
+    pub async fn carry_out<C: Command>(
+        &self,
+        build: impl AsyncFn() -> Result<(C, Stamp), Error>,
+        refuse: impl Fn(C::Refusal) -> Error,
+    ) -> Result<Operation, Error> {
+        for _ in 0..BUILDS {
+            let (command, stamp) = build().await?;
+            return match self.writers.execute(command, stamp).await {
+                Ok(Done::Now(operation)) => Ok(*operation),
+                Ok(Done::Before(id)) => self.find(id).await,
+                Err(Failed::Stale) => continue,
+                Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
+                Err(other) => Err(failure(other)),
+            };
+        }
+        Err(Problem::new(Slug::TooBusy, "terms are being published right now").into())
+    }
+
+    async fn find(&self, id: i64) -> Result<Operation, Error> {
+        let found = store::find(&mut *self.pool.get().await?, id).await?;
+        found.ok_or_else(|| anyhow::anyhow!("operation {id} is known by its key and not in the journal").into())
+    }
+
+    /// Writes down what has expired. Returns how many lots.
+    pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
+        let mut swept = 0;
+        loop {
+            let lots = store::expired_lots(&mut *self.pool.get().await?, SWEPT).await?;
+            let commands = lots.iter().map(|row| {
+                let command = Expire { wallet: Account(row.wallet), lot: row.key() };
+                self.writers.execute(command, hub_stamp(secrets))
+            });
+            let results = futures_util::future::join_all(commands).await;
+            let expired = results.iter().filter(|result| result.is_ok()).count();
+            swept += expired;
+            if expired == 0 {
+                return Ok(swept);
+            }
+        }
+    }
+}
+
+/// The stamp of what the hub does by itself: no principal, a key of its own.
+fn hub_stamp(secrets: &Secrets) -> Stamp {
+    let request = RequestId::fresh().id;
+    let key_hash = secrets.hash(&[b"sweep", request.as_bytes()]);
+    let claim = Claim { key_hash, body_hash: Uuid::nil() };
+    Stamp { claim, principal_id: 0, request_id: request, version: None, reference: None }
+}
+
+/// The stamp of a caller's command, built on publication `version`.
+pub fn stamp(who: &Who, claim: Claim, version: i64, reference: Option<Reference>) -> Stamp {
+    Stamp { claim, principal_id: who.principal, request_id: who.request.id, version: Some(version), reference }
+}
+
+/// A partner's own name for an operation of a kind.
+pub fn reference(secrets: &Secrets, partner: i64, kind: Kind, text: &str) -> Reference {
+    Reference { partner_id: partner, kind, hash: reference_hash(secrets, partner, text), text: text.to_owned() }
+}
+
+/// The hash a reference is kept and looked up by.
+pub fn reference_hash(secrets: &Secrets, partner: i64, text: &str) -> Uuid {
+    secrets.hash(&[b"reference", &partner.to_be_bytes(), text.as_bytes()])
+}
+
+fn failure<R>(failed: Failed<R>) -> Error {
+    match failed {
+        Failed::KeyReused => Claim::reused().into(),
+        Failed::ReferenceTaken(_) => {
+            Problem::new(Slug::ReferenceTaken, "an earlier operation has this reference; look it up with ?reference=")
+                .into()
+        }
+        Failed::NoWallet(_) => Problem::new(Slug::MembershipMissing, "the member has no such wallet").into(),
+        Failed::Stale | Failed::Busy => Problem::new(Slug::TooBusy, "more is waiting than can be done soon").into(),
+        Failed::Unavailable => Problem::new(Slug::Unavailable, "the database does not answer").into(),
+        Failed::Broken(cause) => Error::Broken(cause),
+        Failed::Refused(_) => Error::Broken(anyhow::anyhow!("a refusal was not told")),
+    }
+}
+
+/// What a public id of an operation of this kind begins with.
+pub fn id_kind(kind: Kind) -> id::Kind {
+    match kind {
+        Kind::Award => id::Kind::Award,
+        Kind::Redemption => id::Kind::Redemption,
+        Kind::Conversion => id::Kind::Conversion,
+        Kind::Expiry => id::Kind::Expiry,
+        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => id::Kind::Reversal,
+    }
+}
+
+/// A window that was closed, and the one that was opened.
+#[derive(Debug)]
+pub struct Closing {
+    pub closed: WindowRow,
+    pub opened: WindowRow,
+}
+
+/// Closes the open window and opens the next. When `expected` names a window, only that one.
+/// Waits for the groups under way; every group before is in the closed window, every one after in
+/// the new.
+pub async fn close_window(conn: &mut Connection, who: &Who, expected: Option<i64>) -> Result<Closing, Error> {
+    db::take_gate(conn).await?;
+    let open = store::open_window(conn).await?;
+    if expected.is_some_and(|id| id != open.id) {
+        return Err(Problem::new(Slug::WindowClosed, "that window is closed; another one is open now").into());
+    }
+
+    let totals = store::totals(conn, Some(open.id)).await?;
+    let hash = window::content_hash(open.id, &totals);
+
+    let opened = store::mark_closed(conn, open.id, &hash, who.principal).await?;
+    audit::record(conn, who, "window", open.id, Some("open"), "closed").await?;
+    let closed = store::window(conn, open.id).await?;
+    let closed = closed.ok_or_else(|| anyhow::anyhow!("window {} is gone", open.id))?;
+    Ok(Closing { closed, opened })
+}

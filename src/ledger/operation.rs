@@ -1,0 +1,309 @@
+//! An operation: one line of the journal, in both books.
+//!
+//! | kind       | leg out of a wallet goes to | leg into a wallet comes from |
+//! |------------|-----------------------------|------------------------------|
+//! | award      |                             | `issued`                     |
+//! | redemption | `redeemed`                  |                              |
+//! | conversion | `converted_out`             | `converted_in`               |
+//! | expiry     | `expired`                   |                              |
+//!
+//! A reversal takes the legs of what it reverses the other way, against the same accounts. So each
+//! leg is a whole transfer, and an operation cannot be written down unbalanced.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::lot::LotKey;
+use crate::clock::Timestamp;
+use crate::points::account::{Account, AccountKind};
+use crate::points::money::Micros;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum Kind {
+    Award = 1,
+    Redemption = 2,
+    Conversion = 3,
+    Expiry = 4,
+    AwardReversal = 11,
+    RedemptionReversal = 12,
+    ConversionReversal = 13,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 7] = [
+        Kind::Award,
+        Kind::Redemption,
+        Kind::Conversion,
+        Kind::Expiry,
+        Kind::AwardReversal,
+        Kind::RedemptionReversal,
+        Kind::ConversionReversal,
+    ];
+
+    pub fn of_number(number: i16) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as i16 == number)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Award => "award",
+            Kind::Redemption => "redemption",
+            Kind::Conversion => "conversion",
+            Kind::Expiry => "expiry",
+            Kind::AwardReversal => "award_reversal",
+            Kind::RedemptionReversal => "redemption_reversal",
+            Kind::ConversionReversal => "conversion_reversal",
+        }
+    }
+
+    /// The kind that undoes this one, where there is one.
+    pub fn reversal(self) -> Option<Kind> {
+        match self {
+            Kind::Award => Some(Kind::AwardReversal),
+            Kind::Redemption => Some(Kind::RedemptionReversal),
+            Kind::Conversion => Some(Kind::ConversionReversal),
+            Kind::Expiry
+            | Kind::AwardReversal
+            | Kind::RedemptionReversal
+            | Kind::ConversionReversal => None,
+        }
+    }
+
+    pub fn is_reversal(self) -> bool {
+        matches!(
+            self,
+            Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal
+        )
+    }
+
+    /// Where points go that leave a wallet; none when this kind takes none.
+    pub fn out_flow(self) -> Option<AccountKind> {
+        match self {
+            Kind::Redemption => Some(AccountKind::Redeemed),
+            Kind::Conversion => Some(AccountKind::ConvertedOut),
+            Kind::Expiry => Some(AccountKind::Expired),
+            Kind::AwardReversal => Some(AccountKind::Issued),
+            Kind::ConversionReversal => Some(AccountKind::ConvertedIn),
+            Kind::Award | Kind::RedemptionReversal => None,
+        }
+    }
+
+    /// Where points come from that enter a wallet; none when this kind brings none.
+    pub fn in_flow(self) -> Option<AccountKind> {
+        match self {
+            Kind::Award => Some(AccountKind::Issued),
+            Kind::Conversion => Some(AccountKind::ConvertedIn),
+            Kind::RedemptionReversal => Some(AccountKind::Redeemed),
+            Kind::ConversionReversal => Some(AccountKind::ConvertedOut),
+            Kind::Redemption | Kind::Expiry | Kind::AwardReversal => None,
+        }
+    }
+}
+
+/// Points out of or into one wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leg {
+    pub wallet: Account,
+    /// In the currency's smallest unit, above zero.
+    pub amount: i64,
+}
+
+/// What one lot gained, or lost when negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LotChange {
+    pub wallet: Account,
+    pub lot: LotKey,
+    pub change: i64,
+}
+
+/// The money of an operation: `gross = commission + net`, and `converted = value + residual`, where
+/// `converted` is `net` in the paid side's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// The position that owes: debited by gross.
+    pub pays: Account,
+    /// The position that is owed: credited by value.
+    pub paid: Account,
+    pub gross: Micros,
+    pub commission: Micros,
+    pub net: Micros,
+    pub converted: Micros,
+    pub value: Micros,
+    pub residual: Micros,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// The group and the place in it.
+    pub id: i64,
+    pub kind: Kind,
+    pub at: Timestamp,
+    pub out: Option<Leg>,
+    pub into: Option<Leg>,
+    /// In the order of wallets and lots, each lot once. Per wallet these sum to the legs; lots that
+    /// activity re-dates change here too, by nothing in sum.
+    pub lots: Vec<LotChange>,
+    pub figures: Option<Figures>,
+    pub card_id: Option<i64>,
+    pub exchange_rate_id: Option<i64>,
+    pub quote: Option<Uuid>,
+    pub reverses: Option<i64>,
+    pub key_hash: Uuid,
+    pub body_hash: Uuid,
+    pub principal_id: i64,
+    pub request_id: Uuid,
+    /// What the slice that asked wants to remember. No personal data.
+    pub memo: Option<Value>,
+}
+
+/// Bits of an operation's id below its group's number.
+const PLACE_BITS: u32 = 12;
+
+/// The most operations a group can hold.
+pub const LARGEST_GROUP: usize = 1 << PLACE_BITS;
+
+/// The id of the operation at a place of a group.
+pub fn id(group: i64, place: usize) -> i64 {
+    (group << PLACE_BITS) | place as i64
+}
+
+/// The group an operation is in.
+pub fn group_of(operation: i64) -> i64 {
+    operation >> PLACE_BITS
+}
+
+impl Operation {
+    /// The operation this one undoes, and its kind.
+    pub fn reversed(&self) -> Option<(Kind, i64)> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.reversal() == Some(self.kind));
+        kind.zip(self.reverses)
+    }
+
+    /// The expiry that names the lot of a leg on the row itself: when the leg is of one lot, and
+    /// that an ordinary one.
+    pub fn lot_on_row(&self, leg: Leg) -> Option<Timestamp> {
+        let mut of_wallet = self.lots.iter().filter(|lot| lot.wallet == leg.wallet);
+        match (of_wallet.next(), of_wallet.next()) {
+            (Some(only), None) if only.lot.is_ordinary() => Some(only.lot.expires_at),
+            _ => None,
+        }
+    }
+
+    /// The lot changes that do not fit on the row.
+    pub fn more_legs(&self) -> impl Iterator<Item = &LotChange> {
+        let legs = [self.out, self.into];
+        let on_row = move |wallet| {
+            let mut of_wallet = legs.iter().flatten().filter(|leg| leg.wallet == wallet);
+            of_wallet.any(|leg| self.lot_on_row(*leg).is_some())
+        };
+        self.lots.iter().filter(move |lot| !on_row(lot.wallet))
+    }
+
+    /// Adds the canonical form to a digest: every field in order, each with its length or a mark
+    /// for none, so that no two operations have the same form.
+    fn digest_into(&self, digest: &mut Sha256) {
+        let Operation {
+            id,
+            kind,
+            at,
+            out,
+            into,
+            lots,
+            figures,
+            card_id,
+            exchange_rate_id,
+            quote,
+            reverses,
+            key_hash,
+            body_hash,
+            principal_id,
+            request_id,
+            memo,
+        } = self;
+        let mut number = |value: Option<i64>| {
+            digest.update([u8::from(value.is_some())]);
+            digest.update(value.unwrap_or_default().to_be_bytes());
+        };
+        for leg in [out, into] {
+            number(leg.map(|leg| leg.wallet.0));
+            number(leg.map(|leg| leg.amount));
+        }
+        for value in [
+            Some(*id),
+            Some(*kind as i64),
+            Some(at.timestamp_micros()),
+            *card_id,
+            *exchange_rate_id,
+            *reverses,
+        ] {
+            number(value);
+        }
+        number(Some(*principal_id));
+        number(Some(lots.len() as i64));
+        for LotChange {
+            wallet,
+            lot,
+            change,
+        } in lots
+        {
+            let LotKey {
+                expires_at,
+                usable_from,
+                class,
+            } = lot;
+            let lot = [
+                expires_at.timestamp_micros(),
+                usable_from.timestamp_micros(),
+                i64::from(*class),
+            ];
+            [wallet.0, lot[0], lot[1], lot[2], *change]
+                .into_iter()
+                .for_each(|value| number(Some(value)));
+        }
+        number(figures.map(|_| 8));
+        if let Some(Figures {
+            pays,
+            paid,
+            gross,
+            commission,
+            net,
+            converted,
+            value,
+            residual,
+        }) = figures
+        {
+            [
+                pays.0,
+                paid.0,
+                gross.0,
+                commission.0,
+                net.0,
+                converted.0,
+                value.0,
+                residual.0,
+            ]
+            .into_iter()
+            .for_each(|value| number(Some(value)));
+        }
+        for id in [
+            quote.unwrap_or_default(),
+            *key_hash,
+            *body_hash,
+            *request_id,
+        ] {
+            digest.update(id.as_bytes());
+        }
+        let memo = memo.as_ref().map(Value::to_string).unwrap_or_default();
+        digest.update((memo.len() as u64).to_be_bytes());
+        digest.update(memo);
+    }
+}
+
+/// SHA-256 over the canonical forms of a group's operations, in order.
+pub fn digest<'a>(operations: impl Iterator<Item = &'a Operation>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    operations.for_each(|operation| operation.digest_into(&mut digest));
+    digest.finalize().into()
+}

@@ -1,0 +1,160 @@
+//! The shelf: where a handler finds a member's wallet, an operation, and what they are called.
+//!
+//! What is another partner's is not found: an operation is there for the issuers of the currencies
+//! it moved, a member for the partners it has a membership with.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::command::Reference;
+use super::operation::{Kind, Operation};
+use super::programme::Programme;
+use super::{api, store};
+use crate::db::{self, Connection, Pool};
+use crate::error::{Error, Problem, Slug};
+use crate::id::{self, Ids};
+use crate::members;
+use crate::partners::{AmountBody, Currency, Directories, Directory};
+use crate::points::account::Account;
+use crate::secret::Secrets;
+use crate::web::text;
+
+#[derive(Clone)]
+pub struct Shelf {
+    pub pool: Data<Pool>,
+    pub ids: Data<Ids>,
+    pub secrets: Data<Secrets>,
+    pub directories: Data<Directories>,
+}
+
+/// A member's wallet and an amount in its currency, as published at `version`.
+pub struct Taken {
+    pub version: i64,
+    pub wallet: Account,
+    pub amount: i64,
+    pub programme: Programme,
+}
+
+/// An operation with what its partner calls it and the directory to print it by.
+pub struct Named {
+    pub operation: Operation,
+    pub reference: Option<String>,
+    pub directory: Arc<Directory>,
+}
+
+impl FromRequest for Shelf {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = (request.app_data(), request.app_data(), request.app_data(), request.app_data());
+        ready(match found {
+            (Some(pool), Some(ids), Some(secrets), Some(directories)) => Ok(Shelf {
+                pool: Data::clone(pool),
+                ids: Data::clone(ids),
+                secrets: Data::clone(secrets),
+                directories: Data::clone(directories),
+            }),
+            _ => Err(anyhow::anyhow!("the server was built without its parts").into()),
+        })
+    }
+}
+
+impl Shelf {
+    /// What an issuer needs to move points of one of its members.
+    pub async fn take(&self, partner: i64, member: &str, amount: &AmountBody) -> Result<Taken, Error> {
+        let mut conn = self.pool.get().await?;
+        let (version, directory) = self.directories.current(&mut conn).await?;
+        let (currency, amount) = amount.read(&directory, "/amount")?;
+        api::must_issue(partner, &currency)?;
+        let wallet = self.wallet(&mut conn, partner, member, &currency).await?;
+        Ok(Taken { version, wallet, amount, programme: Programme::of(&directory, &currency) })
+    }
+
+    /// A member of the partner's programme, by its public id.
+    pub async fn member(&self, conn: &mut Connection, partner: i64, text: &str) -> Result<i64, Error> {
+        let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
+        let member = self.ids.read(id::Kind::Member, text).ok_or_else(unknown)?;
+        match members::is_member_of(conn, member, partner).await? {
+            true => Ok(member),
+            false => Err(unknown().into()),
+        }
+    }
+
+    /// The member's wallet in a currency. The member has to be one of the partner's.
+    pub async fn wallet(
+        &self,
+        conn: &mut Connection,
+        partner: i64,
+        member: &str,
+        currency: &Currency,
+    ) -> Result<Account, Error> {
+        let member = self.member(conn, partner, member).await?;
+        let missing = || {
+            let detail = format!("the member has no wallet in {}", currency.code);
+            Problem::new(Slug::MembershipMissing, detail)
+        };
+        let wallet = match members::wallet_of(conn, member, currency.no).await? {
+            Some(wallet) => Some(wallet),
+            // Opened when first needed: its currency may be younger than the membership.
+            None => db::transaction(conn, async |conn| members::wallet(conn, member, currency.no).await).await?,
+        };
+        Ok(wallet.map(Account).ok_or_else(missing)?)
+    }
+
+    pub fn reference(&self, partner: i64, kind: Kind, text: &Option<text::Reference>) -> Option<Reference> {
+        text.as_deref().map(|text| super::reference(&self.secrets, partner, kind, text))
+    }
+
+    /// An operation of one of these kinds, by its public id: the partner's, or anybody's when a
+    /// person of the hub asks.
+    pub async fn by_id(&self, partner: impl Into<Option<i64>>, kinds: &[Kind], text: &str) -> Result<Named, Error> {
+        let mut conn = self.pool.get().await?;
+        let id = kinds.iter().find_map(|kind| self.ids.read(super::id_kind(*kind), text));
+        let found = match id {
+            Some(id) => store::find(&mut conn, id).await?.filter(|operation| kinds.contains(&operation.kind)),
+            None => None,
+        };
+        let operation = found.ok_or_else(nothing_here)?;
+        let (_, directory) = self.directories.current(&mut conn).await?;
+        let Some(partner) = partner.into() else { return Ok(Named { operation, reference: None, directory }) };
+        if !concerns(&directory, partner, &operation) {
+            return Err(nothing_here());
+        }
+        let reference = store::reference_of(&mut conn, operation.id, partner).await?;
+        Ok(Named { operation, reference, directory })
+    }
+
+    /// The operation that the partner gave this reference.
+    pub async fn by_reference(&self, partner: i64, kinds: &[Kind], text: &str) -> Result<Named, Error> {
+        let mut conn = self.pool.get().await?;
+        let hash = super::reference_hash(&self.secrets, partner, text);
+        for kind in kinds {
+            if let Some(operation) = store::by_reference(&mut conn, partner, *kind, hash).await? {
+                let (_, directory) = self.directories.current(&mut conn).await?;
+                return Ok(Named { operation, reference: Some(text.to_owned()), directory });
+            }
+        }
+        Err(nothing_here())
+    }
+
+    /// An operation that was just carried out.
+    pub async fn named(&self, operation: Operation, reference: Option<String>) -> Result<Named, Error> {
+        let (_, directory) = self.directories.current(&mut *self.pool.get().await?).await?;
+        Ok(Named { operation, reference, directory })
+    }
+}
+
+/// Whether an operation moved points of a currency that the partner issues.
+pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> bool {
+    let issuer = |wallet: Account| directory.currency_no(wallet.asset()).map(|currency| currency.issuer);
+    [operation.out, operation.into].iter().flatten().any(|leg| issuer(leg.wallet) == Some(partner))
+}
+
+pub fn nothing_here() -> Error {
+    Problem::new(Slug::NotFound, "no operation of yours has this id or reference").into()
+}

@@ -1,0 +1,451 @@
+//! The journal as it is read: single operations, a wallet's lots and statement, totals, windows.
+//!
+//! What a group reads and writes is in `statements.rs`.
+
+use diesel::OptionalExtension;
+use diesel::deserialize::FromSql;
+use diesel::pg::{Pg, PgValue};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lot::LotKey;
+use super::operation::{Figures, Kind, Leg, LotChange, Operation};
+use crate::clock::{self, Timestamp};
+use crate::db::Connection;
+use crate::error::Error;
+use crate::points::account::{Account, Asset};
+use crate::points::money::Micros;
+
+#[derive(Debug, diesel::QueryableByName)]
+pub struct OperationRow {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = SmallInt)]
+    kind: i16,
+    #[diesel(sql_type = Timestamptz)]
+    at: Timestamp,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    out_wallet: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    out_expires_at: Option<Unbounded>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    out_amount: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    in_wallet: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    in_expires_at: Option<Unbounded>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    in_amount: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pays: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    paid: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    gross: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    commission: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    net: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    converted: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    value: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    residual: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    card_id: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    exchange_rate_id: Option<i64>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    quote: Option<Uuid>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    reverses: Option<i64>,
+    #[diesel(sql_type = SqlUuid)]
+    key_hash: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    body_hash: Uuid,
+    #[diesel(sql_type = BigInt)]
+    principal_id: i64,
+    #[diesel(sql_type = SqlUuid)]
+    request_id: Uuid,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    memo: Option<Value>,
+    /// The rows of more_legs, flat: five numbers a leg.
+    #[diesel(sql_type = Array<BigInt>)]
+    more: Vec<i64>,
+}
+
+/// Operations with the lots that do not fit on their rows. Whether there are any shows on the row,
+/// so most rows cost no look.
+pub const OPERATIONS: &str = "select o.*, case \
+     when (o.out_wallet is not null and o.out_expires_at is null) \
+       or (o.in_wallet is not null and o.in_expires_at is null) then array( \
+         select unnest(array[m.wallet, instant_micros(m.expires_at), instant_micros(m.usable_from), m.class, m.amount]) \
+           from more_legs m where m.operation_id = o.id order by m.leg) \
+     else '{}' end as more from operations o";
+
+impl OperationRow {
+    /// The operation. None when the row says what no operation can be.
+    pub fn into_operation(self) -> Option<Operation> {
+        let leg = |wallet: Option<i64>, amount: Option<i64>| {
+            wallet.zip(amount).map(|(wallet, amount)| Leg {
+                wallet: Account(wallet),
+                amount,
+            })
+        };
+        let out = leg(self.out_wallet, self.out_amount);
+        let into = leg(self.in_wallet, self.in_amount);
+        let on_row = |leg: Option<Leg>, expires_at: Option<Unbounded>, sign: i64| {
+            let (leg, Unbounded(expires_at)) = leg.zip(expires_at)?;
+            Some(LotChange {
+                wallet: leg.wallet,
+                lot: LotKey::expiring(expires_at),
+                change: sign * leg.amount,
+            })
+        };
+        let mut lots: Vec<LotChange> = [
+            on_row(out, self.out_expires_at, -1),
+            on_row(into, self.in_expires_at, 1),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        for leg in self.more.chunks_exact(5) {
+            let lot = LotKey {
+                expires_at: Unbounded::of_micros(leg[1])?.0,
+                usable_from: Unbounded::of_micros(leg[2])?.0,
+                class: leg[3].try_into().ok()?,
+            };
+            lots.push(LotChange {
+                wallet: Account(leg[0]),
+                lot,
+                change: leg[4],
+            });
+        }
+        lots.sort_unstable_by_key(|lot| (lot.wallet, lot.lot));
+        Some(Operation {
+            id: self.id,
+            kind: Kind::of_number(self.kind)?,
+            at: self.at,
+            out,
+            into,
+            lots,
+            figures: self.figures(),
+            card_id: self.card_id,
+            exchange_rate_id: self.exchange_rate_id,
+            quote: self.quote,
+            reverses: self.reverses,
+            key_hash: self.key_hash,
+            body_hash: self.body_hash,
+            principal_id: self.principal_id,
+            request_id: self.request_id,
+            memo: self.memo,
+        })
+    }
+
+    fn figures(&self) -> Option<Figures> {
+        Some(Figures {
+            pays: Account(self.pays?),
+            paid: Account(self.paid?),
+            gross: Micros(self.gross?),
+            commission: Micros(self.commission?),
+            net: Micros(self.net?),
+            converted: Micros(self.converted?),
+            value: Micros(self.value?),
+            residual: Micros(self.residual?),
+        })
+    }
+}
+
+/// One operation, whoever's it is.
+pub async fn find(conn: &mut Connection, id: i64) -> Result<Option<Operation>, Error> {
+    let sql = format!("{OPERATIONS} where o.id = $1");
+    let row: Option<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(OperationRow::into_operation))
+}
+
+/// A wallet's operations, newest first, from `before` downwards.
+pub async fn statement(
+    conn: &mut Connection,
+    wallet: Account,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Operation>, Error> {
+    // Each side has an index of its own; the newest of both are found without reading the rest.
+    let sql = format!(
+        "({OPERATIONS} where o.out_wallet = $1 and o.id < $2 order by o.id desc limit $3) union all \
+         ({OPERATIONS} where o.in_wallet = $1 and o.id < $2 order by o.id desc limit $3) order by id desc limit $3"
+    );
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(wallet.0)
+        .bind::<BigInt, _>(before.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(OperationRow::into_operation)
+        .collect())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// The operation a partner named so.
+pub async fn by_reference(
+    conn: &mut Connection,
+    partner: i64,
+    kind: Kind,
+    hash: Uuid,
+) -> Result<Option<Operation>, Error> {
+    let sql = "select operation_id as id from operation_references \
+               where partner_id = $1 and kind = $2 and reference_hash = $3";
+    let found: Option<Id> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(partner)
+        .bind::<SmallInt, _>(kind as i16)
+        .bind::<SqlUuid, _>(hash)
+        .get_result(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(row) => find(conn, row.id).await,
+        None => Ok(None),
+    }
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Nullable<Text>)]
+    reference: Option<String>,
+}
+
+/// What a partner calls an operation.
+pub async fn reference_of(conn: &mut Connection, operation: i64, partner: i64) -> Result<Option<String>, Error> {
+    let sql = "select reference from operation_references where operation_id = $1 and partner_id = $2";
+    let row: Option<Named> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(operation)
+        .bind::<BigInt, _>(partner)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.and_then(|row| row.reference))
+}
+
+/// The reversal of an operation, if there is one.
+pub async fn reversal_of(conn: &mut Connection, operation: i64) -> Result<Option<i64>, Error> {
+    let row: Option<Id> =
+        diesel::sql_query("select id from operations where reverses = $1 order by id limit 1")
+            .bind::<BigInt, _>(operation)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(row.map(|row| row.id))
+}
+
+/// A lot of a wallet.
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub struct LotRow {
+    #[diesel(sql_type = BigInt)]
+    pub wallet: i64,
+    #[diesel(sql_type = Timestamptz)]
+    expires_at: Unbounded,
+    #[diesel(sql_type = Timestamptz)]
+    usable_from: Unbounded,
+    #[diesel(sql_type = SmallInt)]
+    class: i16,
+    #[diesel(sql_type = BigInt)]
+    pub available: i64,
+    #[diesel(sql_type = BigInt)]
+    pub held: i64,
+}
+
+impl LotRow {
+    pub fn key(&self) -> LotKey {
+        LotKey {
+            expires_at: self.expires_at.0,
+            usable_from: self.usable_from.0,
+            class: self.class,
+        }
+    }
+}
+
+pub async fn wallet_exists(conn: &mut Connection, wallet: Account) -> Result<bool, Error> {
+    let row: Option<Id> = diesel::sql_query("select id from wallets where id = $1")
+        .bind::<BigInt, _>(wallet.0)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.is_some())
+}
+
+/// What wallets hold, in the order of spending.
+pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>, Error> {
+    let sql = "select * from lots where wallet = any($1) and available + held > 0 \
+               order by wallet, expires_at, usable_from, class";
+    Ok(diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(wallets)
+        .load(conn)
+        .await?)
+}
+
+/// Lots that have expired and still hold something.
+pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<LotRow>, Error> {
+    let sql = "select * from lots where expires_at <> 'infinity' and expires_at <= (select hub_now()) \
+               and available > 0 limit $1";
+    Ok(diesel::sql_query(sql)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?)
+}
+
+/// An instant that may be infinite, as PostgreSQL keeps it: microseconds since 2000, with the
+/// outermost numbers for the infinities.
+#[derive(Debug, Clone, Copy, diesel::deserialize::FromSqlRow)]
+pub struct Unbounded(pub Timestamp);
+
+const MICROS_TO_2000: i64 = 946_684_800_000_000;
+
+impl Unbounded {
+    fn of_micros(micros: i64) -> Option<Unbounded> {
+        match micros {
+            i64::MAX => Some(Unbounded(clock::NEVER)),
+            i64::MIN => Some(Unbounded(clock::ALWAYS)),
+            micros => {
+                Timestamp::from_timestamp_micros(micros.checked_add(MICROS_TO_2000)?).map(Unbounded)
+            }
+        }
+    }
+}
+
+impl FromSql<Timestamptz, Pg> for Unbounded {
+    fn from_sql(bytes: PgValue<'_>) -> diesel::deserialize::Result<Self> {
+        let micros = <i64 as FromSql<BigInt, Pg>>::from_sql(bytes)?;
+        Unbounded::of_micros(micros).ok_or_else(|| "an instant beyond the calendar".into())
+    }
+}
+
+/// A sum that is kept per window, kind and pair of accounts, over all writers.
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub struct TotalRow {
+    #[diesel(sql_type = BigInt)]
+    pub window_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    pub kind: i16,
+    #[diesel(sql_type = BigInt)]
+    pub debit: i64,
+    #[diesel(sql_type = BigInt)]
+    pub credit: i64,
+    #[diesel(sql_type = BigInt)]
+    pub amount: i64,
+    #[diesel(sql_type = BigInt)]
+    pub operations: i64,
+}
+
+/// The totals of one window, or of all when none is named.
+pub async fn totals(conn: &mut Connection, window: Option<i64>) -> Result<Vec<TotalRow>, Error> {
+    let sql = "select window_id, kind, debit, credit, sum(amount)::bigint as amount, \
+               sum(operations)::bigint as operations from totals where $1 is null or window_id = $1 \
+               group by window_id, kind, debit, credit order by window_id, kind, debit, credit";
+    Ok(diesel::sql_query(sql)
+        .bind::<Nullable<BigInt>, _>(window)
+        .load(conn)
+        .await?)
+}
+
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub struct WindowRow {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    #[diesel(sql_type = Timestamptz)]
+    pub opened_at: Timestamp,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub closed_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub content_hash: Option<Vec<u8>>,
+}
+
+const WINDOW_COLUMNS: &str = "id, state, opened_at, closed_at, content_hash";
+
+/// Windows, newest first, from `before` downwards.
+pub async fn windows(
+    conn: &mut Connection,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<WindowRow>, Error> {
+    let sql =
+        format!("select {WINDOW_COLUMNS} from windows where id < $1 order by id desc limit $2");
+    let rows = diesel::sql_query(sql)
+        .bind::<BigInt, _>(before.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(limit);
+    Ok(rows.load(conn).await?)
+}
+
+pub async fn window(conn: &mut Connection, id: i64) -> Result<Option<WindowRow>, Error> {
+    let sql = format!("select {WINDOW_COLUMNS} from windows where id = $1");
+    Ok(diesel::sql_query(sql)
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .await
+        .optional()?)
+}
+
+/// The window that postings fall into. Read under the gate it stays open to the end of the transaction.
+pub async fn open_window(conn: &mut Connection) -> Result<WindowRow, Error> {
+    let sql = format!("select {WINDOW_COLUMNS} from windows where state = 'open'");
+    Ok(diesel::sql_query(sql).get_result(conn).await?)
+}
+
+/// Closes a window for good and opens the next.
+pub async fn mark_closed(
+    conn: &mut Connection,
+    id: i64,
+    hash: &[u8],
+    by: i64,
+) -> Result<WindowRow, Error> {
+    diesel::sql_query(
+        "update windows set state = 'closed', closed_at = hub_now(), closed_by = $2, content_hash = $3 where id = $1",
+    )
+    .bind::<BigInt, _>(id)
+    .bind::<BigInt, _>(by)
+    .bind::<Binary, _>(hash)
+    .execute(conn)
+    .await?;
+    let sql = format!(
+        "insert into windows (opened_at) select closed_at from windows where id = $1 returning {WINDOW_COLUMNS}"
+    );
+    Ok(diesel::sql_query(sql)
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .await?)
+}
+
+/// Sums of one asset over accounts, as a report wants them.
+pub type ByAccount = std::collections::BTreeMap<Account, (i64, i64)>;
+
+/// Debits and credits per account.
+pub fn by_account(totals: &[TotalRow]) -> ByAccount {
+    let mut sums = ByAccount::new();
+    for total in totals {
+        sums.entry(Account(total.debit)).or_default().0 += total.amount;
+        sums.entry(Account(total.credit)).or_default().1 += total.amount;
+    }
+    sums
+}
+
+/// The assets that appear in totals.
+pub fn assets(sums: &ByAccount) -> std::collections::BTreeSet<Asset> {
+    sums.keys().map(|account| account.asset()).collect()
+}

@@ -1,0 +1,115 @@
+//! What an operation posts, as transfers: debit one account, credit another, by one amount of one
+//! asset.
+//!
+//! | | unit book | debit | credit |
+//! |-|-----------|-------|--------|
+//! | leg out | per currency | members | the kind's out-flow |
+//! | leg in  | per currency | the kind's in-flow | members |
+//!
+//! | value book | debit | credit | amount |
+//! |------------|-------|--------|--------|
+//! | always | pays | commission | commission |
+//! | one money | pays | paid | value |
+//! | | pays | rounding | residual |
+//! | two moneys | pays | fx_clearing of its money | net |
+//! | | fx_clearing of the other | paid | value |
+//! | | fx_clearing of the other | rounding | residual |
+//!
+//! A reversal carries the figures of what it reverses and posts its money the other way round.
+//! Sums of these are kept per window as operations are written; `verify` makes them again.
+
+use std::collections::BTreeMap;
+
+use super::operation::{Figures, Kind, Operation};
+use crate::points::account::{Account, AccountKind};
+use crate::points::money::Micros;
+
+/// The version of these rules, kept on each group.
+pub const RULES: i16 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    pub kind: Kind,
+    pub debit: Account,
+    pub credit: Account,
+}
+
+/// How much moved between a pair of accounts, in how many operations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub amount: i64,
+    pub operations: i64,
+}
+
+pub type Sums = BTreeMap<Pair, Sum>;
+
+/// Adds what the operation posts. Fails when a sum outgrows 64 bits.
+pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
+    let kind = operation.kind;
+    let mut post = |debit: Account, credit: Account, amount: i64| {
+        if amount == 0 || debit == credit {
+            return Some(());
+        }
+        let sum = sums
+            .entry(Pair {
+                kind,
+                debit,
+                credit,
+            })
+            .or_default();
+        sum.amount = sum.amount.checked_add(amount)?;
+        sum.operations += 1;
+        Some(())
+    };
+    if let (Some(leg), Some(flow)) = (operation.out, kind.out_flow()) {
+        let asset = leg.wallet.asset();
+        post(
+            Account::of(AccountKind::Members, asset),
+            Account::of(flow, asset),
+            leg.amount,
+        )?;
+    }
+    if let (Some(leg), Some(flow)) = (operation.into, kind.in_flow()) {
+        let asset = leg.wallet.asset();
+        post(
+            Account::of(flow, asset),
+            Account::of(AccountKind::Members, asset),
+            leg.amount,
+        )?;
+    }
+    for (debit, credit, Micros(amount)) in operation.figures.iter().flat_map(money) {
+        match kind.is_reversal() {
+            false => post(debit, credit, amount)?,
+            true => post(credit, debit, amount)?,
+        }
+    }
+    Some(())
+}
+
+fn money(figures: &Figures) -> Vec<(Account, Account, Micros)> {
+    let Figures {
+        pays,
+        paid,
+        gross: _,
+        commission,
+        net,
+        converted: _,
+        value,
+        residual,
+    } = *figures;
+    let hub = |kind, asset| Account::of(kind, asset);
+    let mut transfers = vec![(pays, hub(AccountKind::Commission, pays.asset()), commission)];
+    let rounding = hub(AccountKind::Rounding, paid.asset());
+    if pays.asset() == paid.asset() {
+        transfers.extend([(pays, paid, value), (pays, rounding, residual)]);
+    } else {
+        let leaves = hub(AccountKind::FxClearing, pays.asset());
+        let returns = hub(AccountKind::FxClearing, paid.asset());
+        transfers.extend([
+            (pays, leaves, net),
+            (returns, paid, value),
+            (returns, rounding, residual),
+        ]);
+    }
+    transfers
+}

@@ -1,0 +1,146 @@
+//! The trial balance over HTTP.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::{self, Query, ServiceConfig};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use crate::access::{Auditor, Finance, Operator, Staff};
+use crate::error::{Error, Problem, Slug};
+use crate::id::Kind;
+use crate::ledger::shelf::Shelf;
+use crate::ledger::store;
+use crate::partners::Directory;
+use crate::points::account::{Account, AccountKind, Asset};
+use crate::points::amount;
+use crate::points::money::Micros;
+use crate::web::problem::ReadProblems;
+
+#[derive(OpenApi)]
+#[openapi(paths(read), components(schemas(TrialBalanceBody, AssetBody, AccountBody)))]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/trial-balance").route(web::get().to(read)));
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The id of one window; all of them when left out.
+    window: Option<String>,
+}
+
+/// Every account, by asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrialBalanceBody {
+    assets: Vec<AssetBody>,
+}
+
+/// The accounts of one currency or money.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AssetBody {
+    #[schema(example = "USD")]
+    asset: String,
+    /// `unit` for a loyalty currency, `value` for money.
+    book: String,
+    accounts: Vec<AccountBody>,
+    /// Debits less credits over all accounts: zero.
+    #[schema(example = "0.000000")]
+    sum: String,
+}
+
+/// One account. Amounts are decimal strings of the asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountBody {
+    #[schema(example = "position/AERO/USD")]
+    account: String,
+    debit: String,
+    credit: String,
+    /// Debit less credit.
+    balance: String,
+}
+
+/// Read the trial balance
+#[utoipa::path(
+    get, path = "/v1/trial-balance", operation_id = "readTrialBalance", tag = "ledger",
+    description = "Debits and credits of every account, in points and in money. Each asset sums to zero.",
+    security(("person" = [])),
+    params(Wanted),
+    responses((status = 200, description = "The trial balance.", body = TrialBalanceBody), ReadProblems)
+)]
+async fn read(
+    _staff: Staff<(Finance, Operator, Auditor)>,
+    shelf: Shelf,
+    wanted: Query<Wanted>,
+) -> Result<web::Json<TrialBalanceBody>, Error> {
+    let unknown = || Problem::new(Slug::NotFound, "there is no such window");
+    let window = wanted.window.as_deref().map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));
+    let window = window.transpose()?;
+
+    let mut conn = shelf.pool.get().await?;
+    if let Some(window) = window {
+        store::window(&mut conn, window).await?.ok_or_else(unknown)?;
+    }
+    let (_, directory) = shelf.directories.current(&mut conn).await?;
+    let totals = store::totals(&mut conn, window).await?;
+
+    let mut assets: BTreeMap<Asset, Vec<(Account, i64, i64)>> = BTreeMap::new();
+    for (account, (debit, credit)) in store::by_account(&totals) {
+        assets.entry(account.asset()).or_default().push((account, debit, credit));
+    }
+    let assets = assets.into_iter().map(|(asset, accounts)| show(&directory, asset, accounts));
+    Ok(web::Json(TrialBalanceBody { assets: assets.collect() }))
+}
+
+fn show(directory: &Directory, asset: Asset, accounts: Vec<(Account, i64, i64)>) -> AssetBody {
+    let print = |amount: i64| print(directory, asset, amount);
+    let sum = accounts.iter().map(|(_, debit, credit)| debit - credit).sum();
+    let accounts = accounts.into_iter().map(|(account, debit, credit)| AccountBody {
+        account: name(directory, account),
+        debit: print(debit),
+        credit: print(credit),
+        balance: print(debit - credit),
+    });
+    AssetBody {
+        asset: directory.code_of(asset).unwrap_or("?").to_owned(),
+        book: if directory.money(asset).is_some() { "value" } else { "unit" }.to_owned(),
+        accounts: accounts.collect(),
+        sum: print(sum),
+    }
+}
+
+fn print(directory: &Directory, asset: Asset, amount: i64) -> String {
+    match directory.currency_no(asset) {
+        Some(currency) => {
+            let sign = if amount < 0 { "-" } else { "" };
+            format!("{sign}{}", amount::print(amount.abs(), currency.scale))
+        }
+        None => Micros(amount).to_string(),
+    }
+}
+
+/// An account's name, as the books write it.
+pub fn name(directory: &Directory, account: Account) -> String {
+    let asset = directory.code_of(account.asset()).unwrap_or("?");
+    let name = match account.kind() {
+        Some(AccountKind::Wallet) => "member".to_owned(),
+        Some(AccountKind::Members) => "members".to_owned(),
+        Some(AccountKind::Issued) => "issued".to_owned(),
+        Some(AccountKind::ConvertedIn) => "converted_in".to_owned(),
+        Some(AccountKind::Redeemed) => "redeemed".to_owned(),
+        Some(AccountKind::ConvertedOut) => "converted_out".to_owned(),
+        Some(AccountKind::Expired) => "expired".to_owned(),
+        Some(AccountKind::Position) => {
+            let owner = directory.partner(account.owner()).map_or("?", |partner| partner.code.as_str());
+            format!("position/{owner}")
+        }
+        Some(AccountKind::Commission) => "hub/commission".to_owned(),
+        Some(AccountKind::Rounding) => "hub/rounding".to_owned(),
+        Some(AccountKind::FxClearing) => "hub/fx_clearing".to_owned(),
+        None => "unknown".to_owned(),
+    };
+    format!("{name}/{asset}")
+}

@@ -1,0 +1,200 @@
+//! Wallets over HTTP: balance, lots and statement.
+
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::access::{LedgerRead, Partner};
+use chrono::{DateTime, Utc};
+use crate::clock;
+use crate::db;
+use crate::error::{Error, Problem, Slug};
+use crate::id::{Ids, Kind};
+use crate::ledger::operation::{Leg, Operation};
+use crate::ledger::shelf::Shelf;
+use crate::ledger::{self, store};
+use crate::members;
+use crate::partners::{AmountBody, Currency};
+use crate::points::account::Account;
+use crate::web::problem::ReadProblems;
+use crate::web::{Page, Paging};
+
+#[derive(OpenApi)]
+#[openapi(paths(list, read, statement), components(schemas(WalletBody, WalletsBody, LotBody, EntryBody)))]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/members/{member}/wallets").route(web::get().to(list)))
+        .service(web::resource("/v1/wallets/{wallet}").route(web::get().to(read)))
+        .service(web::resource("/v1/wallets/{wallet}/statement").route(web::get().to(statement)));
+}
+
+/// What a member holds in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WalletBody {
+    id: String,
+    currency: String,
+    /// What can be used now.
+    available: AmountBody,
+    /// What is set aside and not yet used or released.
+    held: AmountBody,
+    /// In the order in which they are spent.
+    lots: Vec<LotBody>,
+}
+
+/// Points that expire together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LotBody {
+    amount: AmountBody,
+    /// Null when never.
+    expires_at: Option<DateTime<Utc>>,
+    /// Null when at once.
+    usable_from: Option<DateTime<Utc>>,
+}
+
+/// A member's wallets.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WalletsBody {
+    items: Vec<WalletBody>,
+}
+
+/// One change of a wallet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EntryBody {
+    /// The operation that did it.
+    operation: String,
+    kind: String,
+    /// `in` or `out` of the wallet.
+    direction: String,
+    amount: AmountBody,
+    /// The operation that this one undoes.
+    reverses: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// List a member's wallets
+#[utoipa::path(
+    get, path = "/v1/members/{member}/wallets", operation_id = "listWallets", tag = "ledger",
+    description = "One of your members' wallets in the currencies that you issue.",
+    security(("partner" = ["ledger:read"])),
+    params(("member" = String, Path, description = "The member's id.")),
+    responses((status = 200, description = "The wallets.", body = WalletsBody), ReadProblems)
+)]
+async fn list(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    path: Path<String>,
+) -> Result<web::Json<WalletsBody>, Error> {
+    let mut conn = shelf.pool.get().await?;
+    let (_, directory) = shelf.directories.current(&mut conn).await?;
+    let member = shelf.member(&mut conn, partner.partner, &path).await?;
+    let mut items = Vec::new();
+    for currency in directory.issued_by(partner.partner) {
+        if let Some(wallet) = members::wallet_of(&mut conn, member, currency.no).await? {
+            items.push(show(&mut conn, &shelf.ids, currency, Account(wallet)).await?);
+        }
+    }
+    Ok(web::Json(WalletsBody { items }))
+}
+
+/// Read a wallet
+#[utoipa::path(
+    get, path = "/v1/wallets/{wallet}", operation_id = "readWallet", tag = "ledger",
+    description = "Balance and lots of a wallet in a currency that you issue.",
+    security(("partner" = ["ledger:read"])),
+    params(("wallet" = String, Path, description = "The wallet's id.")),
+    responses((status = 200, description = "The wallet.", body = WalletBody), ReadProblems)
+)]
+async fn read(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    path: Path<String>,
+) -> Result<web::Json<WalletBody>, Error> {
+    let mut conn = shelf.pool.get().await?;
+    let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
+    Ok(web::Json(show(&mut conn, &shelf.ids, &currency, wallet).await?))
+}
+
+/// Read a wallet's statement
+#[utoipa::path(
+    get, path = "/v1/wallets/{wallet}/statement", operation_id = "readStatement", tag = "ledger",
+    description = "Every change of the wallet, newest first.",
+    security(("partner" = ["ledger:read"])),
+    params(("wallet" = String, Path, description = "The wallet's id."), Paging),
+    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>), ReadProblems)
+)]
+async fn statement(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    path: Path<String>,
+    paging: Query<Paging>,
+) -> Result<web::Json<Page<EntryBody>>, Error> {
+    let ids: &Data<Ids> = &shelf.ids;
+    let (limit, before) = (paging.limit()?, paging.after(ids, "statement")?);
+    let mut conn = shelf.pool.get().await?;
+    let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
+    let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;
+    let entry = |operation: &Operation| entry(ids, &currency, wallet, operation);
+    Ok(web::Json(Page::of(operations, limit, ids, "statement", |operation| operation.id, entry)))
+}
+
+/// A wallet in a currency that the partner issues, when there is one.
+async fn own(
+    conn: &mut db::Connection,
+    shelf: &Shelf,
+    partner: i64,
+    text: &str,
+) -> Result<(Account, std::sync::Arc<Currency>), Error> {
+    let unknown = || Problem::new(Slug::NotFound, "there is no such wallet of yours");
+    let wallet = shelf.ids.read(Kind::Wallet, text).map(Account).ok_or_else(unknown)?;
+    let (_, directory) = shelf.directories.current(conn).await?;
+    let currency = directory.currency_no(wallet.asset()).filter(|currency| currency.issuer == partner);
+    let currency = currency.ok_or_else(unknown)?;
+    match store::wallet_exists(conn, wallet).await? {
+        true => Ok((wallet, currency.clone())),
+        false => Err(unknown().into()),
+    }
+}
+
+async fn show(
+    conn: &mut db::Connection,
+    ids: &Ids,
+    currency: &Currency,
+    wallet: Account,
+) -> Result<WalletBody, Error> {
+    let now = db::now(conn).await?;
+    let lots = store::lots(conn, &[wallet.0]).await?;
+    let usable = lots.iter().filter(|lot| lot.key().is_usable(now)).map(|lot| lot.available).sum();
+    let held = lots.iter().map(|lot| lot.held).sum();
+    // What has expired is gone for its owner, whether it has been swept or not.
+    let alive = lots.iter().filter(|lot| now < lot.key().expires_at && lot.available > 0);
+    Ok(WalletBody {
+        id: ids.show(Kind::Wallet, wallet.0),
+        currency: currency.code.clone(),
+        available: AmountBody::of(currency, usable),
+        held: AmountBody::of(currency, held),
+        lots: alive
+            .map(|lot| LotBody {
+                amount: AmountBody::of(currency, lot.available),
+                expires_at: Some(lot.key().expires_at).filter(|at| *at != clock::NEVER),
+                usable_from: Some(lot.key().usable_from).filter(|at| *at != clock::ALWAYS),
+            })
+            .collect(),
+    })
+}
+
+fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation) -> EntryBody {
+    let of_wallet = |leg: &Leg| leg.wallet == wallet;
+    let (direction, leg) = match operation.out.filter(of_wallet) {
+        Some(leg) => ("out", Some(leg)),
+        None => ("in", operation.into.filter(of_wallet)),
+    };
+    EntryBody {
+        operation: ids.show(ledger::id_kind(operation.kind), operation.id),
+        kind: operation.kind.name().to_owned(),
+        direction: direction.to_owned(),
+        amount: AmountBody::of(currency, leg.map_or(0, |leg| leg.amount)),
+        reverses: operation.reversed().map(|(kind, original)| ids.show(ledger::id_kind(kind), original)),
+        at: operation.at,
+    }
+}

@@ -1,0 +1,248 @@
+//! A card: what it says about an amount, and what that costs the partners.
+//!
+//! | `terms.kind`  | `settlement.kind` | decided by                                        |
+//! |---------------|-------------------|---------------------------------------------------|
+//! | any but `priced`, `unpriced` | `cost_plus` | the card's rate; the money follows       |
+//! | `priced`      | `priced`          | the money; the points follow                      |
+//!
+//! [`evaluate`] is what a quote and a conversion both call, with the same arguments, so that a
+//! member gets what the quote said.
+
+use serde::{Deserialize, Serialize};
+
+use super::price::{Priced, price};
+use super::refusal::{BadTerms, Reason, Refusal};
+use super::settlement::{Exchange, Figures, SettlementTerms};
+use super::tariff::Tariff;
+use super::terms::{Rate, Terms};
+use crate::points::amount::Scales;
+
+/// The terms of a card towards the member and between the partners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    pub terms: Terms,
+    pub settlement: SettlementTerms,
+}
+
+/// An amount evaluated, with what it costs the partners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    pub priced: Priced,
+    /// The money of the base; each bonus is paid for by its own funder.
+    pub figures: Figures,
+}
+
+impl Card {
+    /// Refuses a card that is wrong by itself.
+    pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
+        self.settled_as_priced()?;
+        self.settlement.check(scales)?;
+        self.terms.check(scales)
+    }
+
+    /// The card in smallest units, at the locked exchange rate where the moneys differ.
+    pub fn tariff(&self, scales: Scales, exchange: Option<Exchange>) -> Result<Tariff, BadTerms> {
+        self.settled_as_priced()?;
+        Tariff::of(
+            &self.terms,
+            scales,
+            self.settlement.purchase(scales, exchange)?,
+        )
+    }
+
+    fn settled_as_priced(&self) -> Result<(), BadTerms> {
+        let by_money = self.terms.rate == Rate::Priced;
+        match self.settlement {
+            SettlementTerms::Priced { .. } if by_money => Ok(()),
+            SettlementTerms::CostPlus { .. } if !by_money => Ok(()),
+            SettlementTerms::Priced { .. } | SettlementTerms::CostPlus { .. } => {
+                Err(BadTerms::new("settlement.kind", Reason::NotSettledSo))
+            }
+        }
+    }
+}
+
+/// What `given` units become under a card, and what that costs. `exchange` is the rate locked
+/// in the quote, or nothing when both partners settle in one money.
+pub fn evaluate(
+    card: &Card,
+    scales: Scales,
+    exchange: Option<Exchange>,
+    given: i64,
+) -> Result<Evaluated, Refusal> {
+    let tariff = card.tariff(scales, exchange)?;
+    let priced = price(&tariff, given)?;
+    let figures = card
+        .settlement
+        .figures(priced.used, priced.base, scales, exchange)
+        .map_err(|_| Refusal::TooLarge)?;
+    Ok(Evaluated { priced, figures })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::points::agreed::{Price, Share};
+    use crate::points::amount::Scale;
+    use crate::points::money::Micros;
+    use crate::rates::spend::smallest_for;
+    use proptest::prelude::*;
+    use rust_decimal::{Decimal, dec};
+
+    const PRICED: &str = r#"{"kind":"priced"}"#;
+
+    fn card(terms: &str, settlement: &str) -> Card {
+        serde_json::from_str(&format!(r#"{{"terms":{terms},"settlement":{settlement}}}"#)).unwrap()
+    }
+
+    fn at_money(source: &str, target: &str) -> Card {
+        let settlement = format!(
+            r#"{{"kind":"priced","source_price":"{source}","target_price":"{target}","commission":"0.025"}}"#
+        );
+        card(PRICED, &settlement)
+    }
+
+    fn usd_hkd(source_is_base: bool) -> Option<Exchange> {
+        let rate = Price::new(dec!(7.80000000)).unwrap();
+        Some(Exchange {
+            rate,
+            source_is_base,
+        })
+    }
+
+    fn row(card: &Card, exchange: Option<Exchange>, given: i64) -> (i64, [String; 6]) {
+        let evaluated = evaluate(card, Scales::WHOLE, exchange, given).unwrap();
+        let f = evaluated.figures;
+        let all = [
+            f.gross,
+            f.commission,
+            f.net,
+            f.net_converted,
+            f.value,
+            f.residual,
+        ];
+        (evaluated.priced.total, all.map(|micros| micros.to_string()))
+    }
+
+    #[test]
+    fn the_month_of_the_books_to_the_last_digit() {
+        let five_to_one = card(
+            r#"{"kind":"ratio","give":5,"get":1}"#,
+            r#"{"kind":"cost_plus","price":"0.014000","commission":"0.025"}"#,
+        );
+        let cases = [
+            (
+                "C1",
+                at_money("0.010000", "0.008000"),
+                None,
+                10_000,
+                12_187,
+                "100.000000 2.500000 97.500000 97.500000 97.496000 0.004000",
+            ),
+            (
+                "C2",
+                at_money("0.006000", "0.100000"),
+                usd_hkd(true),
+                5_000,
+                2_281,
+                "30.000000 0.750000 29.250000 228.150000 228.100000 0.050000",
+            ),
+            (
+                "C3",
+                at_money("0.080000", "0.014000"),
+                usd_hkd(false),
+                20_000,
+                14_285,
+                "1600.000000 40.000000 1560.000000 200.000000 199.990000 0.010000",
+            ),
+            (
+                "C4",
+                five_to_one,
+                usd_hkd(false),
+                20_000,
+                4_000,
+                "447.720000 10.920000 436.800000 56.000000 56.000000 0.000000",
+            ),
+        ];
+        for (name, card, exchange, given, gained, figures) in cases {
+            let (total, all) = row(&card, exchange, given);
+            assert_eq!((total, all.join(" ").as_str()), (gained, figures), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_priced_card_is_settled_by_its_prices_and_no_other() {
+        let crossed = card(
+            PRICED,
+            r#"{"kind":"cost_plus","price":"1","commission":"0"}"#,
+        );
+        let reason = crossed.check(Scales::WHOLE).unwrap_err().reason;
+        assert_eq!(reason, Reason::NotSettledSo);
+    }
+
+    fn any_exchange() -> impl Strategy<Value = Option<Exchange>> {
+        let rate = (1..10_000_000_i64, 0..7_u32).prop_map(|(n, d)| Decimal::new(n, d));
+        let exchange = (rate, any::<bool>()).prop_map(|(rate, source_is_base)| Exchange {
+            rate: Price::new(rate).unwrap(),
+            source_is_base,
+        });
+        proptest::option::of(exchange)
+    }
+
+    fn any_settlement() -> impl Strategy<Value = SettlementTerms> {
+        let price = || (1..2_000_000_i64, 0..9_u32).prop_map(|(n, d)| Decimal::new(n, d));
+        let share = (0..1_000_i64).prop_map(|n| Share::new(Decimal::new(n, 3)).unwrap());
+        (price(), price(), share, any::<bool>()).prop_map(|(v, p, commission, by_money)| {
+            let (source_price, target_price) = (Price::new(v).unwrap(), Price::new(p).unwrap());
+            match by_money {
+                true => SettlementTerms::Priced {
+                    source_price,
+                    target_price,
+                    commission,
+                    increment: None,
+                },
+                false => SettlementTerms::CostPlus {
+                    price: target_price,
+                    commission,
+                },
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_figures_always_add_up(
+            settlement in any_settlement(), exchange in any_exchange(), given in 1..2_000_000_000_i64,
+            scale in 0..5_u8,
+        ) {
+            let rate = match settlement {
+                SettlementTerms::Priced { .. } => r#"{"kind":"priced"}"#,
+                SettlementTerms::CostPlus { .. } => r#"{"kind":"ratio","give":7,"get":3}"#,
+            };
+            let card = Card { terms: serde_json::from_str(rate).unwrap(), settlement };
+            let source = Scale::new(scale).unwrap();
+            let scales = Scales { source, ..Scales::WHOLE };
+            let Ok(evaluated) = evaluate(&card, scales, exchange, given) else { return Ok(()) };
+
+            let f = evaluated.figures;
+            prop_assert_eq!(Ok(f.gross), f.commission.plus(f.net));
+            prop_assert_eq!(Ok(f.net_converted), f.value.plus(f.residual));
+            let all = [f.gross, f.commission, f.net, f.net_converted, f.value, f.residual];
+            prop_assert!(all.iter().all(|micros| *micros >= Micros::ZERO));
+        }
+
+        #[test]
+        fn the_smallest_spend_of_a_priced_card_is_smallest(
+            settlement in any_settlement(), exchange in any_exchange(), wanted in 1..1_000_000_i64,
+        ) {
+            let card = Card { terms: serde_json::from_str(PRICED).unwrap(), settlement };
+            let Ok(tariff) = card.tariff(Scales::WHOLE, exchange) else { return Ok(()) };
+            let Ok(spend) = smallest_for(&tariff, wanted) else { return Ok(()) };
+            prop_assert!(price(&tariff, spend).unwrap().total >= wanted);
+            if let Ok(less) = price(&tariff, spend - 1) {
+                prop_assert!(less.total < wanted);
+            }
+        }
+    }
+}

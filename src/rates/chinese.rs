@@ -1,0 +1,166 @@
+//! The clauses of a card's sentence in Traditional Chinese.
+//!
+//! ```text
+//! 5,000 STAR 起，以 1,250 為單位，按 5 比 2 兌換 MILE
+//! ```
+
+use super::block::BlockMode;
+use super::bonus::{Bonus, BonusBand, On};
+use super::fee::{Fee, FeeKind};
+use super::printed::Printed;
+use super::sentence::{Names, fraction, lowest, may_not_divide, money};
+use super::terms::{Band, Limits, Rate, Remainder, Terms};
+
+/// Which amounts, and what they become.
+pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {
+    let (amounts, target) = (amounts(&terms.source, names), names.target);
+    match &terms.rate {
+        Rate::Ratio { give, get } => {
+            let (give, get) = lowest(*give, *get);
+            format!("{amounts}，按 {give} 比 {get} 兌換 {target}")
+        }
+        Rate::Slab(bands) => format!("{amounts}，{}全數兌換 {target}", rates(bands)),
+        Rate::Marginal(bands) => format!("{amounts}，{}分段兌換 {target}", rates(bands)),
+        Rate::Table(table) => {
+            let lines = table
+                .iter()
+                .map(|line| format!("{} 換 {}", line.give, line.get));
+            let lines = lines.collect::<Vec<_>>().join("、");
+            format!("只可按以下數量以 {} 兌換 {target}：{lines}", names.source)
+        }
+        Rate::Priced => format!("{amounts}，按當日價格兌換 {target}"),
+        Rate::Unpriced => format!("{amounts}，按浮動兌換率兌換 {target}"),
+    }
+}
+
+fn amounts(limits: &Limits, names: Names<'_>) -> String {
+    let source = names.source;
+    let range = match (limits.min, limits.max) {
+        (None, None) => format!("任何數量的 {source}"),
+        (Some(min), None) => format!("{min} {source} 起"),
+        (None, Some(max)) => format!("最多 {max} {source}"),
+        (Some(min), Some(max)) => format!("{min} 至 {max} {source}"),
+    };
+    match (limits.step, limits.step_origin) {
+        (None, _) => range,
+        (Some(step), None) => format!("{range}，以 {step} 為單位"),
+        (Some(step), Some(origin)) => format!("{range}，由 {origin} 起以 {step} 為單位"),
+    }
+}
+
+fn rates(bands: &[Band]) -> String {
+    let rates = bands.iter().map(|band| {
+        let (give, get) = lowest(band.give, band.get);
+        format!("{} 起按 {give} 比 {get}", band.from)
+    });
+    format!("{} ", rates.collect::<Vec<_>>().join("、"))
+}
+
+/// The limits of what is gained.
+pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
+    let target = names.target;
+    let least = limits.min.map(|min| format!("最少 {min} {target}"));
+    let most = limits.max.map(|max| format!("最多 {max} {target}"));
+    let step = limits
+        .step
+        .map(|step| format!("所得以 {step} {target} 為單位"));
+    [least, most, step].into_iter().flatten().collect()
+}
+
+/// The block bonus and every campaign.
+pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let (source, target) = (names.source, names.target);
+    let block = terms.block_bonus.map(|b| match b.mode {
+        BlockMode::PerBlock => format!("每 {} {source} 加 {} {target}", b.block, b.bonus),
+        BlockMode::Once => format!("滿 {} {source} 加 {} {target} 一次", b.block, b.bonus),
+    });
+    let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
+    block.into_iter().chain(campaigns).collect()
+}
+
+fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
+    let from = |least: &Option<Printed>| match least {
+        Some(least) => format!("滿 {least} {} ", names.source),
+        None => String::new(),
+    };
+    match bonus {
+        Bonus::Percent {
+            num,
+            den,
+            min_given,
+            ..
+        } => {
+            format!("{}另加 {}", from(min_given), fraction(*num, *den))
+        }
+        Bonus::Fixed { bonus, min_given } => {
+            format!("{}另加 {bonus} {} 一次", from(min_given), names.target)
+        }
+        Bonus::Slab {
+            on,
+            bands,
+            min_given,
+        } => {
+            format!("{}{}", from(min_given), shares(bands, *on, names, "起另加"))
+        }
+        Bonus::Marginal {
+            on,
+            bands,
+            min_given,
+        } => {
+            format!(
+                "{}{}",
+                from(min_given),
+                shares(bands, *on, names, "起的部分另加")
+            )
+        }
+    }
+}
+
+fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
+    let code = match on {
+        On::Base => names.target,
+        On::Given => names.source,
+    };
+    let share = |b: &BonusBand| format!("{} {code} {more} {}", b.from, fraction(b.num, b.den));
+    bands.iter().map(share).collect::<Vec<_>>().join("、")
+}
+
+/// What the member pays.
+pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
+    let Some(fee) = fee else { return Vec::new() };
+    let currency = &fee.currency;
+    let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
+    let code = match fee.on() {
+        On::Given => names.source,
+        On::Base => names.target,
+    };
+    let charge = match (fee.kind, fee.amount, fee.num.zip(fee.den), fee.step) {
+        (FeeKind::PerUnit, _, Some((num, den)), _) => {
+            format!("每 1 {code} 收 {currency} 最小單位的 {num}/{den}")
+        }
+        (FeeKind::PerStep, Some(amount), _, Some(step)) => {
+            format!("每 {step} {code} 或不足之數 {}", sum(amount))
+        }
+        (FeeKind::Flat | FeeKind::PerUnit | FeeKind::PerStep, amount, _, _) => {
+            sum(amount.unwrap_or(0))
+        }
+    };
+    let least = fee.minimum.map(|least| format!("，最低 {}", sum(least)));
+    let most = fee.cap.map(|most| format!("，最高 {}", sum(most)));
+    let tax = fee
+        .tax
+        .map(|tax| format!("，另加 {} 稅", fraction(tax.num, tax.den)));
+    let rest = [least, most, tax].into_iter().flatten().collect::<String>();
+    vec![format!("手續費為{charge}{rest}")]
+}
+
+/// What happens to the part that does not divide, where there can be one.
+pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    if !may_not_divide(terms, names.scales) {
+        return Vec::new();
+    }
+    vec![match terms.remainder {
+        Remainder::Absorb => "小數捨去".into(),
+        Remainder::LeaveInSource => "除不盡的部分保留".into(),
+    }]
+}

@@ -1,0 +1,185 @@
+//! The clauses of a card's sentence in English.
+//!
+//! ```text
+//! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2
+//! ```
+
+use super::block::BlockMode;
+use super::bonus::{Bonus, BonusBand, On};
+use super::fee::{Fee, FeeKind};
+use super::printed::Printed;
+use super::sentence::{Names, fraction, lowest, may_not_divide, money};
+use super::terms::{Band, Limits, Rate, Remainder, Terms};
+
+/// Which amounts, and what they become.
+pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {
+    let (amounts, target) = (amounts(&terms.source, names), names.target);
+    let is_any = terms.source.min.is_none() && terms.source.max.is_none();
+    let become_ = if is_any { "becomes" } else { "become" };
+    match &terms.rate {
+        Rate::Ratio { give, get } => {
+            let (give, get) = lowest(*give, *get);
+            format!("{amounts} {become_} {target} at {give} to {get}")
+        }
+        Rate::Slab(bands) => {
+            format!(
+                "{amounts} {become_} {target} at {}, on the whole amount",
+                rates(bands)
+            )
+        }
+        Rate::Marginal(bands) => {
+            format!(
+                "{amounts} {become_} {target} at {}, each part at its own rate",
+                rates(bands)
+            )
+        }
+        Rate::Table(table) => {
+            let lines = table
+                .iter()
+                .map(|line| format!("{} for {}", line.give, line.get));
+            let lines = lines.collect::<Vec<_>>().join(", ");
+            format!(
+                "Only these amounts of {} become {target}: {lines}",
+                names.source
+            )
+        }
+        Rate::Priced => format!("{amounts} {become_} {target} at the price of the day"),
+        Rate::Unpriced => format!("{amounts} {become_} {target} at a rate that is not fixed"),
+    }
+}
+
+fn amounts(limits: &Limits, names: Names<'_>) -> String {
+    let source = names.source;
+    let range = match (limits.min, limits.max) {
+        (None, None) => format!("Any amount of {source}"),
+        (Some(min), None) => format!("{min} {source} or more"),
+        (None, Some(max)) => format!("Up to {max} {source}"),
+        (Some(min), Some(max)) => format!("{min} to {max} {source}"),
+    };
+    match (limits.step, limits.step_origin) {
+        (None, _) => range,
+        (Some(step), None) => format!("{range}, in steps of {step},"),
+        (Some(step), Some(origin)) => format!("{range}, in steps of {step} from {origin},"),
+    }
+}
+
+fn rates(bands: &[Band]) -> String {
+    let rates = bands.iter().map(|band| {
+        let (give, get) = lowest(band.give, band.get);
+        format!("{give} to {get} from {}", band.from)
+    });
+    rates.collect::<Vec<_>>().join(" and ")
+}
+
+/// The limits of what is gained.
+pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
+    let target = names.target;
+    let least = limits.min.map(|min| format!("at least {min} {target}"));
+    let most = limits.max.map(|max| format!("at most {max} {target}"));
+    let step = limits
+        .step
+        .map(|step| format!("in steps of {step} {target}"));
+    [least, most, step].into_iter().flatten().collect()
+}
+
+/// The block bonus and every campaign.
+pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let (source, target) = (names.source, names.target);
+    let block = terms.block_bonus.map(|b| match b.mode {
+        BlockMode::PerBlock => format!("{} {target} more for every {} {source}", b.bonus, b.block),
+        BlockMode::Once => format!("{} {target} more, once, from {} {source}", b.bonus, b.block),
+    });
+    let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
+    block.into_iter().chain(campaigns).collect()
+}
+
+fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
+    let from = |least: &Option<Printed>| match least {
+        Some(least) => format!(" from {least} {}", names.source),
+        None => String::new(),
+    };
+    match bonus {
+        Bonus::Percent {
+            num,
+            den,
+            min_given,
+            ..
+        } => {
+            format!("{} more{}", fraction(*num, *den), from(min_given))
+        }
+        Bonus::Fixed { bonus, min_given } => {
+            format!("{bonus} {} more, once,{}", names.target, from(min_given))
+                .trim_end_matches(',')
+                .to_owned()
+        }
+        Bonus::Slab {
+            on,
+            bands,
+            min_given,
+        } => {
+            format!("{}{}", shares(bands, *on, names, "more"), from(min_given))
+        }
+        Bonus::Marginal {
+            on,
+            bands,
+            min_given,
+        } => {
+            format!(
+                "{}{}",
+                shares(bands, *on, names, "more on the part"),
+                from(min_given)
+            )
+        }
+    }
+}
+
+fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
+    let code = match on {
+        On::Base => names.target,
+        On::Given => names.source,
+    };
+    let share = |b: &BonusBand| format!("{} {more} from {} {code}", fraction(b.num, b.den), b.from);
+    bands.iter().map(share).collect::<Vec<_>>().join(" and ")
+}
+
+/// What the member pays.
+pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
+    let Some(fee) = fee else { return Vec::new() };
+    let currency = &fee.currency;
+    let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
+    let code = match fee.on() {
+        On::Given => names.source,
+        On::Base => names.target,
+    };
+    let charge = match (fee.kind, fee.amount, fee.num.zip(fee.den), fee.step) {
+        (FeeKind::PerUnit, _, Some((num, den)), _) => {
+            format!("{num}/{den} of the smallest unit of {currency} for each {code}")
+        }
+        (FeeKind::PerStep, Some(amount), _, Some(step)) => {
+            format!("{} for every {step} {code} or part of it", sum(amount))
+        }
+        (FeeKind::Flat | FeeKind::PerUnit | FeeKind::PerStep, amount, _, _) => {
+            sum(amount.unwrap_or(0))
+        }
+    };
+    let least = fee
+        .minimum
+        .map(|least| format!(", at least {}", sum(least)));
+    let most = fee.cap.map(|most| format!(", at most {}", sum(most)));
+    let tax = fee
+        .tax
+        .map(|tax| format!(", plus {} tax", fraction(tax.num, tax.den)));
+    let rest = [least, most, tax].into_iter().flatten().collect::<String>();
+    vec![format!("the fee is {charge}{rest}")]
+}
+
+/// What happens to the part that does not divide, where there can be one.
+pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    if !may_not_divide(terms, names.scales) {
+        return Vec::new();
+    }
+    vec![match terms.remainder {
+        Remainder::Absorb => "fractions are dropped".into(),
+        Remainder::LeaveInSource => "what does not divide stays".into(),
+    }]
+}

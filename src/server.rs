@@ -1,0 +1,201 @@
+//! The hub as a server: every slice's routes, what they share, and the end of it all when asked.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use utoipa::OpenApi;
+
+use crate::access::Access;
+use crate::conversions::quote::Quotes;
+use crate::db::{self, Pool};
+use crate::error::Error;
+use crate::id::Ids;
+use crate::ledger::Ledger;
+use crate::partners::Directories;
+use crate::rates::Books;
+use crate::secret::Secrets;
+use crate::{access, approvals, conversions, ledger, members, partners, rates, settlement};
+
+/// Everything a handler may ask for, made once per hub.
+#[derive(Clone)]
+pub struct Hub {
+    pub pool: Data<Pool>,
+    pub ids: Data<Ids>,
+    pub secrets: Data<Secrets>,
+    pub access: Data<Access>,
+    pub directories: Data<Directories>,
+    pub books: Data<Books>,
+    pub ledger: Data<Ledger>,
+    pub quotes: Data<Quotes>,
+}
+
+/// Connections for everything but the writers of the ledger.
+const CONNECTIONS: usize = 16;
+
+/// How often expired lots are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl Hub {
+    /// A hub on a database whose schema is up to date. `address` is where it is reached.
+    pub async fn new(url: &str, address: &str) -> anyhow::Result<Hub> {
+        let pool = Pool::new(url, CONNECTIONS)?;
+        let mut conn = pool.get().await?;
+        let secrets = Secrets::load(&mut conn).await?;
+        drop(conn);
+        Ok(Hub {
+            ids: Data::new(Ids::new(&secrets.ids)),
+            access: Data::new(Access::new(address, &secrets)?),
+            directories: Data::new(Directories::default()),
+            books: Data::new(Books::default()),
+            ledger: Data::new(Ledger::start(pool.clone())),
+            quotes: Data::new(Quotes::new(&secrets.quotes)),
+            secrets: Data::new(secrets),
+            pool: Data::new(pool),
+        })
+    }
+
+    fn routes(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.pool.clone())
+            .app_data(self.ids.clone())
+            .app_data(self.secrets.clone())
+            .app_data(self.access.clone())
+            .app_data(self.directories.clone())
+            .app_data(self.books.clone())
+            .app_data(self.ledger.clone())
+            .app_data(self.quotes.clone())
+            .configure(access::api::routes)
+            .configure(approvals::api::routes)
+            .configure(partners::api::routes)
+            .configure(members::api::routes)
+            .configure(ledger::api::routes)
+            .configure(rates::api::routes)
+            .configure(conversions::api::routes)
+            .configure(settlement::api::routes)
+            .configure(operations);
+    }
+
+    /// Serves on a listener until SIGINT or SIGTERM; requests under way get half a minute to end.
+    pub fn serve(&self, listener: TcpListener) -> anyhow::Result<Server> {
+        let hub = self.clone();
+        let server = HttpServer::new(move || {
+            let hub = hub.clone();
+            App::new().wrap(from_fn(crate::web::problem::explain)).configure(move |config| hub.routes(config))
+        })
+        .max_connections(1024)
+        .client_request_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(15))
+        .shutdown_timeout(30)
+        .listen(listener)?;
+        Ok(server.run())
+    }
+
+    /// Writes down what has expired, now and then, as long as the hub lives.
+    pub fn sweep_now_and_then(&self) {
+        let (pool, ledger) = (self.pool.clone(), self.ledger.clone());
+        tokio::spawn(async move {
+            loop {
+                match ledger.sweep(&pool).await {
+                    Ok(0) => {}
+                    Ok(lots) => tracing::info!(lots, "expired lots were swept"),
+                    Err(error) => tracing::warn!(%error, "the sweep of expired lots will be tried again"),
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        });
+    }
+}
+
+/// What operators and readers of the documentation ask for.
+fn operations(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/healthz").route(web::get().to(healthz)))
+        .service(web::resource("/readyz").route(web::get().to(readyz)))
+        .service(web::resource("/problems").route(web::get().to(crate::web::problem::catalogue)))
+        .service(web::resource("/problems/{slug}").route(web::get().to(crate::web::problem::page)))
+        .service(web::resource("/openapi.json").route(web::get().to(openapi)))
+        .service(web::resource("/").route(web::get().to(to_docs)))
+        .service(web::resource("/docs").route(web::get().to(to_docs)))
+        .service(web::resource("/docs/{file:.*}").route(web::get().to(docs)));
+}
+
+/// The process is there.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+}
+
+/// The database answers.
+async fn readyz(pool: Data<Pool>) -> Result<HttpResponse, Error> {
+    db::version(&mut *pool.get().await?).await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
+}
+
+async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document_text())
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+}
+
+/// Swagger UI, from the binary: nothing is fetched from elsewhere.
+async fn docs(file: web::Path<String>) -> HttpResponse {
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let name = if file.is_empty() { "index.html" } else { file.as_str() };
+    match utoipa_swagger_ui::serve(name, config) {
+        Ok(Some(file)) => HttpResponse::Ok()
+            .content_type(file.content_type)
+            .insert_header((
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                 connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+            ))
+            .body(file.bytes.to_vec()),
+        _ => HttpResponse::NotFound().finish(),
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Interline",
+        description = "An exchange hub for loyalty coalitions: members turn points of one brand into points of \
+            another at rates both brands agreed to, and the brands settle in money.\n\nEvery write takes an \
+            `Idempotency-Key`. Every problem is RFC 9457 with a stable `code`; `GET /problems` lists them. Amounts \
+            are decimal strings beside their currency.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/", description = "this hub"))
+)]
+struct Cover;
+
+/// The OpenAPI document of the whole hub.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Cover::openapi();
+    for part in [
+        access::api::Doc::openapi(),
+        partners::api::Doc::openapi(),
+        members::api::Doc::openapi(),
+        approvals::api::Doc::openapi(),
+        ledger::api::Doc::openapi(),
+        rates::api::Doc::openapi(),
+        conversions::api::Doc::openapi(),
+        settlement::api::Doc::openapi(),
+    ] {
+        document.merge(part);
+    }
+    document
+}
+
+/// The document as it is kept in `openapi/`.
+pub fn document_text() -> String {
+    let mut text = document().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

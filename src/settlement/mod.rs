@@ -1,0 +1,9 @@
+//! Settlement: what partners owe each other, and when they pay.
+//!
+//! Postings fall into the open window. Closing it takes the ledger's gate for a moment, so that a
+//! window is a contiguous range of groups and never a span of the clock; the next one opens in the
+//! same transaction. What a partner owes or is owed is its [`position`]: a balance of the ledger,
+//! whatever it came from. Settlement never looks at conversions.
+
+pub mod api;
+pub mod position;

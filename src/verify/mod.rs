@@ -1,0 +1,113 @@
+//! Proving the books: everything that is kept is made again from single journal rows, and the first
+//! difference is named.
+//!
+//! | what | is made again from |
+//! |------|--------------------|
+//! | a group's digest and size | its operations, read in order |
+//! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
+//! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
+//! | a reversal | the operation it reverses |
+//! | lots | the legs of all operations |
+//! | a closed window's content hash | its totals |
+//! | what the database keeps without foreign keys | the rows that should be there |
+//!
+//! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
+//! can run beside a working hub.
+
+mod journal;
+mod store;
+
+use std::fmt;
+
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+
+use crate::db::Connection;
+use crate::error::Error;
+
+/// What was checked, and how many of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    pub operations: i64,
+    pub groups: i64,
+    pub conversions: i64,
+    pub totals: i64,
+    pub lots: i64,
+    pub windows: i64,
+    pub rate_cards: i64,
+    /// The first thing found wrong.
+    pub difference: Option<String>,
+}
+
+/// Stops at the first difference.
+pub(crate) struct Difference(pub String);
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped::Failed(error)
+    }
+}
+
+impl From<diesel::result::Error> for Stopped {
+    fn from(error: diesel::result::Error) -> Stopped {
+        Stopped::Failed(error.into())
+    }
+}
+
+impl From<Difference> for Stopped {
+    fn from(difference: Difference) -> Stopped {
+        Stopped::Found(difference)
+    }
+}
+
+pub(crate) enum Stopped {
+    Found(Difference),
+    Failed(Error),
+}
+
+/// Proves the books of a database.
+pub async fn verify(url: &str) -> Result<Report, Error> {
+    let mut conn = Connection::establish(url)
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot connect to the database: {error}"))?;
+    conn.batch_execute(
+        "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set timezone = 'UTC'; \
+         begin isolation level repeatable read, read only",
+    )
+    .await?;
+
+    let mut report = Report::default();
+    match check(&mut conn, &mut report).await {
+        Ok(()) => Ok(report),
+        Err(Stopped::Found(Difference(difference))) => {
+            Ok(Report { difference: Some(difference), ..report })
+        }
+        Err(Stopped::Failed(error)) => Err(error),
+    }
+}
+
+async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    store::cards(conn, report).await?;
+    journal::check(conn, report).await?;
+    store::reversals(conn).await?;
+    store::lots(conn, report).await?;
+    store::windows(conn, report).await?;
+    store::links(conn).await?;
+    Ok(())
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { operations, groups, conversions, totals, lots, windows, rate_cards, difference } = self;
+        writeln!(f, "rate cards  {rate_cards:>10}  are what was approved")?;
+        writeln!(f, "operations  {operations:>10}  read one by one")?;
+        writeln!(f, "groups      {groups:>10}  have the digests of their operations")?;
+        writeln!(f, "conversions {conversions:>10}  gave and cost what their cards say")?;
+        writeln!(f, "totals      {totals:>10}  are the sums of the operations, positions among them")?;
+        writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
+        writeln!(f, "windows     {windows:>10}  are as they were closed")?;
+        match difference {
+            None => write!(f, "The books are right."),
+            Some(difference) => write!(f, "WRONG: {difference}"),
+        }
+    }
+}

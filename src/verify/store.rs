@@ -1,0 +1,344 @@
+//! What is kept, read to be compared with what it should be.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use diesel::OptionalExtension;
+use diesel::sql_types::{BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text};
+use diesel_async::RunQueryDsl;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{Difference, Report, Stopped};
+use crate::db::Connection;
+use crate::ledger::operation::{Kind, LARGEST_GROUP};
+use crate::ledger::store::{self as ledger_store, WindowRow};
+use crate::ledger::transfer::{Pair, Sum, Sums};
+use crate::ledger::window;
+use crate::points::account::{Account, Asset};
+use crate::points::agreed::Price;
+use crate::points::amount::{Scale, Scales};
+use crate::rates::card::Card;
+use crate::rates::settlement::Exchange;
+use crate::rates::version;
+
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub struct Group {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub window_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    pub size: i16,
+    #[diesel(sql_type = SmallInt)]
+    pub rules: i16,
+    #[diesel(sql_type = Binary)]
+    pub digest: Vec<u8>,
+}
+
+/// The groups of the operations that are being read.
+#[derive(Default)]
+pub struct Groups {
+    read: HashMap<i64, Group>,
+    last: i64,
+}
+
+impl Groups {
+    pub async fn read_up_to(&mut self, conn: &mut Connection, last: i64) -> Result<(), Stopped> {
+        let sql = "select id, window_id, size, rules, digest from groups where id > $1 and id <= $2";
+        let rows: Vec<Group> =
+            diesel::sql_query(sql).bind::<BigInt, _>(self.last).bind::<BigInt, _>(last).load(conn).await?;
+        self.read.extend(rows.into_iter().map(|group| (group.id, group)));
+        self.last = last;
+        Ok(())
+    }
+
+    pub fn take(&mut self, id: i64) -> Result<Group, Difference> {
+        self.read.remove(&id).ok_or_else(|| Difference(format!("the operations of group {id} have no group")))
+    }
+
+    /// After the last operation: a group without operations has lost them.
+    pub async fn none_left(&mut self, conn: &mut Connection) -> Result<(), Stopped> {
+        self.read_up_to(conn, i64::MAX).await?;
+        match self.read.keys().min() {
+            None => Ok(()),
+            Some(id) => Err(Difference(format!("group {id} has lost its operations")).into()),
+        }
+    }
+}
+
+const _: () = assert!(LARGEST_GROUP <= i16::MAX as usize);
+
+#[derive(Debug, diesel::QueryableByName)]
+struct CardRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = SmallInt)]
+    from_currency: i16,
+    #[diesel(sql_type = SmallInt)]
+    to_currency: i16,
+    #[diesel(sql_type = Jsonb)]
+    terms: Value,
+    #[diesel(sql_type = Jsonb)]
+    settlement: Value,
+    #[diesel(sql_type = Binary)]
+    content_hash: Vec<u8>,
+}
+
+impl CardRow {
+    fn card(&self) -> Result<Card, Difference> {
+        let read = serde_json::from_value(self.terms.clone()).and_then(|terms| {
+            serde_json::from_value(self.settlement.clone()).map(|settlement| Card { terms, settlement })
+        });
+        read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
+    }
+}
+
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, content_hash \
+     from rate_cards where state in ('published', 'halted') order by id";
+
+/// Published cards are what was approved.
+pub async fn cards(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    let rows: Vec<CardRow> = diesel::sql_query(CARDS).load(conn).await?;
+    for row in &rows {
+        let hash = version::content_hash(row.from_currency, row.to_currency, &row.card()?);
+        if hash[..] != row.content_hash[..] {
+            return Err(Difference(format!("rate card {} is not what was approved", row.id)).into());
+        }
+    }
+    report.rate_cards = rows.len() as i64;
+    Ok(())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct ExchangeRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = SmallInt)]
+    base: i16,
+    #[diesel(sql_type = Numeric)]
+    rate: Decimal,
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct ScaleRow {
+    #[diesel(sql_type = SmallInt)]
+    no: i16,
+    #[diesel(sql_type = SmallInt)]
+    scale: i16,
+}
+
+/// What conversions are evaluated by.
+pub struct Terms {
+    cards: HashMap<i64, Card>,
+    exchanges: HashMap<i64, (Asset, Price)>,
+    scales: HashMap<Asset, Scale>,
+}
+
+pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
+    let cards: Vec<CardRow> = diesel::sql_query(CARDS).load(conn).await?;
+    let exchanges: Vec<ExchangeRow> =
+        diesel::sql_query("select id, base, rate from exchange_rates").load(conn).await?;
+    let scales: Vec<ScaleRow> = diesel::sql_query("select no, scale from currencies").load(conn).await?;
+    let exchange = |row: ExchangeRow| Some((row.id, (row.base, Price::new(row.rate).ok()?)));
+    let scale = |row: ScaleRow| Some((row.no, Scale::new(row.scale.try_into().ok()?)?));
+    Ok(Terms {
+        cards: cards.iter().map(|row| Ok((row.id, row.card()?))).collect::<Result<_, Difference>>()?,
+        exchanges: exchanges.into_iter().filter_map(exchange).collect(),
+        scales: scales.into_iter().filter_map(scale).collect(),
+    })
+}
+
+impl Terms {
+    pub fn card(&self, id: i64) -> Option<&Card> {
+        self.cards.get(&id)
+    }
+
+    pub fn exchange(&self, id: Option<i64>, source: Asset) -> Option<Exchange> {
+        let (base, rate) = self.exchanges.get(&id?)?;
+        Some(Exchange { rate: *rate, source_is_base: *base == source })
+    }
+
+    pub fn scales(&self, source: Asset, target: Asset) -> Option<Scales> {
+        Some(Scales { source: *self.scales.get(&source)?, target: *self.scales.get(&target)? })
+    }
+}
+
+/// The totals are the sums of the operations.
+pub async fn totals(
+    conn: &mut Connection,
+    sums: &HashMap<i64, Sums>,
+    report: &mut Report,
+) -> Result<(), Stopped> {
+    let mut kept: HashMap<i64, Sums> = HashMap::new();
+    for row in ledger_store::totals(conn, None).await? {
+        let kind = Kind::of_number(row.kind)
+            .ok_or_else(|| Difference(format!("a total of window {} is of unknown kind {}", row.window_id, row.kind)))?;
+        let pair = Pair { kind, debit: Account(row.debit), credit: Account(row.credit) };
+        let sum = Sum { amount: row.amount, operations: row.operations };
+        kept.entry(row.window_id).or_default().insert(pair, sum);
+    }
+    let windows: HashSet<i64> = kept.keys().chain(sums.keys()).copied().collect();
+    let mut windows: Vec<i64> = windows.into_iter().collect();
+    windows.sort_unstable();
+    for window in windows {
+        compare(conn, window, kept.remove(&window).unwrap_or_default(), sums.get(&window)).await?;
+    }
+    report.totals = sums.values().map(|sums| sums.len() as i64).sum();
+    Ok(())
+}
+
+async fn compare(conn: &mut Connection, window: i64, kept: Sums, right: Option<&Sums>) -> Result<(), Stopped> {
+    let nothing = BTreeMap::new();
+    let right = right.unwrap_or(&nothing);
+    let pairs: std::collections::BTreeSet<&Pair> = kept.keys().chain(right.keys()).collect();
+    for pair in pairs {
+        let (kept, right) = (kept.get(pair).copied().unwrap_or_default(), right.get(pair).copied().unwrap_or_default());
+        if kept != right {
+            let (debit, credit) = (name(conn, pair.debit).await?, name(conn, pair.credit).await?);
+            return Err(Difference(format!(
+                "window {window}, {}: debit {debit}, credit {credit} is kept as {} in {} operations, and the journal \
+                 says {} in {}",
+                pair.kind.name(),
+                kept.amount,
+                kept.operations,
+                right.amount,
+                right.operations
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Nullable<Text>)]
+    name: Option<String>,
+}
+
+async fn name(conn: &mut Connection, account: Account) -> Result<String, Stopped> {
+    let row: Named =
+        diesel::sql_query("select account_name($1) as name").bind::<BigInt, _>(account.0).get_result(conn).await?;
+    Ok(row.name.unwrap_or_else(|| account.0.to_string()))
+}
+
+/// One thing that is wrong, found by SQL.
+#[derive(Debug, diesel::QueryableByName)]
+struct Wrong {
+    #[diesel(sql_type = Text)]
+    what: String,
+}
+
+async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
+    let wrong: Option<Wrong> = diesel::sql_query(sql).get_result(conn).await.optional()?;
+    wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
+}
+
+/// Reversals mirror what they reverse, to the last digit, once.
+pub async fn reversals(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'reversal ' || r.id || ' is not the mirror of operation ' || r.reverses as what \
+           from operations r left join operations o on o.id = r.reverses \
+          where r.reverses is not null and (o.id is null or o.id > r.id or r.kind <> o.kind + 10 \
+            or (r.out_wallet, r.out_amount, r.in_wallet, r.in_amount) is distinct from \
+               (o.in_wallet, o.in_amount, o.out_wallet, o.out_amount) \
+            or (r.pays, r.paid, r.gross, r.commission, r.net, r.converted, r.value, r.residual) is distinct from \
+               (o.pays, o.paid, o.gross, o.commission, o.net, o.converted, o.value, o.residual)) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'operation ' || reverses || ' is reversed ' || count(*) || ' times' as what from operations \
+          where reverses is not null group by reverses having count(*) > 1 limit 1",
+    )
+    .await
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// Every lot is the sum of its legs. The database sums them, within its own memory limits.
+pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with legs as ( \
+           select out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
+                  0::smallint as class, -out_amount as amount from operations where out_expires_at is not null \
+           union all \
+           select in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
+            where in_expires_at is not null \
+           union all \
+           select wallet, expires_at, usable_from, class, amount from more_legs \
+         ), right_ones as ( \
+           select wallet, expires_at, usable_from, class, sum(amount) as amount from legs group by 1, 2, 3, 4 \
+         ) \
+         select 'the lot of wallet ' || wallet || ' that expires at ' || expires_at || ' holds ' || \
+                coalesce(l.available + l.held, 0) || ', and the journal says ' || coalesce(r.amount, 0) as what \
+           from right_ones r full join lots l using (wallet, expires_at, usable_from, class) \
+          where coalesce(l.available + l.held, 0) <> coalesce(r.amount, 0) or l.wallet is null or r.wallet is null \
+          limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from lots").get_result(conn).await?;
+    report.lots = counted.count;
+    Ok(())
+}
+
+/// Closed windows are what they were, and exactly the last one is open.
+pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    let windows: Vec<WindowRow> = ledger_store::windows(conn, None, i64::MAX).await?;
+    for row in windows.iter().filter(|row| row.state == "closed") {
+        let totals = ledger_store::totals(conn, Some(row.id)).await?;
+        if row.content_hash.as_deref() != Some(&window::content_hash(row.id, &totals)[..]) {
+            return Err(Difference(format!("window {} is not what it was when it closed", row.id)).into());
+        }
+    }
+    if windows.first().is_none_or(|last| last.state != "open") {
+        return Err(Difference("the last window is not open".into()).into());
+    }
+    report.windows = windows.len() as i64;
+    nothing_from(
+        conn,
+        "select 'group ' || g.id || ' of window ' || g.window_id || ' comes after group ' || n.first || ' of window ' \
+                || n.window_id as what \
+           from (select window_id, max(id) as id from groups group by window_id) g \
+           join (select window_id, min(id) as first from groups group by window_id) n on n.window_id > g.window_id \
+          where g.id > n.first limit 1",
+    )
+    .await
+}
+
+/// What a foreign key would refuse.
+pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'lots are kept for wallet ' || wallet || ', which does not exist' as what from lots \
+          where not exists (select from wallets where id = wallet) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'a reference of partner ' || partner_id || ' names operation ' || operation_id || \
+                ', which does not exist' as what from operation_references r \
+          where not exists (select from operations where id = operation_id) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'more_legs has lots of operation ' || operation_id || ', which does not have them' as what \
+           from more_legs m where not exists (select from operations o where o.id = operation_id and \
+             ((o.out_wallet is not null and o.out_expires_at is null) or \
+              (o.in_wallet is not null and o.in_expires_at is null))) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'member ' || member_id || ' has wallet ' || wallet_id || ', which does not exist' as what \
+           from member_wallets where not exists (select from wallets where id = wallet_id) limit 1",
+    )
+    .await
+}
