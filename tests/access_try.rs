@@ -1,5 +1,7 @@
 //! Access, partners, members and approvals by HTTP, against a PostgreSQL of their own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
