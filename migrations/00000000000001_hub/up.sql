@@ -19,11 +19,11 @@ end $$;
 grant usage on schema public to interline_app;
 
 create table control (
-  only boolean primary key default true,
+  one boolean primary key default true,
   version bigint not null default 1,
   clock_offset interval not null default interval '0',
   group_base bigint not null default 0,
-  constraint control_has_one_row check (only),
+  constraint control_has_one_row check (one),
   constraint control_clock_goes_forward check (clock_offset >= interval '0')
 );
 comment on table control is

@@ -62,9 +62,20 @@ impl<S: Scope> FromRequest for Partner<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(&request, Door { partners: partners_with::<S>(), roles: &[] }).await?;
+            let who = admit(
+                &request,
+                Door {
+                    partners: partners_with::<S>(),
+                    roles: &[],
+                },
+            )
+            .await?;
             match who.party {
-                Party::Partner(partner) => Ok(Partner { partner, who, scope: PhantomData }),
+                Party::Partner(partner) => Ok(Partner {
+                    partner,
+                    who,
+                    scope: PhantomData,
+                }),
                 Party::Person(_) => Err(unauthenticated().into()),
             }
         })
@@ -78,9 +89,20 @@ impl<R: Roles> FromRequest for Staff<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(&request, Door { partners: Partners::None, roles: R::ANY_OF }).await?;
+            let who = admit(
+                &request,
+                Door {
+                    partners: Partners::None,
+                    roles: R::ANY_OF,
+                },
+            )
+            .await?;
             match who.party {
-                Party::Person(role) => Ok(Staff { role, who, roles: PhantomData }),
+                Party::Person(role) => Ok(Staff {
+                    role,
+                    who,
+                    roles: PhantomData,
+                }),
                 Party::Partner(_) => Err(unauthenticated().into()),
             }
         })
@@ -94,8 +116,18 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(&request, Door { partners: partners_with::<S>(), roles: R::ANY_OF }).await?;
-            Ok(Reader { who, either: PhantomData })
+            let who = admit(
+                &request,
+                Door {
+                    partners: partners_with::<S>(),
+                    roles: R::ANY_OF,
+                },
+            )
+            .await?;
+            Ok(Reader {
+                who,
+                either: PhantomData,
+            })
         })
     }
 }
@@ -121,8 +153,17 @@ async fn admit(request: &HttpRequest, door: Door) -> Result<Who, Error> {
     };
 
     let (principal, party) = live.ok_or_else(unauthenticated)?;
-    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
-    Ok(Who { principal, party, request: id, endpoint: format!("{} {}", request.method(), request.path()) })
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_else(RequestId::fresh);
+    Ok(Who {
+        principal,
+        party,
+        request: id,
+        endpoint: format!("{} {}", request.method(), request.path()),
+    })
 }
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.
@@ -136,9 +177,10 @@ fn bearer(request: &HttpRequest) -> Option<Bearer> {
     let ids = part::<Ids>(request).ok()?;
     let subject = access.tokens().read(token, clock::machine_now())?;
     match (subject.scope, subject.role) {
-        (Some(scope), None) => {
-            Some(Bearer::Client(ids.read(Kind::Credential, &subject.sub)?, ScopeSet::parse(&scope).ok()?))
-        }
+        (Some(scope), None) => Some(Bearer::Client(
+            ids.read(Kind::Credential, &subject.sub)?,
+            ScopeSet::parse(&scope).ok()?,
+        )),
         (None, Some(role)) => Some(Bearer::Person(ids.read(Kind::Person, &subject.sub)?, role)),
         _ => None,
     }
@@ -146,10 +188,20 @@ fn bearer(request: &HttpRequest) -> Option<Bearer> {
 
 /// Something the server was built with.
 fn part<T: 'static>(request: &HttpRequest) -> Result<&web::Data<T>, Error> {
-    let missing = || anyhow::anyhow!("the server was built without {}", std::any::type_name::<T>());
-    request.app_data::<web::Data<T>>().ok_or_else(|| missing().into())
+    let missing = || {
+        anyhow::anyhow!(
+            "the server was built without {}",
+            std::any::type_name::<T>()
+        )
+    };
+    request
+        .app_data::<web::Data<T>>()
+        .ok_or_else(|| missing().into())
 }
 
 fn unauthenticated() -> Problem {
-    Problem::new(Slug::Unauthenticated, "the access token is missing, too old, revoked or not one of ours")
+    Problem::new(
+        Slug::Unauthenticated,
+        "the access token is missing, too old, revoked or not one of ours",
+    )
 }

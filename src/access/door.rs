@@ -36,11 +36,18 @@ impl Door {
             (Bearer::Client(_, scopes), Partners::With(scope)) => scopes.has(scope),
             (Bearer::Person(_, role), _) => self.roles.contains(role),
         };
-        admitted.then_some(()).ok_or_else(|| Problem::new(Slug::Forbidden, self.sentence()))
+        admitted
+            .then_some(())
+            .ok_or_else(|| Problem::new(Slug::Forbidden, self.sentence()))
     }
 
     fn sentence(&self) -> String {
-        let roles = self.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
+        let roles = self
+            .roles
+            .iter()
+            .map(|role| role.name())
+            .collect::<Vec<_>>()
+            .join(" or ");
         let partner = match self.partners {
             Partners::None => None,
             Partners::All => Some("a partner".to_owned()),
@@ -61,8 +68,16 @@ mod tests {
         let client = Bearer::Client(1, ScopeSet::parse("quotes:write").unwrap());
         let auditor = Bearer::Person(2, Role::Auditor);
         let cases = [
-            (Partners::With("awards:write"), &[][..], "this needs a partner's token with the scope awards:write"),
-            (Partners::None, &[Role::Finance, Role::Operator][..], "this needs a person with the role finance or operator"),
+            (
+                Partners::With("awards:write"),
+                &[][..],
+                "this needs a partner's token with the scope awards:write",
+            ),
+            (
+                Partners::None,
+                &[Role::Finance, Role::Operator][..],
+                "this needs a person with the role finance or operator",
+            ),
             (
                 Partners::With("ledger:read"),
                 &[Role::Operator][..],
@@ -81,7 +96,15 @@ mod tests {
         let client = Bearer::Client(1, ScopeSet::parse("quotes:write").unwrap());
         let door = |partners, roles| Door { partners, roles };
         assert!(door(Partners::All, &[]).admit(&client).is_ok());
-        assert!(door(Partners::With("quotes:write"), &[]).admit(&client).is_ok());
-        assert!(door(Partners::None, &[Role::Support]).admit(&Bearer::Person(2, Role::Support)).is_ok());
+        assert!(
+            door(Partners::With("quotes:write"), &[])
+                .admit(&client)
+                .is_ok()
+        );
+        assert!(
+            door(Partners::None, &[Role::Support])
+                .admit(&Bearer::Person(2, Role::Support))
+                .is_ok()
+        );
     }
 }

@@ -38,8 +38,9 @@ pub mod who;
 pub use caller::{Partner, Reader, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
-    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, LedgerRead, MembersRead, MembersWrite, QuotesWrite,
-    RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope, ScopeSet, SettlementRead,
+    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, LedgerRead, MembersRead,
+    MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
+    ScopeSet, SettlementRead,
 };
 pub use who::{Party, Who};
 
@@ -56,7 +57,10 @@ pub struct Access {
 impl Access {
     /// `issuer` is the hub's own address, without a slash at the end.
     pub fn new(issuer: &str, secrets: &Secrets) -> anyhow::Result<Access> {
-        Ok(Access { tokens: Tokens::new(issuer, &secrets.tokens)?, sign_ins: SignIns::default() })
+        Ok(Access {
+            tokens: Tokens::new(issuer, &secrets.tokens)?,
+            sign_ins: SignIns::default(),
+        })
     }
 
     /// The hub's own address.

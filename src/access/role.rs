@@ -78,7 +78,10 @@ impl Role {
     }
 
     pub fn named(name: &str) -> Option<Role> {
-        AnyRole::ANY_OF.iter().copied().find(|role| role.name() == name)
+        AnyRole::ANY_OF
+            .iter()
+            .copied()
+            .find(|role| role.name() == name)
     }
 }
 

@@ -64,8 +64,11 @@ impl ScopeSet {
         let mut wanted: Vec<&str> = names.collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let known: Vec<&'static str> =
-            SCOPES.iter().map(|(name, _)| *name).filter(|name| wanted.contains(name)).collect();
+        let known: Vec<&'static str> = SCOPES
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| wanted.contains(name))
+            .collect();
         match wanted.iter().find(|name| !known.contains(name)) {
             Some(_) => Err(format!("the scopes are {}", names_of_all())),
             None if known.is_empty() => Err("at least one scope is needed".to_owned()),
@@ -83,7 +86,11 @@ impl ScopeSet {
 }
 
 fn names_of_all() -> String {
-    SCOPES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    SCOPES
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl TryFrom<Vec<String>> for ScopeSet {
@@ -115,7 +122,13 @@ mod tests {
         let scopes = ScopeSet::parse("quotes:write awards:write awards:write").unwrap();
         assert_eq!(scopes.to_string(), "awards:write quotes:write");
         assert!(scopes.has("quotes:write") && !scopes.has("quotes"));
-        for text in ["", " ", "awards", "awards:write  quotes:write", "AWARDS:WRITE"] {
+        for text in [
+            "",
+            " ",
+            "awards",
+            "awards:write  quotes:write",
+            "AWARDS:WRITE",
+        ] {
             assert!(ScopeSet::parse(text).is_err(), "{text:?}");
         }
     }

@@ -21,7 +21,10 @@ struct Active {
 }
 
 /// The partner of a credential that is neither revoked nor expired.
-pub(super) async fn find_live_credential(conn: &mut Connection, id: i64) -> Result<Option<i64>, Error> {
+pub(super) async fn find_live_credential(
+    conn: &mut Connection,
+    id: i64,
+) -> Result<Option<i64>, Error> {
     let row: Option<Live> = diesel::sql_query(
         "select partner_id from credentials
           where id = $1 and revoked_at is null and (expires_at is null or expires_at > hub_now())",
@@ -34,7 +37,10 @@ pub(super) async fn find_live_credential(conn: &mut Connection, id: i64) -> Resu
 }
 
 /// The role, today, of a person who is still employed.
-pub(super) async fn find_active_person(conn: &mut Connection, id: i64) -> Result<Option<Role>, Error> {
+pub(super) async fn find_active_person(
+    conn: &mut Connection,
+    id: i64,
+) -> Result<Option<Role>, Error> {
     let row: Option<Active> = diesel::sql_query("select role from people where id = $1 and active")
         .bind::<BigInt, _>(id)
         .get_result(conn)

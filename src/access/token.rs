@@ -29,7 +29,9 @@ const LARGEST: usize = 4096;
 const TYPE: &str = "at+jwt";
 
 /// What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410, section 7).
-const PKCS8: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Whom a token speaks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +73,8 @@ impl Tokens {
     /// `seed` is the private key, `issuer` the address of the hub: both issuer and audience.
     pub fn new(issuer: &str, seed: &[u8; 32]) -> anyhow::Result<Tokens> {
         let private = EncodingKey::from_ed_der(&[&PKCS8[..], seed].concat());
-        let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA).context("the token key is no Ed25519 key")?;
+        let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA)
+            .context("the token key is no Ed25519 key")?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -85,7 +88,11 @@ impl Tokens {
 
         Ok(Tokens {
             issuer: issuer.to_owned(),
-            header: Header { typ: Some(TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) },
+            header: Header {
+                typ: Some(TYPE.to_owned()),
+                kid: Some(kid),
+                ..Header::new(Algorithm::EdDSA)
+            },
             public: DecodingKey::from_jwk(&jwk)?,
             private,
             published: JwkSet { keys: vec![jwk] },
@@ -106,8 +113,17 @@ impl Tokens {
     pub fn mint(&self, subject: Subject, id: String, now: Timestamp) -> anyhow::Result<String> {
         let iat = now.timestamp();
         let (iss, aud) = (self.issuer.clone(), self.issuer.clone());
-        let claims = Claims { iss, aud, iat, exp: iat + LIFE, nbf: None, jti: id, subject };
-        jsonwebtoken::encode(&self.header, &claims, &self.private).context("the token cannot be signed")
+        let claims = Claims {
+            iss,
+            aud,
+            iat,
+            exp: iat + LIFE,
+            nbf: None,
+            jti: id,
+            subject,
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.private)
+            .context("the token cannot be signed")
     }
 
     /// Whom the token speaks for, or nothing. Why it is not good is nobody's business.
@@ -118,7 +134,8 @@ impl Tokens {
         let read = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation).ok()?;
         let (header, claims, now) = (read.header, read.claims, now.timestamp());
         let is_ours = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
-        let has_begun = claims.iat <= now + LEEWAY && claims.nbf.is_none_or(|nbf| nbf <= now + LEEWAY);
+        let has_begun =
+            claims.iat <= now + LEEWAY && claims.nbf.is_none_or(|nbf| nbf <= now + LEEWAY);
         let has_not_ended = now < claims.exp + LEEWAY;
         (is_ours && has_begun && has_not_ended).then_some(claims.subject)
     }
@@ -142,7 +159,13 @@ mod tests {
 
     fn subject() -> Subject {
         let scope = Some("awards:write".to_owned());
-        Subject { sub: "crd_1".into(), client_id: "crd_1".into(), scope, partner: None, role: None }
+        Subject {
+            sub: "crd_1".into(),
+            client_id: "crd_1".into(),
+            scope,
+            partner: None,
+            role: None,
+        }
     }
 
     fn claims() -> Value {
@@ -161,9 +184,21 @@ mod tests {
         let tokens = tokens();
         let token = tokens.mint(subject(), "1".into(), noon()).unwrap();
         assert_eq!(tokens.read(&token, noon()), Some(subject()));
-        assert!(tokens.read(&token, noon() + Duration::seconds(LIFE + LEEWAY - 1)).is_some());
-        assert!(tokens.read(&token, noon() + Duration::seconds(LIFE + LEEWAY)).is_none());
-        assert!(tokens.read(&token, noon() - Duration::seconds(LEEWAY + 1)).is_none());
+        assert!(
+            tokens
+                .read(&token, noon() + Duration::seconds(LIFE + LEEWAY - 1))
+                .is_some()
+        );
+        assert!(
+            tokens
+                .read(&token, noon() + Duration::seconds(LIFE + LEEWAY))
+                .is_none()
+        );
+        assert!(
+            tokens
+                .read(&token, noon() - Duration::seconds(LEEWAY + 1))
+                .is_none()
+        );
     }
 
     #[test]
@@ -173,7 +208,10 @@ mod tests {
         assert_eq!(key.common.key_id, tokens.header.kid);
         assert_eq!(tokens.header.kid.as_ref().unwrap().len(), 43);
         let shown = serde_json::to_value(key).unwrap();
-        assert_eq!((&shown["kty"], &shown["crv"], &shown["d"]), (&json!("OKP"), &json!("Ed25519"), &Value::Null));
+        assert_eq!(
+            (&shown["kty"], &shown["crv"], &shown["d"]),
+            (&json!("OKP"), &json!("Ed25519"), &Value::Null)
+        );
     }
 
     #[test]
@@ -185,9 +223,13 @@ mod tests {
             lacking.as_object_mut().unwrap().remove(name);
             assert!(!is_good(&header, &lacking), "{name}");
         }
-        for (name, value) in [("iss", json!("https://other.example")), ("aud", json!("other")), ("exp", json!("soon")),
-            ("nbf", json!(noon().timestamp() + 60)), ("iat", json!(noon().timestamp() + 60))]
-        {
+        for (name, value) in [
+            ("iss", json!("https://other.example")),
+            ("aud", json!("other")),
+            ("exp", json!("soon")),
+            ("nbf", json!(noon().timestamp() + 60)),
+            ("iat", json!(noon().timestamp() + 60)),
+        ] {
             let mut wrong = claims();
             wrong[name] = value;
             assert!(!is_good(&header, &wrong), "{name}");
@@ -197,27 +239,66 @@ mod tests {
     #[test]
     fn tokens_of_another_type_are_refused() {
         let header = tokens().header;
-        assert!(!is_good(&Header { typ: Some("JWT".into()), ..header.clone() }, &claims()));
-        assert!(!is_good(&Header { typ: None, ..header.clone() }, &claims()));
-        assert!(!is_good(&Header { crit: Some(vec!["exp".into()]), ..header }, &claims()));
+        assert!(!is_good(
+            &Header {
+                typ: Some("JWT".into()),
+                ..header.clone()
+            },
+            &claims()
+        ));
+        assert!(!is_good(
+            &Header {
+                typ: None,
+                ..header.clone()
+            },
+            &claims()
+        ));
+        assert!(!is_good(
+            &Header {
+                crit: Some(vec!["exp".into()]),
+                ..header
+            },
+            &claims()
+        ));
     }
 
     #[test]
     fn tokens_that_others_signed_are_refused() {
         let tokens = tokens();
-        let other = Tokens::new(HUB, &[8; 32]).unwrap().mint(subject(), "1".into(), noon()).unwrap();
+        let other = Tokens::new(HUB, &[8; 32])
+            .unwrap()
+            .mint(subject(), "1".into(), noon())
+            .unwrap();
         assert!(tokens.read(&other, noon()).is_none());
 
-        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
         let public = tokens.public.try_get_as_bytes().unwrap();
-        let confused = jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(public)).unwrap();
+        let confused =
+            jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(public)).unwrap();
         assert!(tokens.read(&confused, noon()).is_none());
 
         let good = tokens.mint(subject(), "1".into(), noon()).unwrap();
         let payload = good.split('.').nth(1).unwrap();
         // {"alg":"none","typ":"at+jwt"}
-        assert!(tokens.read(&format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{payload}."), noon()).is_none());
-        for text in ["", ".", "..", "a.b.c", &good[..good.len() - 2], &format!("{good}{}", "A".repeat(5000))] {
+        assert!(
+            tokens
+                .read(
+                    &format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{payload}."),
+                    noon()
+                )
+                .is_none()
+        );
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b.c",
+            &good[..good.len() - 2],
+            &format!("{good}{}", "A".repeat(5000)),
+        ] {
             assert!(tokens.read(text, noon()).is_none());
         }
     }

@@ -30,7 +30,12 @@ pub struct Who {
 impl Who {
     /// Who works at the command line or fills a sample: a person, without a request.
     pub fn at_the_console(principal: i64, role: Role) -> Who {
-        Who { principal, party: Party::Person(role), request: RequestId::fresh(), endpoint: "console".to_owned() }
+        Who {
+            principal,
+            party: Party::Person(role),
+            request: RequestId::fresh(),
+            endpoint: "console".to_owned(),
+        }
     }
 
     /// The claim to the write's Idempotency-Key. A partner's key belongs to the partner, whichever

@@ -75,9 +75,16 @@ fn show(ids: &Ids, approval: &Approval, now: Timestamp) -> ApprovalBody {
     };
     ApprovalBody {
         id: ids.show(Kind::Approval, approval.id),
-        subject: SubjectBody { kind: approval.subject.clone(), id: approval.subject_shown.clone() },
+        subject: SubjectBody {
+            kind: approval.subject.clone(),
+            id: approval.subject_shown.clone(),
+        },
         content_hash: hex::encode(&approval.content_hash),
-        parties: approval.parties.iter().map(|party| show_party(ids, *party)).collect(),
+        parties: approval
+            .parties
+            .iter()
+            .map(|party| show_party(ids, *party))
+            .collect(),
         state: approval.state_at(now).name(),
         decisions: approval.words.iter().map(word).collect(),
         created_at: approval.created_at,
@@ -94,11 +101,21 @@ fn show_party(ids: &Ids, party: PartyName) -> String {
 
 pub(super) fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Closed(state) => Problem::new(Slug::ApprovalClosed, format!("it is {}", state.name())),
-        Refusal::Expired(at) => Problem::new(Slug::ApprovalExpired, format!("the parties had until {at}")),
-        Refusal::Changed => Problem::new(Slug::ApprovalChanged, "content_hash is not that of what is to be approved"),
+        Refusal::Closed(state) => {
+            Problem::new(Slug::ApprovalClosed, format!("it is {}", state.name()))
+        }
+        Refusal::Expired(at) => {
+            Problem::new(Slug::ApprovalExpired, format!("the parties had until {at}"))
+        }
+        Refusal::Changed => Problem::new(
+            Slug::ApprovalChanged,
+            "content_hash is not that of what is to be approved",
+        ),
         Refusal::NotAsked => unknown(),
-        Refusal::MakerIsChecker => Problem::new(Slug::MakerIsChecker, "your side made the request, or you did"),
+        Refusal::MakerIsChecker => Problem::new(
+            Slug::MakerIsChecker,
+            "your side made the request, or you did",
+        ),
         Refusal::HasSpoken => Problem::new(Slug::ApprovalClosed, "your side has decided already"),
     }
 }
@@ -117,12 +134,28 @@ async fn list(
     pool: Data<Pool>,
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<ApprovalBody>>, Error> {
-    let (limit, after) = (paging.0.limit()?, paging.0.after(&ids, "approvals")?.unwrap_or(0));
+    let (limit, after) = (
+        paging.0.limit()?,
+        paging.0.after(&ids, "approvals")?.unwrap_or(0),
+    );
 
     let mut conn = pool.get().await?;
     let now = db::now(&mut conn).await?;
-    let rows = store::list_open(&mut conn, reader.partner().map(PartyName::Partner), after, limit).await?;
-    Ok(web::Json(Page::of(rows, limit, &ids, "approvals", |row| row.id, |row| show(&ids, row, now))))
+    let rows = store::list_open(
+        &mut conn,
+        reader.partner().map(PartyName::Partner),
+        after,
+        limit,
+    )
+    .await?;
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "approvals",
+        |row| row.id,
+        |row| show(&ids, row, now),
+    )))
 }
 
 /// Look up an approval
@@ -147,5 +180,9 @@ async fn one(
         Some(partner) => approval.parties.contains(&PartyName::Partner(partner)),
         None => true,
     };
-    Ok(web::Json(show(&ids, &found.filter(may_see).ok_or_else(unknown)?, now)))
+    Ok(web::Json(show(
+        &ids,
+        &found.filter(may_see).ok_or_else(unknown)?,
+        now,
+    )))
 }

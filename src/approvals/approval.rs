@@ -115,13 +115,20 @@ impl Approval {
         if principal == self.maker || self.words.iter().any(maker_spoke) {
             return Err(Refusal::MakerIsChecker);
         }
-        if self.words.iter().any(|word| word.party == party || word.principal == principal) {
+        if self
+            .words
+            .iter()
+            .any(|word| word.party == party || word.principal == principal)
+        {
             return Err(Refusal::HasSpoken);
         }
 
         let rejected = verdict == Verdict::Rejected;
-        let has_agreed = |asked: &&PartyName| self.words.iter().any(|word| word.party == **asked) || **asked == party;
-        let complete = !rejected && self.parties.iter().filter(has_agreed).count() == self.parties.len();
+        let has_agreed = |asked: &&PartyName| {
+            self.words.iter().any(|word| word.party == **asked) || **asked == party
+        };
+        let complete =
+            !rejected && self.parties.iter().filter(has_agreed).count() == self.parties.len();
         Ok(Decision { complete, rejected })
     }
 }
@@ -154,9 +161,18 @@ mod tests {
     const SOURCE: PartyName = PartyName::Partner(1);
     const TARGET: PartyName = PartyName::Partner(2);
     const HUB: PartyName = PartyName::Hub;
-    const GO: Result<Decision, Refusal> = Ok(Decision { complete: false, rejected: false });
-    const DONE: Result<Decision, Refusal> = Ok(Decision { complete: true, rejected: false });
-    const NO: Result<Decision, Refusal> = Ok(Decision { complete: false, rejected: true });
+    const GO: Result<Decision, Refusal> = Ok(Decision {
+        complete: false,
+        rejected: false,
+    });
+    const DONE: Result<Decision, Refusal> = Ok(Decision {
+        complete: true,
+        rejected: false,
+    });
+    const NO: Result<Decision, Refusal> = Ok(Decision {
+        complete: false,
+        rejected: true,
+    });
 
     fn noon() -> Timestamp {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -164,7 +180,12 @@ mod tests {
 
     /// A request of principal 10, with these words so far.
     fn asked(parties: &[PartyName], words: &[(PartyName, i64, Verdict)]) -> Approval {
-        let word = |&(party, principal, verdict)| Word { party, principal, verdict, at: noon() };
+        let word = |&(party, principal, verdict)| Word {
+            party,
+            principal,
+            verdict,
+            at: noon(),
+        };
         Approval {
             id: 1,
             subject: "rate_card".into(),
@@ -179,7 +200,12 @@ mod tests {
         }
     }
 
-    fn say(approval: &Approval, party: PartyName, principal: i64, verdict: Verdict) -> Result<Decision, Refusal> {
+    fn say(
+        approval: &Approval,
+        party: PartyName,
+        principal: i64,
+        verdict: Verdict,
+    ) -> Result<Decision, Refusal> {
         approval.decide(party, principal, &[7], verdict, noon())
     }
 
@@ -189,37 +215,73 @@ mod tests {
         let first = asked(&three, &[(SOURCE, 10, Verdict::Proposed)]);
         assert_eq!(say(&first, TARGET, 20, Verdict::Approved), GO);
         assert_eq!(say(&first, HUB, 30, Verdict::Rejected), NO);
-        let second = asked(&three, &[(SOURCE, 10, Verdict::Proposed), (TARGET, 20, Verdict::Approved)]);
+        let second = asked(
+            &three,
+            &[
+                (SOURCE, 10, Verdict::Proposed),
+                (TARGET, 20, Verdict::Approved),
+            ],
+        );
         assert_eq!(say(&second, HUB, 30, Verdict::Approved), DONE);
     }
 
     #[test]
     fn maker_is_never_checker() {
         let by_source = asked(&[SOURCE, TARGET], &[(SOURCE, 10, Verdict::Proposed)]);
-        assert_eq!(say(&by_source, SOURCE, 10, Verdict::Approved), Err(Refusal::MakerIsChecker));
+        assert_eq!(
+            say(&by_source, SOURCE, 10, Verdict::Approved),
+            Err(Refusal::MakerIsChecker)
+        );
         // Another credential of the same partner.
-        assert_eq!(say(&by_source, SOURCE, 11, Verdict::Approved), Err(Refusal::MakerIsChecker));
+        assert_eq!(
+            say(&by_source, SOURCE, 11, Verdict::Approved),
+            Err(Refusal::MakerIsChecker)
+        );
         let by_hub = asked(&[HUB], &[]);
-        assert_eq!(say(&by_hub, HUB, 10, Verdict::Approved), Err(Refusal::MakerIsChecker));
+        assert_eq!(
+            say(&by_hub, HUB, 10, Verdict::Approved),
+            Err(Refusal::MakerIsChecker)
+        );
         assert_eq!(say(&by_hub, HUB, 11, Verdict::Approved), DONE);
     }
 
     #[test]
     fn nobody_speaks_twice_and_only_who_is_asked() {
         let halfway = asked(&[HUB, TARGET], &[(TARGET, 20, Verdict::Approved)]);
-        assert_eq!(say(&halfway, TARGET, 21, Verdict::Rejected), Err(Refusal::HasSpoken));
-        assert_eq!(say(&halfway, SOURCE, 40, Verdict::Approved), Err(Refusal::NotAsked));
+        assert_eq!(
+            say(&halfway, TARGET, 21, Verdict::Rejected),
+            Err(Refusal::HasSpoken)
+        );
+        assert_eq!(
+            say(&halfway, SOURCE, 40, Verdict::Approved),
+            Err(Refusal::NotAsked)
+        );
     }
 
     #[test]
     fn an_approval_is_bound_to_what_was_read_and_to_its_time() {
         let open = asked(&[HUB], &[]);
-        assert_eq!(open.decide(HUB, 11, &[8], Verdict::Approved, noon()), Err(Refusal::Changed));
-        let late = Approval { expires_at: noon(), ..asked(&[HUB], &[]) };
-        assert_eq!(say(&late, HUB, 11, Verdict::Approved), Err(Refusal::Expired(noon())));
+        assert_eq!(
+            open.decide(HUB, 11, &[8], Verdict::Approved, noon()),
+            Err(Refusal::Changed)
+        );
+        let late = Approval {
+            expires_at: noon(),
+            ..asked(&[HUB], &[])
+        };
+        assert_eq!(
+            say(&late, HUB, 11, Verdict::Approved),
+            Err(Refusal::Expired(noon()))
+        );
         for state in [State::Approved, State::Rejected, State::Cancelled] {
-            let closed = Approval { state, ..asked(&[HUB], &[]) };
-            assert_eq!(say(&closed, HUB, 11, Verdict::Approved), Err(Refusal::Closed(state)));
+            let closed = Approval {
+                state,
+                ..asked(&[HUB], &[])
+            };
+            assert_eq!(
+                say(&closed, HUB, 11, Verdict::Approved),
+                Err(Refusal::Closed(state))
+            );
         }
     }
 }

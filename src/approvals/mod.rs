@@ -44,7 +44,16 @@ pub async fn open(
         close(conn, who, &old, State::Expired).await?;
     }
 
-    let id = store::insert(conn, who, subject, content_hash, parties, now, now + PATIENCE).await?;
+    let id = store::insert(
+        conn,
+        who,
+        subject,
+        content_hash,
+        parties,
+        now,
+        now + PATIENCE,
+    )
+    .await?;
     audit::record(conn, who, "approval", id, None, State::Created.name()).await?;
     let maker = PartyName::of(who);
     if maker != PartyName::Hub && parties.contains(&maker) {
@@ -61,11 +70,15 @@ pub async fn decide(
     content_hash: &[u8],
     verdict: Verdict,
 ) -> Result<Decision, Error> {
-    let approval = store::lock_latest(conn, subject.0, subject.1).await?.ok_or_else(unknown)?;
+    let approval = store::lock_latest(conn, subject.0, subject.1)
+        .await?
+        .ok_or_else(unknown)?;
     let now = db::now(conn).await?;
 
     let party = PartyName::of(who);
-    let decision = approval.decide(party, who.principal, content_hash, verdict, now).map_err(api::refused)?;
+    let decision = approval
+        .decide(party, who.principal, content_hash, verdict, now)
+        .map_err(api::refused)?;
 
     store::insert_word(conn, approval.id, party, who.principal, verdict, now).await?;
     if decision.complete {
@@ -88,11 +101,27 @@ pub async fn cancel(conn: &mut Connection, who: &Who, subject: (&str, i64)) -> R
     }
 }
 
-async fn close(conn: &mut Connection, who: &Who, approval: &Approval, state: State) -> Result<(), Error> {
+async fn close(
+    conn: &mut Connection,
+    who: &Who,
+    approval: &Approval,
+    state: State,
+) -> Result<(), Error> {
     store::mark(conn, approval.id, state).await?;
-    audit::record(conn, who, "approval", approval.id, Some(approval.state.name()), state.name()).await
+    audit::record(
+        conn,
+        who,
+        "approval",
+        approval.id,
+        Some(approval.state.name()),
+        state.name(),
+    )
+    .await
 }
 
 fn unknown() -> Problem {
-    Problem::new(Slug::NotFound, "there is no such approval, or you are not a party to it")
+    Problem::new(
+        Slug::NotFound,
+        "there is no such approval, or you are not a party to it",
+    )
 }

@@ -53,11 +53,14 @@ struct Id {
     id: i64,
 }
 
-const COLUMNS: &str =
-    "id, subject, subject_shown, content_hash, parties, state, created_by, created_at, expires_at from approvals";
+const COLUMNS: &str = "id, subject, subject_shown, content_hash, parties, state, created_by, created_at, expires_at from approvals";
 
 /// The latest approval of a subject, locked until the transaction ends.
-pub(super) async fn lock_latest(conn: &mut Connection, subject: &str, id: i64) -> Result<Option<Approval>, Error> {
+pub(super) async fn lock_latest(
+    conn: &mut Connection,
+    subject: &str,
+    id: i64,
+) -> Result<Option<Approval>, Error> {
     let row: Option<Row> = diesel::sql_query(format!(
         "select {COLUMNS} where subject = $1 and subject_id = $2 order by id desc limit 1 for update"
     ))
@@ -109,21 +112,59 @@ async fn with_words(conn: &mut Connection, rows: Vec<Row>) -> Result<Vec<Approva
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
     .load(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| approval(row, &words)).collect::<anyhow::Result<_>>()?)
+    Ok(rows
+        .into_iter()
+        .map(|row| approval(row, &words))
+        .collect::<anyhow::Result<_>>()?)
 }
 
 fn approval(row: Row, words: &[WordRow]) -> anyhow::Result<Approval> {
-    let Row { id, subject, subject_shown, content_hash, parties, state, created_by, created_at, expires_at } = row;
-    let state = State::named(&state).ok_or_else(|| anyhow::anyhow!("approval {id} is in the unknown state {state}"))?;
-    let parties = parties.iter().map(|name| party(name)).collect::<anyhow::Result<_>>()?;
-    let words = words.iter().filter(|word| word.approval_id == id).map(word).collect::<anyhow::Result<_>>()?;
+    let Row {
+        id,
+        subject,
+        subject_shown,
+        content_hash,
+        parties,
+        state,
+        created_by,
+        created_at,
+        expires_at,
+    } = row;
+    let state = State::named(&state)
+        .ok_or_else(|| anyhow::anyhow!("approval {id} is in the unknown state {state}"))?;
+    let parties = parties
+        .iter()
+        .map(|name| party(name))
+        .collect::<anyhow::Result<_>>()?;
+    let words = words
+        .iter()
+        .filter(|word| word.approval_id == id)
+        .map(word)
+        .collect::<anyhow::Result<_>>()?;
     let maker = created_by;
-    Ok(Approval { id, subject, subject_shown, content_hash, parties, state, maker, created_at, expires_at, words })
+    Ok(Approval {
+        id,
+        subject,
+        subject_shown,
+        content_hash,
+        parties,
+        state,
+        maker,
+        created_at,
+        expires_at,
+        words,
+    })
 }
 
 fn word(row: &WordRow) -> anyhow::Result<Word> {
-    let verdict = Verdict::named(&row.verdict).ok_or_else(|| anyhow::anyhow!("unknown verdict {}", row.verdict))?;
-    Ok(Word { party: party(&row.party)?, principal: row.principal_id, verdict, at: row.decided_at })
+    let verdict = Verdict::named(&row.verdict)
+        .ok_or_else(|| anyhow::anyhow!("unknown verdict {}", row.verdict))?;
+    Ok(Word {
+        party: party(&row.party)?,
+        principal: row.principal_id,
+        verdict,
+        at: row.decided_at,
+    })
 }
 
 fn party(name: &str) -> anyhow::Result<PartyName> {
@@ -154,7 +195,12 @@ pub(super) async fn insert(
     .bind::<Timestamptz, _>(expires_at)
     .get_result(conn)
     .await;
-    let open = || Problem::new(Slug::ApprovalOpen, format!("an approval of {} is under way", subject.shown));
+    let open = || {
+        Problem::new(
+            Slug::ApprovalOpen,
+            format!("an approval of {} is under way", subject.shown),
+        )
+    };
     on_constraint(inserted, "approvals_one_open", open).map(|row| row.id)
 }
 

@@ -18,10 +18,14 @@ use crate::web::text::Number;
 use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/members").route(web::get().to(list)).route(web::post().to(enrol)))
-        .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
-        .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
-        .service(web::resource("/v1/memberships").route(web::post().to(join)));
+    cfg.service(
+        web::resource("/v1/members")
+            .route(web::get().to(list))
+            .route(web::post().to(enrol)),
+    )
+    .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
+    .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
+    .service(web::resource("/v1/memberships").route(web::post().to(join)));
 }
 
 #[derive(OpenApi)]
@@ -106,8 +110,14 @@ fn unknown() -> Problem {
 
 fn refused(bad: BadLink) -> Problem {
     match bad {
-        BadLink::NotOurs => Problem::new(Slug::LinkInvalid, "this link token was not made by this hub"),
-        BadLink::TooOld => Problem::new(Slug::LinkExpired, "this link token was good for ten minutes"),
+        BadLink::NotOurs => Problem::new(
+            Slug::LinkInvalid,
+            "this link token was not made by this hub",
+        ),
+        BadLink::TooOld => Problem::new(
+            Slug::LinkExpired,
+            "this link token was good for ten minutes",
+        ),
     }
 }
 
@@ -129,7 +139,8 @@ async fn enrol(
 ) -> Result<HttpResponse, Error> {
     let claim = caller.who.claim(&secrets, &write);
     once(&pool, claim, StatusCode::CREATED, async |conn| {
-        let membership = super::enrol(conn, &caller.who, caller.partner, &write.body.number).await?;
+        let membership =
+            super::enrol(conn, &caller.who, caller.partner, &write.body.number).await?;
         Ok(show(&ids, &membership))
     })
     .await
@@ -154,8 +165,13 @@ async fn join(
     let claim = caller.who.claim(&secrets, &write);
     let NewMembership { link_token, number } = write.body;
     once(&pool, claim, StatusCode::CREATED, async |conn| {
-        let shown = Links::new(&secrets.quotes).read(&link_token, db::now(conn).await?).map_err(refused)?;
-        let member = ids.read(Kind::Member, &shown).ok_or(BadLink::NotOurs).map_err(refused)?;
+        let shown = Links::new(&secrets.quotes)
+            .read(&link_token, db::now(conn).await?)
+            .map_err(refused)?;
+        let member = ids
+            .read(Kind::Member, &shown)
+            .ok_or(BadLink::NotOurs)
+            .map_err(refused)?;
         let membership = super::join(conn, &caller.who, member, caller.partner, &number).await?;
         Ok(show(&ids, &membership))
     })
@@ -184,7 +200,10 @@ async fn make_link(
     }
     let now = db::now(&mut conn).await?;
     let link = Links::new(&secrets.quotes).make(ids.show(Kind::Member, member), now)?;
-    Ok(HttpResponse::Created().json(LinkBody { link_token: link.token, expires_at: link.expires_at }))
+    Ok(HttpResponse::Created().json(LinkBody {
+        link_token: link.token,
+        expires_at: link.expires_at,
+    }))
 }
 
 /// List members
@@ -201,12 +220,30 @@ async fn list(
     pool: Data<Pool>,
     wanted: Query<Wanted>,
 ) -> Result<web::Json<Page<MemberBody>>, Error> {
-    let Wanted { number, cursor, limit } = wanted.0;
+    let Wanted {
+        number,
+        cursor,
+        limit,
+    } = wanted.0;
     let paging = Paging { cursor, limit };
     let (limit, after) = (paging.limit()?, paging.after(&ids, "members")?.unwrap_or(0));
 
-    let rows = super::list(&mut *pool.get().await?, caller.partner, number.as_ref(), after, limit).await?;
-    Ok(web::Json(Page::of(rows, limit, &ids, "members", |row| row.id, |row| show(&ids, row))))
+    let rows = super::list(
+        &mut *pool.get().await?,
+        caller.partner,
+        number.as_ref(),
+        after,
+        limit,
+    )
+    .await?;
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "members",
+        |row| row.id,
+        |row| show(&ids, row),
+    )))
 }
 
 /// Look up a member
@@ -224,6 +261,6 @@ async fn one(
     path: Path<String>,
 ) -> Result<web::Json<MemberBody>, Error> {
     let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
-    let found = super::find(&mut *pool.get().await?, caller.partner, member).await?;
+    let found = super::find(&mut *pool.get().await?, member, caller.partner).await?;
     Ok(web::Json(show(&ids, &found.ok_or_else(unknown)?)))
 }

@@ -47,18 +47,32 @@ struct Claims {
 impl Links {
     /// The key is made of a secret for this purpose alone, so that no other token can pass.
     pub fn new(secret: &[u8; 32]) -> Links {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
         mac.update(b"member link");
         let key = mac.finalize().into_bytes();
-        Links { make: EncodingKey::from_secret(&key), read: DecodingKey::from_secret(&key) }
+        Links {
+            make: EncodingKey::from_secret(&key),
+            read: DecodingKey::from_secret(&key),
+        }
     }
 
     /// A token for a member, by its public id.
     pub fn make(&self, member: String, now: Timestamp) -> anyhow::Result<Link> {
-        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
         let expires_at = now + LIFE;
-        let claims = Claims { sub: member, iat: now.timestamp(), exp: expires_at.timestamp() };
-        Ok(Link { token: jsonwebtoken::encode(&header, &claims, &self.make)?, expires_at })
+        let claims = Claims {
+            sub: member,
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        Ok(Link {
+            token: jsonwebtoken::encode(&header, &claims, &self.make)?,
+            expires_at,
+        })
     }
 
     /// The public id of the member that a token is for.
@@ -69,7 +83,8 @@ impl Links {
         if token.len() > LARGEST {
             return Err(BadLink::NotOurs);
         }
-        let read = jsonwebtoken::decode::<Claims>(token, &self.read, &rules).map_err(|_| BadLink::NotOurs)?;
+        let read = jsonwebtoken::decode::<Claims>(token, &self.read, &rules)
+            .map_err(|_| BadLink::NotOurs)?;
         if read.header.typ.as_deref() != Some(TYPE) {
             return Err(BadLink::NotOurs);
         }
@@ -87,11 +102,20 @@ mod tests {
 
     #[test]
     fn a_link_names_its_member_for_ten_minutes() {
-        let (links, noon) = (Links::new(&[7; 32]), DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        let (links, noon) = (
+            Links::new(&[7; 32]),
+            DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        );
         let link = links.make("mem_1".into(), noon).unwrap();
-        assert_eq!(links.read(&link.token, noon + Duration::seconds(599)), Ok("mem_1".into()));
+        assert_eq!(
+            links.read(&link.token, noon + Duration::seconds(599)),
+            Ok("mem_1".into())
+        );
         assert_eq!(links.read(&link.token, noon + LIFE), Err(BadLink::TooOld));
-        assert_eq!(Links::new(&[8; 32]).read(&link.token, noon), Err(BadLink::NotOurs));
+        assert_eq!(
+            Links::new(&[8; 32]).read(&link.token, noon),
+            Err(BadLink::NotOurs)
+        );
         for text in ["", "a.b.c", &link.token[1..], &"x".repeat(2000)] {
             assert_eq!(links.read(text, noon), Err(BadLink::NotOurs));
         }

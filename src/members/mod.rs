@@ -14,9 +14,11 @@ pub mod api;
 pub mod link;
 pub mod membership;
 mod store;
+pub mod wallets;
 
 pub use membership::{Enrolment, Membership};
-pub use store::{find, is_member_of, list, wallet_of, wallets_of};
+pub use store::{find, is_member_of, list};
+pub use wallets::{wallet, wallet_of, wallets_of};
 
 use crate::access::{Who, audit};
 use crate::db::Connection;
@@ -25,7 +27,12 @@ use crate::points::account::Asset;
 use crate::web::text::Number;
 
 /// A new member, with a membership of one partner and its wallets there.
-pub async fn enrol(conn: &mut Connection, who: &Who, partner: i64, number: &Number) -> Result<Membership, Error> {
+pub async fn enrol(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    number: &Number,
+) -> Result<Membership, Error> {
     let member = store::insert_members(conn, 1).await?;
     join(conn, who, member[0], partner, number).await
 }
@@ -39,47 +46,51 @@ pub async fn join(
     number: &Number,
 ) -> Result<Membership, Error> {
     let membership = store::insert_membership(conn, member, partner, number).await?;
-    let issued = store::list_currencies(conn, &[partner]).await?;
+    let issued = wallets::list_currencies(conn, &[partner]).await?;
 
-    let owners: Vec<(i64, Asset)> = issued.iter().map(|(_, currency)| (member, *currency)).collect();
+    let owners: Vec<(i64, Asset)> = issued
+        .iter()
+        .map(|(_, currency)| (member, *currency))
+        .collect();
 
-    store::open_wallets(conn, &owners).await?;
+    wallets::open(conn, &owners).await?;
     audit::record(conn, who, "membership", membership.id, None, "joined").await?;
     Ok(membership)
 }
 
 /// Enrols many people at once, each in any number of programmes; answers their ids in order.
-pub async fn enrol_many(conn: &mut Connection, who: &Who, people: &[Enrolment]) -> Result<Vec<i64>, Error> {
+pub async fn enrol_many(
+    conn: &mut Connection,
+    who: &Who,
+    people: &[Enrolment],
+) -> Result<Vec<i64>, Error> {
     let members = store::insert_members(conn, people.len() as i64).await?;
     let rows: Vec<(i64, i64, &Number)> = members
         .iter()
         .zip(people)
-        .flat_map(|(member, person)| person.memberships.iter().map(|(partner, number)| (*member, *partner, number)))
+        .flat_map(|(member, person)| {
+            person
+                .memberships
+                .iter()
+                .map(|(partner, number)| (*member, *partner, number))
+        })
         .collect();
     let partners: Vec<i64> = rows.iter().map(|(_, partner, _)| *partner).collect();
-    let issued = store::list_currencies(conn, &partners).await?;
+    let issued = wallets::list_currencies(conn, &partners).await?;
 
-    let currencies = |partner: i64| issued.iter().filter(move |(issuer, _)| *issuer == partner).map(|(_, no)| *no);
-    let owners: Vec<(i64, Asset)> =
-        rows.iter().flat_map(|(member, partner, _)| currencies(*partner).map(|no| (*member, no))).collect();
+    let currencies = |partner: i64| {
+        issued
+            .iter()
+            .filter(move |(issuer, _)| *issuer == partner)
+            .map(|(_, no)| *no)
+    };
+    let owners: Vec<(i64, Asset)> = rows
+        .iter()
+        .flat_map(|(member, partner, _)| currencies(*partner).map(|no| (*member, no)))
+        .collect();
 
     let memberships = store::insert_memberships(conn, &rows).await?;
-    store::open_wallets(conn, &owners).await?;
+    wallets::open(conn, &owners).await?;
     audit::record_all(conn, who, "membership", &memberships, None, "joined").await?;
     Ok(members)
-}
-
-/// The member's wallet in a currency, opened if need be; none when the member has no membership
-/// with the issuer. Inside a transaction, and before the ledger locks anything.
-pub async fn wallet(conn: &mut Connection, member: i64, currency: Asset) -> Result<Option<i64>, Error> {
-    let found = store::wallet_of(conn, member, currency).await?;
-    if found.is_some() || !store::lock_membership_with_issuer(conn, member, currency).await? {
-        return Ok(found);
-    }
-
-    // Whoever held the lock may have opened it.
-    if store::wallet_of(conn, member, currency).await?.is_none() {
-        store::open_wallets(conn, &[(member, currency)]).await?;
-    }
-    store::wallet_of(conn, member, currency).await
 }

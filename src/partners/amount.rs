@@ -39,8 +39,17 @@ pub struct MoneyBody {
 impl AmountBody {
     /// The currency and how many of its smallest units, more than zero. `pointer` is where in the
     /// body this stands.
-    pub fn read<'d>(&self, directory: &'d Directory, pointer: &str) -> Result<(&'d Arc<Currency>, i64), Problem> {
-        let unknown = || Problem::field(format!("{pointer}/currency"), "the code of a currency; /v1/currencies lists them");
+    pub fn read<'d>(
+        &self,
+        directory: &'d Directory,
+        pointer: &str,
+    ) -> Result<(&'d Arc<Currency>, i64), Problem> {
+        let unknown = || {
+            Problem::field(
+                format!("{pointer}/currency"),
+                "the code of a currency; /v1/currencies lists them",
+            )
+        };
         let currency = directory.currency(&self.currency).ok_or_else(unknown)?;
 
         let at = format!("{pointer}/amount");
@@ -53,19 +62,27 @@ impl AmountBody {
 
     /// So many smallest units of a currency.
     pub fn of(currency: &Currency, units: i64) -> AmountBody {
-        AmountBody { amount: amount::print(units, currency.scale), currency: currency.code.clone() }
+        AmountBody {
+            amount: amount::print(units, currency.scale),
+            currency: currency.code.clone(),
+        }
     }
 }
 
 impl MoneyBody {
     pub fn of(money: &Money, micros: Micros) -> MoneyBody {
-        MoneyBody { amount: micros.to_string(), currency: money.code.clone() }
+        MoneyBody {
+            amount: micros.to_string(),
+            currency: money.code.clone(),
+        }
     }
 }
 
 fn refused(bad: BadAmount, pointer: String) -> Problem {
     match bad {
-        BadAmount::Empty | BadAmount::NotADecimal | BadAmount::LeadingZero => Problem::field(pointer, bad.to_string()),
+        BadAmount::Empty | BadAmount::NotADecimal | BadAmount::LeadingZero => {
+            Problem::field(pointer, bad.to_string())
+        }
         BadAmount::TooManyDecimals(scale) => {
             Problem::new(Slug::AmountScale, format!("{pointer}: {bad}")).with("scale", scale)
         }
@@ -98,13 +115,22 @@ mod tests {
     }
 
     fn refusal(amount: &str, currency: &str) -> Problem {
-        let body = AmountBody { amount: amount.into(), currency: currency.into() };
+        let body = AmountBody {
+            amount: amount.into(),
+            currency: currency.into(),
+        };
         body.read(&directory(), "/gives").expect_err(amount)
     }
 
     #[test]
     fn an_amount_comes_back_as_it_is_printed() {
-        let (directory, body) = (directory(), AmountBody { amount: "12.5".into(), currency: "EDOLLAR".into() });
+        let (directory, body) = (
+            directory(),
+            AmountBody {
+                amount: "12.5".into(),
+                currency: "EDOLLAR".into(),
+            },
+        );
         let (currency, units) = body.read(&directory, "").unwrap();
         assert_eq!(units, 1250);
         assert_eq!(AmountBody::of(currency, units).amount, "12.50");
@@ -113,9 +139,15 @@ mod tests {
     #[test]
     fn each_mistake_has_its_problem() {
         assert_eq!(refusal("1", "NONE").errors[0].pointer, "/gives/currency");
-        assert_eq!(refusal("0.00", "EDOLLAR").errors[0].pointer, "/gives/amount");
+        assert_eq!(
+            refusal("0.00", "EDOLLAR").errors[0].pointer,
+            "/gives/amount"
+        );
         assert_eq!(refusal("-1", "EDOLLAR").slug, Slug::InvalidField);
         assert_eq!(refusal("0.125", "EDOLLAR").facts["scale"], 2);
-        assert_eq!(refusal("99999999999999", "EDOLLAR").slug, Slug::AmountTooLarge);
+        assert_eq!(
+            refusal("99999999999999", "EDOLLAR").slug,
+            Slug::AmountTooLarge
+        );
     }
 }

@@ -19,9 +19,13 @@ use crate::web::text::{Code, Name};
 use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/partners").route(web::get().to(list)).route(web::post().to(admit)))
-        .service(web::resource("/v1/partners/{partner}").route(web::get().to(one)))
-        .service(web::resource("/v1/partners/{partner}/status").route(web::post().to(set_state)));
+    cfg.service(
+        web::resource("/v1/partners")
+            .route(web::get().to(list))
+            .route(web::post().to(admit)),
+    )
+    .service(web::resource("/v1/partners/{partner}").route(web::get().to(one)))
+    .service(web::resource("/v1/partners/{partner}/status").route(web::post().to(set_state)));
     currencies::api::routes(cfg);
 }
 
@@ -103,7 +107,10 @@ fn show(ids: &Ids, directory: &Directory, partner: &Partner) -> PartnerBody {
         name_zh: partner.name_zh.clone(),
         kind: partner.kind.clone(),
         state: partner.state,
-        money: directory.money(partner.money).map(|money| money.code.clone()).unwrap_or_default(),
+        money: directory
+            .money(partner.money)
+            .map(|money| money.code.clone())
+            .unwrap_or_default(),
         zone: partner.zone.name().to_owned(),
         created_at: partner.created_at,
     }
@@ -111,11 +118,34 @@ fn show(ids: &Ids, directory: &Directory, partner: &Partner) -> PartnerBody {
 
 /// The brand, with its money and zone known.
 fn read(asked: AdmitPartner, directory: &Directory) -> Result<NewPartner, Problem> {
-    let AdmitPartner { code, name, name_zh, kind, money, zone } = asked;
+    let AdmitPartner {
+        code,
+        name,
+        name_zh,
+        kind,
+        money,
+        zone,
+    } = asked;
     let money = directory.money_by_code(&money);
-    let money = money.ok_or_else(|| Problem::field("/money", "the ISO 4217 code of a money that the hub settles in"))?.no;
-    let zone: Tz = zone.parse().map_err(|_| Problem::field("/zone", "an IANA time zone such as Asia/Hong_Kong"))?;
-    Ok(NewPartner { code, name, name_zh, kind, money, zone })
+    let money = money
+        .ok_or_else(|| {
+            Problem::field(
+                "/money",
+                "the ISO 4217 code of a money that the hub settles in",
+            )
+        })?
+        .no;
+    let zone: Tz = zone
+        .parse()
+        .map_err(|_| Problem::field("/zone", "an IANA time zone such as Asia/Hong_Kong"))?;
+    Ok(NewPartner {
+        code,
+        name,
+        name_zh,
+        kind,
+        money,
+        zone,
+    })
 }
 
 /// Admit a partner
@@ -188,13 +218,23 @@ async fn list(
     directories: Data<Directories>,
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<PartnerBody>>, Error> {
-    let (limit, after) = (paging.0.limit()?, paging.0.after(&ids, "partners")?.unwrap_or(0));
+    let (limit, after) = (
+        paging.0.limit()?,
+        paging.0.after(&ids, "partners")?.unwrap_or(0),
+    );
 
     let (_, directory) = directories.current(&mut *pool.get().await?).await?;
     let mut rows = directory.partners();
     rows.retain(|partner| partner.id > after);
     let show = |partner: &&Partner| show(&ids, &directory, partner);
-    Ok(web::Json(Page::of(rows, limit, &ids, "partners", |partner| partner.id, show)))
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "partners",
+        |partner| partner.id,
+        show,
+    )))
 }
 
 /// Look up a partner
@@ -213,6 +253,9 @@ async fn one(
     path: Path<String>,
 ) -> Result<web::Json<PartnerBody>, Error> {
     let (_, directory) = directories.current(&mut *pool.get().await?).await?;
-    let partner = ids.read(Kind::Partner, &path).and_then(|id| directory.partner(id)).ok_or_else(super::unknown)?;
+    let partner = ids
+        .read(Kind::Partner, &path)
+        .and_then(|id| directory.partner(id))
+        .ok_or_else(super::unknown)?;
     Ok(web::Json(show(&ids, &directory, partner)))
 }

@@ -78,12 +78,15 @@ impl TryFrom<String> for DisplayValue {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<DisplayValue, Self::Error> {
-        const RULE: &str = "a value is a decimal string such as \"0.014\", with at most 12 decimals and 18 digits";
+        const RULE: &str =
+            "a value is a decimal string such as \"0.014\", with at most 12 decimals and 18 digits";
         let (whole, decimals) = amount::digits(&text).map_err(|_| RULE)?;
         if decimals.len() > 12 || whole.len() + decimals.len() > 18 {
             return Err(RULE);
         }
-        Decimal::from_str_exact(&text).map(DisplayValue).map_err(|_| RULE)
+        Decimal::from_str_exact(&text)
+            .map(DisplayValue)
+            .map_err(|_| RULE)
     }
 }
 
@@ -100,9 +103,20 @@ mod tests {
     #[test]
     fn a_value_is_kept_as_written() {
         for text in ["0", "0.014", "0.1400", "123456.000000000001"] {
-            assert_eq!(String::from(DisplayValue::try_from(text.to_owned()).unwrap()), text);
+            assert_eq!(
+                String::from(DisplayValue::try_from(text.to_owned()).unwrap()),
+                text
+            );
         }
-        for text in ["", "-1", "1e3", "01", ".5", "0.0000000000001", "1234567890123456789"] {
+        for text in [
+            "",
+            "-1",
+            "1e3",
+            "01",
+            ".5",
+            "0.0000000000001",
+            "1234567890123456789",
+        ] {
             assert!(DisplayValue::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

@@ -20,11 +20,26 @@ pub struct Directory {
 impl Directory {
     pub fn new(partners: Vec<Partner>, currencies: Vec<Currency>, moneys: Vec<Money>) -> Directory {
         Directory {
-            partners_by_code: partners.iter().map(|partner| (partner.code.clone(), partner.id)).collect(),
-            currencies_by_code: currencies.iter().map(|currency| (currency.code.clone(), currency.no)).collect(),
-            moneys_by_code: moneys.iter().map(|money| (money.code.clone(), money.no)).collect(),
-            partners: partners.into_iter().map(|partner| (partner.id, partner)).collect(),
-            currencies: currencies.into_iter().map(|currency| (currency.no, Arc::new(currency))).collect(),
+            partners_by_code: partners
+                .iter()
+                .map(|partner| (partner.code.clone(), partner.id))
+                .collect(),
+            currencies_by_code: currencies
+                .iter()
+                .map(|currency| (currency.code.clone(), currency.no))
+                .collect(),
+            moneys_by_code: moneys
+                .iter()
+                .map(|money| (money.code.clone(), money.no))
+                .collect(),
+            partners: partners
+                .into_iter()
+                .map(|partner| (partner.id, partner))
+                .collect(),
+            currencies: currencies
+                .into_iter()
+                .map(|currency| (currency.no, Arc::new(currency)))
+                .collect(),
             moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
         }
     }
@@ -60,7 +75,9 @@ impl Directory {
 
     /// The code of any asset, point or money.
     pub fn code_of(&self, asset: Asset) -> Option<&str> {
-        let currency = self.currency_no(asset).map(|currency| currency.code.as_str());
+        let currency = self
+            .currency_no(asset)
+            .map(|currency| currency.code.as_str());
         currency.or_else(|| self.money(asset).map(|money| money.code.as_str()))
     }
 
@@ -80,6 +97,9 @@ impl Directory {
 
     /// The currencies a partner issues, oldest first.
     pub fn issued_by(&self, partner: i64) -> Vec<&Arc<Currency>> {
-        self.currencies().into_iter().filter(|currency| currency.issuer == partner).collect()
+        self.currencies()
+            .into_iter()
+            .filter(|currency| currency.issuer == partner)
+            .collect()
     }
 }

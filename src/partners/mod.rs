@@ -51,7 +51,12 @@ pub async fn admit(conn: &mut Connection, who: &Who, new: NewPartner) -> Result<
 }
 
 /// Suspends a partner or lets it go on. What is so already stays so.
-pub async fn set_state(conn: &mut Connection, who: &Who, partner: i64, state: State) -> Result<Partner, Error> {
+pub async fn set_state(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    state: State,
+) -> Result<Partner, Error> {
     let before = store::lock(conn, partner).await?.ok_or_else(unknown)?;
 
     if before.state == state {
@@ -59,7 +64,15 @@ pub async fn set_state(conn: &mut Connection, who: &Who, partner: i64, state: St
     }
 
     store::set_state(conn, partner, state).await?;
-    audit::record(conn, who, "partner", partner, Some(before.state.name()), state.name()).await?;
+    audit::record(
+        conn,
+        who,
+        "partner",
+        partner,
+        Some(before.state.name()),
+        state.name(),
+    )
+    .await?;
     db::publish(conn).await?;
     Ok(Partner { state, ..before })
 }

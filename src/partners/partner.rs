@@ -52,7 +52,9 @@ impl State {
     }
 
     pub fn named(name: &str) -> Option<State> {
-        [State::Live, State::Suspended].into_iter().find(|state| state.name() == name)
+        [State::Live, State::Suspended]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
@@ -65,7 +67,9 @@ impl TryFrom<String> for Kind {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Kind, Self::Error> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if !(2..=32).contains(&text.len()) || !plain {
             return Err("a kind is a word of 2 to 32 of a to z and '_', such as airline or mall");
         }

@@ -36,10 +36,33 @@ impl TryFrom<Row> for Partner {
     type Error = anyhow::Error;
 
     fn try_from(row: Row) -> anyhow::Result<Partner> {
-        let Row { id, code, name, name_zh, kind, state, money, zone, created_at } = row;
-        let state = State::named(&state).ok_or_else(|| anyhow::anyhow!("partner {code} is in the unknown state {state}"))?;
-        let zone: Tz = zone.parse().map_err(|_| anyhow::anyhow!("partner {code} is in the unknown zone {zone}"))?;
-        Ok(Partner { id, code, name, name_zh, kind, state, money, zone, created_at })
+        let Row {
+            id,
+            code,
+            name,
+            name_zh,
+            kind,
+            state,
+            money,
+            zone,
+            created_at,
+        } = row;
+        let state = State::named(&state)
+            .ok_or_else(|| anyhow::anyhow!("partner {code} is in the unknown state {state}"))?;
+        let zone: Tz = zone
+            .parse()
+            .map_err(|_| anyhow::anyhow!("partner {code} is in the unknown zone {zone}"))?;
+        Ok(Partner {
+            id,
+            code,
+            name,
+            name_zh,
+            kind,
+            state,
+            money,
+            zone,
+            created_at,
+        })
     }
 }
 
@@ -56,21 +79,38 @@ struct MoneyRow {
 /// The directory. Currencies are read before partners, so that each one's issuer is known even
 /// when both were added in between.
 pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
-    let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys").load(conn).await?;
+    let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys")
+        .load(conn)
+        .await?;
     let currencies = currencies::rows(conn).await?;
     let partners = list(conn).await?;
 
-    let money = |row: MoneyRow| Money { no: row.no, code: row.code, scale: row.scale.unsigned_abs() as u8 };
-    let currencies = currencies.into_iter().map(|row| row.issued_by(&partners)).collect::<anyhow::Result<_>>()?;
-    Ok(Directory::new(partners, currencies, moneys.into_iter().map(money).collect()))
+    let money = |row: MoneyRow| Money {
+        no: row.no,
+        code: row.code,
+        scale: row.scale.unsigned_abs() as u8,
+    };
+    let currencies = currencies
+        .into_iter()
+        .map(|row| row.issued_by(&partners))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Directory::new(
+        partners,
+        currencies,
+        moneys.into_iter().map(money).collect(),
+    ))
 }
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
-    let rows: Vec<Row> =
-        diesel::sql_query("select id, code, name, name_zh, kind, state, money, zone, created_at from partners")
-            .load(conn)
-            .await?;
-    Ok(rows.into_iter().map(Partner::try_from).collect::<anyhow::Result<_>>()?)
+    let rows: Vec<Row> = diesel::sql_query(
+        "select id, code, name, name_zh, kind, state, money, zone, created_at from partners",
+    )
+    .load(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(Partner::try_from)
+        .collect::<anyhow::Result<_>>()?)
 }
 
 pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
@@ -99,7 +139,12 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Pa
     .bind::<Text, _>(new.zone.name())
     .get_result(conn)
     .await;
-    let taken = || Problem::new(Slug::CodeTaken, format!("another partner has the code {}", &*new.code));
+    let taken = || {
+        Problem::new(
+            Slug::CodeTaken,
+            format!("another partner has the code {}", &*new.code),
+        )
+    };
     Ok(on_constraint(inserted, "partners_code_unique", taken)?.try_into()?)
 }
 

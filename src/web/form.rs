@@ -20,7 +20,11 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(parse(request.query_string().as_bytes()).map(Query).map_err(Error::from))
+        ready(
+            parse(request.query_string().as_bytes())
+                .map(Query)
+                .map_err(Error::from),
+        )
     }
 }
 
@@ -44,7 +48,6 @@ pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
         .map_err(|error| Problem::field(body::pointer(error.path()), error.inner().to_string()))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,12 +60,17 @@ mod tests {
     }
 
     fn pointer(raw: &str) -> String {
-        parse::<Asked>(raw.as_bytes()).expect_err(raw).errors[0].pointer.clone()
+        parse::<Asked>(raw.as_bytes()).expect_err(raw).errors[0]
+            .pointer
+            .clone()
     }
 
     #[test]
     fn a_value_is_read_by_its_name() {
-        let asked = Asked { name: Some("a b".into()), limit: Some(5) };
+        let asked = Asked {
+            name: Some("a b".into()),
+            limit: Some(5),
+        };
         assert_eq!(parse::<Asked>(b"name=a+b&limit=5").unwrap(), asked);
     }
 

@@ -128,12 +128,10 @@ pub async fn explain(
     let id = RequestId::assign(&request);
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let started = std::time::Instant::now();
-    let http_request = request.request().clone();
 
-    let mut answer = match next.call(request).await {
-        Ok(answer) => answer.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(http_request, error.error_response()),
-    };
+    // Handlers and extractors answer with a response also when they fail. Routing needs the request
+    // to itself, so no copy of it may be kept here.
+    let mut answer = next.call(request).await?.map_into_boxed_body();
     if answer.status().is_client_error() || answer.status().is_server_error() {
         answer = told(answer, &id);
     }

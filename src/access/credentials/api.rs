@@ -18,13 +18,21 @@ use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WritePro
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
-        web::resource("/v1/partners/{partner}/credentials").route(web::get().to(list)).route(web::post().to(create)),
+        web::resource("/v1/partners/{partner}/credentials")
+            .route(web::get().to(list))
+            .route(web::post().to(create)),
     )
-    .service(web::resource("/v1/partners/{partner}/credentials/{credential}").route(web::delete().to(revoke)));
+    .service(
+        web::resource("/v1/partners/{partner}/credentials/{credential}")
+            .route(web::delete().to(revoke)),
+    );
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(list, create, revoke), components(schemas(NewCredential, CredentialBody, ProblemBody)))]
+#[openapi(
+    paths(list, create, revoke),
+    components(schemas(NewCredential, CredentialBody, ProblemBody))
+)]
 pub struct Doc;
 
 /// A credential to be made.
@@ -59,9 +67,22 @@ pub struct CredentialBody {
 }
 
 fn show(ids: &Ids, credential: &Credential) -> CredentialBody {
-    let Credential { id, scopes, created_at, expires_at, revoked_at } = credential.clone();
+    let Credential {
+        id,
+        scopes,
+        created_at,
+        expires_at,
+        revoked_at,
+    } = credential.clone();
     let client_id = ids.show(Kind::Credential, id);
-    CredentialBody { client_id, client_secret: None, scopes, created_at, expires_at, revoked_at }
+    CredentialBody {
+        client_id,
+        client_secret: None,
+        scopes,
+        created_at,
+        expires_at,
+        revoked_at,
+    }
 }
 
 /// The partner in the path, when it is the caller's to see.
@@ -102,10 +123,17 @@ async fn create(
 
     let mut fresh = None;
     let answer = once(&pool, claim, StatusCode::CREATED, async |conn| {
-        let (credential, secret) = super::create(conn, &reader.who, &ids, partner, scopes, expires_at).await?;
+        let (credential, secret) =
+            super::create(conn, &reader.who, &ids, partner, scopes, expires_at).await?;
         let body = show(&ids, &credential);
-        fresh = Some(CredentialBody { client_secret: Some(Some(secret)), ..body.clone() });
-        Ok(CredentialBody { client_secret: Some(None), ..body })
+        fresh = Some(CredentialBody {
+            client_secret: Some(Some(secret)),
+            ..body.clone()
+        });
+        Ok(CredentialBody {
+            client_secret: Some(None),
+            ..body
+        })
     })
     .await?;
 
@@ -135,7 +163,14 @@ async fn list(
 
     let mut conn = pool.get().await?;
     let rows = super::list(&mut conn, partner, after.unwrap_or(0), limit).await?;
-    Ok(web::Json(Page::of(rows, limit, &ids, "credentials", |row| row.id, |row| show(&ids, row))))
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "credentials",
+        |row| row.id,
+        |row| show(&ids, row),
+    )))
 }
 
 /// Revoke a credential
@@ -159,6 +194,9 @@ async fn revoke(
     let credential = ids.read(Kind::Credential, &path.1).ok_or_else(none)?;
 
     let mut conn = pool.get().await?;
-    db::transaction(&mut conn, async |conn| super::revoke(conn, &reader.who, partner, credential).await).await?;
+    db::transaction(&mut conn, async |conn| {
+        super::revoke(conn, &reader.who, partner, credential).await
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -33,16 +33,38 @@ pub async fn create(
     let now = db::now(conn).await?;
 
     if live.len() >= MOST_LIVE {
-        return Err(Problem::new(Slug::CredentialLimit, "revoke one of the two live credentials first").into());
+        return Err(Problem::new(
+            Slug::CredentialLimit,
+            "revoke one of the two live credentials first",
+        )
+        .into());
     }
-    let makers_own = live.iter().find(|credential| credential.id == who.principal);
-    check_scopes(who, &scopes, makers_own.map(|credential| &credential.scopes))?;
+    let makers_own = live
+        .iter()
+        .find(|credential| credential.id == who.principal);
+    check_scopes(
+        who,
+        &scopes,
+        makers_own.map(|credential| &credential.scopes),
+    )?;
     if expires_at.is_some_and(|at| at <= now || !clock::is_sensible(at)) {
-        return Err(Problem::field("/expires_at", "an instant in the future, before the year 2200").into());
+        return Err(Problem::field(
+            "/expires_at",
+            "an instant in the future, before the year 2200",
+        )
+        .into());
     }
 
     let secret = secret::of(rand::random());
-    let credential = store::insert(conn, ids, partner, &secret::hash(&secret), scopes, expires_at).await?;
+    let credential = store::insert(
+        conn,
+        ids,
+        partner,
+        &secret::hash(&secret),
+        scopes,
+        expires_at,
+    )
+    .await?;
     audit::record(conn, who, "credential", credential.id, None, "live").await?;
     Ok((credential, secret))
 }
@@ -55,14 +77,22 @@ fn check_scopes(who: &Who, wanted: &ScopeSet, held: Option<&ScopeSet>) -> Result
         (Party::Partner(_), None) => true,
     };
     match too_much {
-        true => Err(Problem::new(Slug::Forbidden, "a credential makes others with no more scopes than its own")),
+        true => Err(Problem::new(
+            Slug::Forbidden,
+            "a credential makes others with no more scopes than its own",
+        )),
         false => Ok(()),
     }
 }
 
 /// Revokes a credential: its secret gets no token any more, and the tokens it got are refused.
 /// Revoking again changes nothing.
-pub async fn revoke(conn: &mut Connection, who: &Who, partner: i64, credential: i64) -> Result<(), Error> {
+pub async fn revoke(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    credential: i64,
+) -> Result<(), Error> {
     store::lock_partner(conn, partner).await?;
     let found = store::find(conn, partner, credential).await?;
 
@@ -71,7 +101,15 @@ pub async fn revoke(conn: &mut Connection, who: &Who, partner: i64, credential: 
 
     if credential.revoked_at.is_none() {
         store::mark_revoked(conn, credential.id).await?;
-        audit::record(conn, who, "credential", credential.id, Some("live"), "revoked").await?;
+        audit::record(
+            conn,
+            who,
+            "credential",
+            credential.id,
+            Some("live"),
+            "revoked",
+        )
+        .await?;
     }
     Ok(())
 }

@@ -23,7 +23,11 @@ mod tests {
     fn a_secret_is_43_characters_that_need_no_escaping() {
         let secret = of([0xff; 32]);
         assert_eq!(secret.len(), 43);
-        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+        assert!(
+            secret
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        );
         assert_eq!(hash(&secret).len(), 32);
         assert_ne!(hash(&secret), hash(&of([0; 32])));
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::id::{Ids, Kind};
 
 /// The first half of the advisory lock of a partner's credentials: "cred" in ASCII.
-const LOCK: i32 = 0x63_72_65_64;
+const LOCK: i32 = 0x6372_6564;
 
 #[derive(Debug, Clone)]
 pub struct Credential {
@@ -40,9 +40,21 @@ impl TryFrom<Row> for Credential {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Credential, Error> {
-        let Row { id, scopes, created_at, expires_at, revoked_at } = row;
+        let Row {
+            id,
+            scopes,
+            created_at,
+            expires_at,
+            revoked_at,
+        } = row;
         let scopes = ScopeSet::try_from(scopes).map_err(anyhow::Error::msg)?;
-        Ok(Credential { id, scopes, created_at, expires_at, revoked_at })
+        Ok(Credential {
+            id,
+            scopes,
+            created_at,
+            expires_at,
+            revoked_at,
+        })
     }
 }
 
@@ -54,14 +66,19 @@ struct Next {
 
 /// Lets one at a time change the credentials of a partner, so that two stay two.
 pub(super) async fn lock_partner(conn: &mut Connection, partner: i64) -> Result<(), Error> {
-    diesel::sql_query(format!("select pg_advisory_xact_lock({LOCK}, hashint8($1))"))
-        .bind::<BigInt, _>(partner)
-        .execute(conn)
-        .await?;
+    diesel::sql_query(format!(
+        "select pg_advisory_xact_lock({LOCK}, hashint8($1))"
+    ))
+    .bind::<BigInt, _>(partner)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-pub(super) async fn list_live(conn: &mut Connection, partner: i64) -> Result<Vec<Credential>, Error> {
+pub(super) async fn list_live(
+    conn: &mut Connection,
+    partner: i64,
+) -> Result<Vec<Credential>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
         "select id, scopes, created_at, expires_at, revoked_at from credentials
           where partner_id = $1 and revoked_at is null and (expires_at is null or expires_at > hub_now())",
@@ -73,7 +90,12 @@ pub(super) async fn list_live(conn: &mut Connection, partner: i64) -> Result<Vec
 }
 
 /// A page of a partner's credentials, oldest first: one more than `limit` when there are more.
-pub async fn list(conn: &mut Connection, partner: i64, after: i64, limit: i64) -> Result<Vec<Credential>, Error> {
+pub async fn list(
+    conn: &mut Connection,
+    partner: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Credential>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
         "select id, scopes, created_at, expires_at, revoked_at from credentials
           where partner_id = $1 and id > $2 order by id limit $3",
@@ -86,7 +108,11 @@ pub async fn list(conn: &mut Connection, partner: i64, after: i64, limit: i64) -
     rows.into_iter().map(Credential::try_from).collect()
 }
 
-pub(super) async fn find(conn: &mut Connection, partner: i64, id: i64) -> Result<Option<Credential>, Error> {
+pub(super) async fn find(
+    conn: &mut Connection,
+    partner: i64,
+    id: i64,
+) -> Result<Option<Credential>, Error> {
     let row: Option<Row> = diesel::sql_query(
         "select id, scopes, created_at, expires_at, revoked_at from credentials where partner_id = $1 and id = $2",
     )
@@ -107,7 +133,9 @@ pub(super) async fn insert(
     scopes: ScopeSet,
     expires_at: Option<Timestamp>,
 ) -> Result<Credential, Error> {
-    let Next { id } = diesel::sql_query("select nextval('principal_ids') as id").get_result(conn).await?;
+    let Next { id } = diesel::sql_query("select nextval('principal_ids') as id")
+        .get_result(conn)
+        .await?;
     let inserted: Result<Row, _> = diesel::sql_query(
         "insert into credentials (id, client_id, partner_id, secret_hash, scopes, created_at, expires_at)
          values ($1, $2, $3, $4, $5, hub_now(), $6)
@@ -121,8 +149,10 @@ pub(super) async fn insert(
     .bind::<Nullable<Timestamptz>, _>(expires_at)
     .get_result(conn)
     .await;
-    on_constraint(inserted, "credentials_of_partner", || Problem::new(Slug::NotFound, "there is no such partner"))?
-        .try_into()
+    on_constraint(inserted, "credentials_of_partner", || {
+        Problem::new(Slug::NotFound, "there is no such partner")
+    })?
+    .try_into()
 }
 
 pub(super) async fn mark_revoked(conn: &mut Connection, id: i64) -> Result<(), Error> {

@@ -19,7 +19,9 @@ use crate::web::{Form, ProblemBody, WriteProblems};
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/oauth/token").route(web::post().to(issue)))
         .service(web::resource("/.well-known/jwks.json").route(web::get().to(keys)))
-        .service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(metadata)));
+        .service(
+            web::resource("/.well-known/oauth-authorization-server").route(web::get().to(metadata)),
+        );
 }
 
 #[derive(OpenApi)]
@@ -81,20 +83,34 @@ async fn issue(
     form: Result<Form<TokenRequest>, Error>,
 ) -> Result<HttpResponse, Error> {
     let Form(asked) = form.map_err(unreadable)?;
-    let header = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(|value| value.to_str().unwrap_or_default());
     asked.check_grant().map_err(problem)?;
     let client = asked.client(header).map_err(problem)?;
 
     let mut conn = pool.get().await?;
     let now = clock::machine_now();
-    let grant = super::grant(&mut conn, &access, &ids, &client, asked.scope.as_deref(), now).await?.map_err(problem)?;
+    let grant = super::grant(
+        &mut conn,
+        &access,
+        &ids,
+        &client,
+        asked.scope.as_deref(),
+        now,
+    )
+    .await?
+    .map_err(problem)?;
 
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokenBody {
-        access_token: grant.token,
-        token_type: "Bearer",
-        expires_in: token::LIFE,
-        scope: grant.scopes.to_string(),
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(TokenBody {
+            access_token: grant.token,
+            token_type: "Bearer",
+            expires_in: token::LIFE,
+            scope: grant.scopes.to_string(),
+        }))
 }
 
 /// The keys that sign access tokens
@@ -104,7 +120,9 @@ async fn issue(
     responses((status = 200, description = "The live keys.", body = KeySet))
 )]
 async fn keys(access: Data<Access>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(access.tokens().published())
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .json(access.tokens().published())
 }
 
 /// How to get tokens
@@ -129,16 +147,24 @@ async fn metadata(access: Data<Access>) -> HttpResponse {
 
 fn problem(refusal: Refusal) -> Problem {
     let (slug, error, detail) = match refusal {
-        Refusal::InvalidRequest(detail) => (Slug::InvalidField, "invalid_request", detail.to_owned()),
-        Refusal::InvalidClient => {
-            (Slug::SignInFailed, "invalid_client", "the client id or its secret is not right, or is live no more".to_owned())
+        Refusal::InvalidRequest(detail) => {
+            (Slug::InvalidField, "invalid_request", detail.to_owned())
         }
-        Refusal::UnsupportedGrantType => {
-            (Slug::InvalidField, "unsupported_grant_type", "grant_type is client_credentials".to_owned())
-        }
+        Refusal::InvalidClient => (
+            Slug::SignInFailed,
+            "invalid_client",
+            "the client id or its secret is not right, or is live no more".to_owned(),
+        ),
+        Refusal::UnsupportedGrantType => (
+            Slug::InvalidField,
+            "unsupported_grant_type",
+            "grant_type is client_credentials".to_owned(),
+        ),
         Refusal::InvalidScope(detail) => (Slug::InvalidField, "invalid_scope", detail),
     };
-    Problem::new(slug, detail.clone()).with("error", error).with("error_description", detail)
+    Problem::new(slug, detail.clone())
+        .with("error", error)
+        .with("error_description", detail)
 }
 
 /// A form that cannot be read is an `invalid_request` too.
@@ -146,7 +172,10 @@ fn unreadable(error: Error) -> Error {
     match error {
         Error::Refused(problem) => {
             let detail = json!(problem.detail);
-            problem.with("error", "invalid_request").with("error_description", detail).into()
+            problem
+                .with("error", "invalid_request")
+                .with("error_description", detail)
+                .into()
         }
         broken @ Error::Broken(_) => broken,
     }

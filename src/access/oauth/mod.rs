@@ -38,7 +38,9 @@ pub async fn grant(
         None => None,
     };
 
-    let Some(live) = found.filter(|live| bool::from(live.secret_hash.ct_eq(&secret::hash(&client.secret)))) else {
+    let Some(live) =
+        found.filter(|live| bool::from(live.secret_hash.ct_eq(&secret::hash(&client.secret))))
+    else {
         return Ok(Err(Refusal::InvalidClient));
     };
     let scopes = match narrowed(&live.scopes, wanted) {
@@ -53,13 +55,17 @@ pub async fn grant(
         partner: Some(ids.show(Kind::Partner, live.partner_id)),
         role: None,
     };
-    let token = access.tokens().mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
+    let token = access
+        .tokens()
+        .mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
     Ok(Ok(Grant { token, scopes }))
 }
 
 /// The wanted scopes, when the credential has them all.
 fn narrowed(held: &ScopeSet, wanted: Option<&str>) -> Result<ScopeSet, Refusal> {
-    let Some(wanted) = wanted else { return Ok(held.clone()) };
+    let Some(wanted) = wanted else {
+        return Ok(held.clone());
+    };
     let wanted = ScopeSet::parse(wanted).map_err(Refusal::InvalidScope)?;
     if !wanted.is_within(held) {
         return Err(Refusal::InvalidScope(format!("this credential has {held}")));

@@ -42,8 +42,13 @@ impl TokenRequest {
     pub fn client(&self, authorization: Option<&str>) -> Result<Client, Refusal> {
         match (authorization, &self.client_id, &self.client_secret) {
             (Some(header), None, None) => basic(header).ok_or(Refusal::InvalidClient),
-            (Some(_), ..) => Err(Refusal::InvalidRequest("send the credentials in the header or in the form, not in both")),
-            (None, Some(id), Some(secret)) => Ok(Client { id: id.clone(), secret: secret.clone() }),
+            (Some(_), ..) => Err(Refusal::InvalidRequest(
+                "send the credentials in the header or in the form, not in both",
+            )),
+            (None, Some(id), Some(secret)) => Ok(Client {
+                id: id.clone(),
+                secret: secret.clone(),
+            }),
             (None, ..) => Err(Refusal::InvalidClient),
         }
     }
@@ -61,9 +66,15 @@ impl TokenRequest {
 /// The id and secret in a Basic header, each form-encoded as RFC 6749 wants them.
 fn basic(header: &str) -> Option<Client> {
     let (scheme, encoded) = header.split_once(' ')?;
-    let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = STANDARD
+        .decode(encoded.trim())
+        .ok()
+        .filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    Some(Client { id: form_decoded(id)?, secret: form_decoded(secret)? })
+    Some(Client {
+        id: form_decoded(id)?,
+        secret: form_decoded(secret)?,
+    })
 }
 
 fn form_decoded(text: &str) -> Option<String> {
@@ -84,24 +95,52 @@ mod tests {
     }
 
     fn client(id: &str, secret: &str) -> Client {
-        Client { id: id.into(), secret: secret.into() }
+        Client {
+            id: id.into(),
+            secret: secret.into(),
+        }
     }
 
     #[test]
     fn credentials_come_by_header_or_by_form() {
         let empty = TokenRequest::default();
-        assert_eq!(empty.client(Some(&basic_of("crd_1:s-_x"))), Ok(client("crd_1", "s-_x")));
-        assert_eq!(empty.client(Some(&basic_of("crd%5F1:a+b%3A"))), Ok(client("crd_1", "a b:")));
-        let form = TokenRequest { client_id: Some("a".into()), client_secret: Some("b".into()), ..Default::default() };
+        assert_eq!(
+            empty.client(Some(&basic_of("crd_1:s-_x"))),
+            Ok(client("crd_1", "s-_x"))
+        );
+        assert_eq!(
+            empty.client(Some(&basic_of("crd%5F1:a+b%3A"))),
+            Ok(client("crd_1", "a b:"))
+        );
+        let form = TokenRequest {
+            client_id: Some("a".into()),
+            client_secret: Some("b".into()),
+            ..Default::default()
+        };
         assert_eq!(form.client(None), Ok(client("a", "b")));
-        assert!(matches!(form.client(Some(&basic_of("a:b"))), Err(Refusal::InvalidRequest(_))));
+        assert!(matches!(
+            form.client(Some(&basic_of("a:b"))),
+            Err(Refusal::InvalidRequest(_))
+        ));
     }
 
     #[test]
     fn anything_else_is_no_client() {
         let empty = TokenRequest::default();
-        for header in ["", "Basic", "Basic !!!", &basic_of("nocolon"), &basic_of("a=b&c:d"), "Bearer abc", &basic_of(":")] {
-            assert_eq!(empty.client(Some(header)), Err(Refusal::InvalidClient), "{header}");
+        for header in [
+            "",
+            "Basic",
+            "Basic !!!",
+            &basic_of("nocolon"),
+            &basic_of("a=b&c:d"),
+            "Bearer abc",
+            &basic_of(":"),
+        ] {
+            assert_eq!(
+                empty.client(Some(header)),
+                Err(Refusal::InvalidClient),
+                "{header}"
+            );
         }
         assert_eq!(empty.client(None), Err(Refusal::InvalidClient));
     }

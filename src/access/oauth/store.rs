@@ -36,7 +36,11 @@ pub(super) async fn find_live(conn: &mut Connection, id: i64) -> Result<Option<L
     .optional()?;
     let live = |row: Row| -> Result<Live, Error> {
         let scopes = ScopeSet::try_from(row.scopes).map_err(anyhow::Error::msg)?;
-        Ok(Live { partner_id: row.partner_id, secret_hash: row.secret_hash, scopes })
+        Ok(Live {
+            partner_id: row.partner_id,
+            secret_hash: row.secret_hash,
+            scopes,
+        })
     };
     row.map(live).transpose()
 }

@@ -19,7 +19,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(sign_in), components(schemas(SignIn, SessionBody, Role, ProblemBody)))]
+#[openapi(
+    paths(sign_in),
+    components(schemas(SignIn, SessionBody, Role, ProblemBody))
+)]
 pub struct Doc;
 
 /// A login and its password.
@@ -62,13 +65,16 @@ async fn sign_in(
     Json(asked): Json<SignIn>,
 ) -> Result<HttpResponse, Error> {
     let now = clock::machine_now();
-    let (person, access_token) = super::sign_in(&pool, &access, &ids, &asked.login, asked.password, now).await?;
+    let (person, access_token) =
+        super::sign_in(&pool, &access, &ids, &asked.login, asked.password, now).await?;
 
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(SessionBody {
-        access_token,
-        token_type: "Bearer",
-        expires_in: token::LIFE,
-        name: person.name,
-        role: person.role,
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(SessionBody {
+            access_token,
+            token_type: "Bearer",
+            expires_in: token::LIFE,
+            name: person.name,
+            role: person.role,
+        }))
 }

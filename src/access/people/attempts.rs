@@ -22,7 +22,10 @@ pub struct Attempts(Mutex<HashMap<String, Vec<Timestamp>>>);
 impl Attempts {
     /// Counts an attempt, or says how many seconds to wait before the next.
     pub fn count(&self, login: &str, now: Timestamp) -> Result<(), u64> {
-        let mut accounts = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut accounts = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if accounts.len() >= CROWD {
             accounts.retain(|_, tried| tried.iter().any(|at| now - *at < SPAN));
         }
@@ -47,11 +50,21 @@ mod tests {
         let attempts = Attempts::default();
         let start = clock::machine_now();
         for second in 0..5 {
-            assert_eq!(attempts.count("ada", start + Duration::seconds(second)), Ok(()));
+            assert_eq!(
+                attempts.count("ada", start + Duration::seconds(second)),
+                Ok(())
+            );
         }
-        assert_eq!(attempts.count("ada", start + Duration::seconds(10)), Err(51));
+        assert_eq!(
+            attempts.count("ada", start + Duration::seconds(10)),
+            Err(51)
+        );
         assert_eq!(attempts.count("bob", start + Duration::seconds(10)), Ok(()));
         assert_eq!(attempts.count("ada", start + Duration::seconds(60)), Ok(()));
-        assert!(attempts.count("ada", start + Duration::seconds(60)).is_err());
+        assert!(
+            attempts
+                .count("ada", start + Duration::seconds(60))
+                .is_err()
+        );
     }
 }

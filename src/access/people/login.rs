@@ -11,7 +11,9 @@ impl TryFrom<String> for Login {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Login, Self::Error> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@-".contains(&byte);
+        let plain = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@-".contains(&byte)
+        };
         if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
             return Err("a login is 1 to 64 of a to z, 0 to 9, '.', '_', '@' and '-'");
         }

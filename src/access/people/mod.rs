@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::token::Subject;
-use super::{Access, Role};
+use super::{Access, Role, Who, audit};
 use crate::clock::Timestamp;
 use crate::db::{Connection, Pool};
 use crate::error::{Error, Problem, Slug};
@@ -43,7 +43,10 @@ pub struct SignIns {
 
 impl Default for SignIns {
     fn default() -> Self {
-        SignIns { attempts: Attempts::default(), hashing: Semaphore::new(AT_ONCE) }
+        SignIns {
+            attempts: Attempts::default(),
+            hashing: Semaphore::new(AT_ONCE),
+        }
     }
 }
 
@@ -59,9 +62,48 @@ pub async fn create(
     let name = Name::try_from(name.to_owned()).map_err(|rule| Problem::field("/name", rule))?;
     login::check_password(password).map_err(|rule| Problem::field("/password", rule))?;
     let password = password.to_owned();
-    let hash = tokio::task::spawn_blocking(move || password::hash(&password)).await.map_err(anyhow::Error::from)??;
+    let hash = tokio::task::spawn_blocking(move || password::hash(&password))
+        .await
+        .map_err(anyhow::Error::from)??;
 
     store::insert(conn, &login, &name, role, &hash).await
+}
+
+/// Gives a person another role. Tokens of the old one are refused from now on.
+pub async fn change_role(
+    conn: &mut Connection,
+    who: &Who,
+    person: i64,
+    role: Role,
+) -> Result<(), Error> {
+    let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
+
+    store::set_role(conn, person, role).await?;
+    audit::record(
+        conn,
+        who,
+        "person",
+        person,
+        Some(before.name()),
+        role.name(),
+    )
+    .await
+}
+
+/// Ends a person's employment. Their tokens are refused from now on.
+pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
+    let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
+
+    store::mark_inactive(conn, person).await?;
+    audit::record(
+        conn,
+        who,
+        "person",
+        person,
+        Some(before.name()),
+        "dismissed",
+    )
+    .await
 }
 
 /// Signs a person in: the person and a token, or one refusal for every reason.
@@ -73,25 +115,47 @@ pub async fn sign_in(
     password: String,
     now: Timestamp,
 ) -> Result<(Person, String), Error> {
-    access.sign_ins.attempts.count(login, now).map_err(too_often)?;
+    access
+        .sign_ins
+        .attempts
+        .count(login, now)
+        .map_err(too_often)?;
     // The connection goes back before the hashing begins.
     let found = store::find_active(&mut *pool.get().await?, login).await?;
 
-    let hash = found.as_ref().map_or(password::NOBODY, |person| &person.password_hash).to_owned();
+    let hash = found
+        .as_ref()
+        .map_or(password::NOBODY, |person| &person.password_hash)
+        .to_owned();
     let is_right = verify(&access.sign_ins.hashing, password, hash).await?;
     let person = found.filter(|_| is_right).ok_or_else(failed)?;
 
     let sub = ids.show(Kind::Person, person.id);
-    let subject = Subject { sub, client_id: "sessions".into(), scope: None, partner: None, role: Some(person.role) };
-    let token = access.tokens().mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
+    let subject = Subject {
+        sub,
+        client_id: "sessions".into(),
+        scope: None,
+        partner: None,
+        role: Some(person.role),
+    };
+    let token = access
+        .tokens()
+        .mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
     Ok((person, token))
 }
 
 async fn verify(hashing: &Semaphore, password: String, hash: String) -> Result<bool, Error> {
     let busy = |_| Problem::new(Slug::TooBusy, "too many people sign in at once");
-    let _permit = tokio::time::timeout(PATIENCE, hashing.acquire()).await.map_err(busy)?.map_err(anyhow::Error::from)?;
+    let _permit = tokio::time::timeout(PATIENCE, hashing.acquire())
+        .await
+        .map_err(busy)?
+        .map_err(anyhow::Error::from)?;
     let verified = tokio::task::spawn_blocking(move || password::is_right(&password, &hash)).await;
     Ok(verified.map_err(anyhow::Error::from)?)
+}
+
+fn unknown() -> Problem {
+    Problem::new(Slug::NotFound, "nobody of that id works here")
 }
 
 fn failed() -> Problem {
@@ -99,6 +163,9 @@ fn failed() -> Problem {
 }
 
 fn too_often(wait: u64) -> Problem {
-    Problem::new(Slug::TooManyRequests, format!("an account takes 5 sign-ins a minute; wait {wait} seconds"))
-        .with("retry_after", wait)
+    Problem::new(
+        Slug::TooManyRequests,
+        format!("an account takes 5 sign-ins a minute; wait {wait} seconds"),
+    )
+    .with("retry_after", wait)
 }

@@ -9,8 +9,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
 /// The hash of no password anybody knows, with today's parameters: what a password is compared
 /// with when the login is unknown, so that the answer takes as long.
-pub const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$6Ej3GpQm3XqkYvV1u3cEo0h1bq8m0J9mZr1mQyQwS2c";
+pub const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$6Ej3GpQm3XqkYvV1u3cEo0h1bq8m0J9mZr1mQyQwS2c";
 
 /// What is kept of a password, in the PHC format.
 pub fn hash(password: &str) -> anyhow::Result<String> {
@@ -22,7 +21,11 @@ pub fn hash(password: &str) -> anyhow::Result<String> {
 
 /// Whether this is the password, with the parameters it was hashed with.
 pub fn is_right(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    PasswordHash::new(hash).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -40,7 +43,10 @@ mod tests {
     #[test]
     fn nobody_costs_as_much_as_somebody() {
         let parameters = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
-        assert_eq!(parameters(NOBODY), parameters(&hash("anything at all").unwrap()));
+        assert_eq!(
+            parameters(NOBODY),
+            parameters(&hash("anything at all").unwrap())
+        );
         assert!(PasswordHash::new(NOBODY).is_ok());
     }
 }

@@ -23,22 +23,43 @@ struct Row {
 }
 
 #[derive(diesel::QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = Text)]
+    role: String,
+}
+
+#[derive(diesel::QueryableByName)]
 struct Inserted {
     #[diesel(sql_type = BigInt)]
     id: i64,
 }
 
 /// The person with this login who is still employed.
-pub(super) async fn find_active(conn: &mut Connection, login: &Login) -> Result<Option<Person>, Error> {
-    let row: Option<Row> =
-        diesel::sql_query("select id, name, role, password_hash from people where login = $1 and active")
-            .bind::<Text, _>(&**login)
-            .get_result(conn)
-            .await
-            .optional()?;
-    let person = |Row { id, name, role, password_hash }| {
-        let role = Role::named(&role).ok_or_else(|| anyhow::anyhow!("person {id} has the unknown role {role}"))?;
-        Ok(Person { id, name, role, password_hash })
+pub(super) async fn find_active(
+    conn: &mut Connection,
+    login: &Login,
+) -> Result<Option<Person>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, name, role, password_hash from people where login = $1 and active",
+    )
+    .bind::<Text, _>(&**login)
+    .get_result(conn)
+    .await
+    .optional()?;
+    let person = |Row {
+                      id,
+                      name,
+                      role,
+                      password_hash,
+                  }| {
+        let role = Role::named(&role)
+            .ok_or_else(|| anyhow::anyhow!("person {id} has the unknown role {role}"))?;
+        Ok(Person {
+            id,
+            name,
+            role,
+            password_hash,
+        })
     };
     row.map(person).transpose()
 }
@@ -62,4 +83,32 @@ pub(super) async fn insert(
     .await;
     let taken = || Problem::field("/login", "somebody has this login already");
     on_constraint(inserted, "people_login_unique", taken).map(|row| row.id)
+}
+
+/// The role of somebody who is still employed, whose row is locked until the transaction ends.
+pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Role>, Error> {
+    let row: Option<Locked> =
+        diesel::sql_query("select role from people where id = $1 and active for no key update")
+            .bind::<BigInt, _>(id)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(row.and_then(|row| Role::named(&row.role)))
+}
+
+pub(super) async fn set_role(conn: &mut Connection, id: i64, role: Role) -> Result<(), Error> {
+    diesel::sql_query("update people set role = $2 where id = $1")
+        .bind::<BigInt, _>(id)
+        .bind::<Text, _>(role.name())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn mark_inactive(conn: &mut Connection, id: i64) -> Result<(), Error> {
+    diesel::sql_query("update people set active = false where id = $1")
+        .bind::<BigInt, _>(id)
+        .execute(conn)
+        .await?;
+    Ok(())
 }

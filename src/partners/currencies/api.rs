@@ -22,8 +22,12 @@ use crate::web::text::{Code, Name};
 use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/currencies").route(web::get().to(list)).route(web::post().to(issue)))
-        .service(web::resource("/v1/currencies/{code}").route(web::get().to(one)));
+    cfg.service(
+        web::resource("/v1/currencies")
+            .route(web::get().to(list))
+            .route(web::post().to(issue)),
+    )
+    .service(web::resource("/v1/currencies/{code}").route(web::get().to(one)));
 }
 
 #[derive(OpenApi)]
@@ -88,7 +92,10 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
         issuer: ids.show(Kind::Partner, currency.issuer),
         expiry: currency.expiry,
         display_value: currency.display_value.into(),
-        display_money: directory.money_of(currency.issuer).map(|money| money.code.clone()).unwrap_or_default(),
+        display_money: directory
+            .money_of(currency.issuer)
+            .map(|money| money.code.clone())
+            .unwrap_or_default(),
         created_at: currency.created_at,
     }
 }
@@ -111,13 +118,32 @@ async fn issue(
     write: Write<IssueCurrency>,
 ) -> Result<HttpResponse, Error> {
     let claim = staff.who.claim(&secrets, &write);
-    let IssueCurrency { code, name, name_zh, scale, issuer, expiry, display_value } = write.body;
+    let IssueCurrency {
+        code,
+        name,
+        name_zh,
+        scale,
+        issuer,
+        expiry,
+        display_value,
+    } = write.body;
 
     once(&pool, claim, StatusCode::CREATED, async |conn| {
         let (_, directory) = directories.current(conn).await?;
         let unknown = || Problem::field("/issuer", "the id of a partner");
-        let partner = ids.read(Kind::Partner, &issuer).and_then(|id| directory.partner(id)).ok_or_else(unknown)?;
-        let new = NewCurrency { code, name, name_zh, scale, issuer: partner.id, expiry, display_value };
+        let partner = ids
+            .read(Kind::Partner, &issuer)
+            .and_then(|id| directory.partner(id))
+            .ok_or_else(unknown)?;
+        let new = NewCurrency {
+            code,
+            name,
+            name_zh,
+            scale,
+            issuer: partner.id,
+            expiry,
+            display_value,
+        };
         let currency = super::issue(conn, &staff.who, partner, new).await?;
         Ok(show(&ids, &directory, &currency))
     })
@@ -139,13 +165,23 @@ async fn list(
     directories: Data<Directories>,
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<CurrencyBody>>, Error> {
-    let (limit, after) = (paging.0.limit()?, paging.0.after(&ids, "currencies")?.unwrap_or(0));
+    let (limit, after) = (
+        paging.0.limit()?,
+        paging.0.after(&ids, "currencies")?.unwrap_or(0),
+    );
 
     let (_, directory) = directories.current(&mut *pool.get().await?).await?;
     let mut rows = directory.currencies();
     rows.retain(|currency| i64::from(currency.no) > after);
     let no = |currency: &&Arc<Currency>| i64::from(currency.no);
-    Ok(web::Json(Page::of(rows, limit, &ids, "currencies", no, |currency| show(&ids, &directory, currency))))
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "currencies",
+        no,
+        |currency| show(&ids, &directory, currency),
+    )))
 }
 
 /// Look up a currency

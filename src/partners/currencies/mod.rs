@@ -12,13 +12,29 @@ use crate::error::{Error, Problem};
 
 /// Lets a partner issue a new currency. Members it has already get their wallets when they first
 /// need them.
-pub async fn issue(conn: &mut Connection, who: &Who, issuer: &Partner, new: NewCurrency) -> Result<Currency, Error> {
+pub async fn issue(
+    conn: &mut Connection,
+    who: &Who,
+    issuer: &Partner,
+    new: NewCurrency,
+) -> Result<Currency, Error> {
     let now = db::now(conn).await?;
-    let bad = |bad: super::expiry::BadPolicy| Problem::field(format!("/expiry/{}", bad.field), bad.rule);
+    let bad =
+        |bad: super::expiry::BadPolicy| Problem::field(format!("/expiry/{}", bad.field), bad.rule);
     new.expiry.check(issuer.zone, now).map_err(bad)?;
 
-    let currency = store::insert(conn, &new).await?.issued_by(std::slice::from_ref(issuer))?;
-    audit::record(conn, who, "currency", i64::from(currency.no), None, "issued").await?;
+    let currency = store::insert(conn, &new)
+        .await?
+        .issued_by(std::slice::from_ref(issuer))?;
+    audit::record(
+        conn,
+        who,
+        "currency",
+        i64::from(currency.no),
+        None,
+        "issued",
+    )
+    .await?;
     db::publish(conn).await?;
     Ok(currency)
 }

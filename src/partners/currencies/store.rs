@@ -38,13 +38,40 @@ pub struct Row {
 impl Row {
     /// The currency, whose issuer is among these.
     pub fn issued_by(self, partners: &[Partner]) -> anyhow::Result<Currency> {
-        let Row { no, code, name, name_zh, scale, issuer_id, expiry, display_value, created_at } = self;
+        let Row {
+            no,
+            code,
+            name,
+            name_zh,
+            scale,
+            issuer_id,
+            expiry,
+            display_value,
+            created_at,
+        } = self;
         let issuer = partners.iter().find(|partner| partner.id == issuer_id);
-        let zone = issuer.with_context(|| format!("{code} has no issuer"))?.zone;
-        let scale = u8::try_from(scale).ok().and_then(Scale::new).ok_or_else(|| anyhow!("{code} has the scale {scale}"))?;
-        let expiry = serde_json::from_value(expiry).with_context(|| format!("the expiry of {code} cannot be read"))?;
+        let zone = issuer
+            .with_context(|| format!("{code} has no issuer"))?
+            .zone;
+        let scale = u8::try_from(scale)
+            .ok()
+            .and_then(Scale::new)
+            .ok_or_else(|| anyhow!("{code} has the scale {scale}"))?;
+        let expiry = serde_json::from_value(expiry)
+            .with_context(|| format!("the expiry of {code} cannot be read"))?;
         let display_value = DisplayValue::kept(display_value);
-        Ok(Currency { no, code, name, name_zh, scale, issuer: issuer_id, expiry, zone, display_value, created_at })
+        Ok(Currency {
+            no,
+            code,
+            name,
+            name_zh,
+            scale,
+            issuer: issuer_id,
+            expiry,
+            zone,
+            display_value,
+            created_at,
+        })
     }
 }
 
@@ -72,6 +99,11 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewCurrency) -> Result<R
     .bind::<Numeric, _>(new.display_value.decimal())
     .get_result(conn)
     .await;
-    let taken = || Problem::new(Slug::CodeTaken, format!("another currency has the code {}", &*new.code));
+    let taken = || {
+        Problem::new(
+            Slug::CodeTaken,
+            format!("another currency has the code {}", &*new.code),
+        )
+    };
     on_constraint(inserted, "currencies_code_unique", taken)
 }

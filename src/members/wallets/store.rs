@@ -1,0 +1,147 @@
+//! Wallets in the database, and whose they are.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::OptionalExtension;
+use diesel::sql_types::{Array, BigInt, SmallInt};
+use diesel_async::RunQueryDsl;
+
+use crate::db::Connection;
+use crate::error::Error;
+use crate::points::account::{Account, Asset};
+
+#[derive(diesel::QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Issued {
+    #[diesel(sql_type = BigInt)]
+    issuer_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    no: Asset,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Owned {
+    #[diesel(sql_type = BigInt)]
+    member_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    currency_no: Asset,
+    #[diesel(sql_type = BigInt)]
+    wallet_id: i64,
+}
+
+/// The wallet of a member in a currency, if it was opened.
+pub async fn wallet_of(
+    conn: &mut Connection,
+    member: i64,
+    currency: Asset,
+) -> Result<Option<i64>, Error> {
+    Ok(wallets_of(conn, &[(member, currency)])
+        .await?
+        .remove(&(member, currency)))
+}
+
+/// The wallets of many members at once; what was not opened is not among them.
+pub async fn wallets_of(
+    conn: &mut Connection,
+    owners: &[(i64, Asset)],
+) -> Result<HashMap<(i64, Asset), i64>, Error> {
+    let (members, currencies): (Vec<i64>, Vec<Asset>) = owners.iter().copied().unzip();
+    let rows: Vec<Owned> = diesel::sql_query(
+        "select member_id, currency_no, wallet_id from member_wallets
+           join unnest($1, $2) as wanted (member_id, currency_no) using (member_id, currency_no)",
+    )
+    .bind::<Array<BigInt>, _>(members)
+    .bind::<Array<SmallInt>, _>(currencies)
+    .load(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.member_id, row.currency_no), row.wallet_id))
+        .collect())
+}
+
+/// The currencies that these partners issue, each with its issuer.
+pub(in crate::members) async fn list_currencies(
+    conn: &mut Connection,
+    issuers: &[i64],
+) -> Result<Vec<(i64, Asset)>, Error> {
+    let rows: Vec<Issued> =
+        diesel::sql_query("select issuer_id, no from currencies where issuer_id = any($1)")
+            .bind::<Array<BigInt>, _>(issuers)
+            .load(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.issuer_id, row.no))
+        .collect())
+}
+
+/// Opens a wallet for each of these. Its id is random; one that exists already is drawn again.
+pub(in crate::members) async fn open(
+    conn: &mut Connection,
+    owners: &[(i64, Asset)],
+) -> Result<(), Error> {
+    let mut waiting = owners.to_vec();
+    while !waiting.is_empty() {
+        let drawn: Vec<i64> = waiting
+            .iter()
+            .map(|(_, no)| Account::wallet(*no, rand::random()).0)
+            .collect();
+        let mut free = insert_wallets(conn, &drawn).await?;
+        let (opened, again): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .zip(drawn)
+            .partition(|(_, id)| free.remove(id));
+        insert_owners(conn, &opened).await?;
+        waiting = again.into_iter().map(|(owner, _)| owner).collect();
+    }
+    Ok(())
+}
+
+/// Inserts those that are new, and says which.
+async fn insert_wallets(conn: &mut Connection, ids: &[i64]) -> Result<HashSet<i64>, Error> {
+    let rows: Vec<Id> = diesel::sql_query(
+        "insert into wallets (id) select unnest($1) on conflict do nothing returning id",
+    )
+    .bind::<Array<BigInt>, _>(ids)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+async fn insert_owners(conn: &mut Connection, opened: &[((i64, Asset), i64)]) -> Result<(), Error> {
+    // A member who got the wallet meanwhile keeps it; the one drawn here stays nobody's and empty.
+    diesel::sql_query(
+        "insert into member_wallets (member_id, currency_no, wallet_id) select * from unnest($1, $2, $3)
+         on conflict on constraint member_wallets_pk do nothing",
+    )
+    .bind::<Array<BigInt>, _>(opened.iter().map(|((member, _), _)| *member).collect::<Vec<_>>())
+    .bind::<Array<SmallInt>, _>(opened.iter().map(|((_, currency), _)| *currency).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(opened.iter().map(|(_, wallet)| *wallet).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Locks the membership with a currency's issuer; false when there is none.
+pub(super) async fn lock_membership_with_issuer(
+    conn: &mut Connection,
+    member: i64,
+    currency: Asset,
+) -> Result<bool, Error> {
+    let row: Option<Id> = diesel::sql_query(
+        "select m.id from memberships m join currencies c on c.issuer_id = m.partner_id
+          where m.member_id = $1 and c.no = $2 for update of m",
+    )
+    .bind::<BigInt, _>(member)
+    .bind::<SmallInt, _>(currency)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.is_some())
+}
