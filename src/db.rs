@@ -175,11 +175,18 @@ pub async fn publish(conn: &mut Connection) -> Result<(), Error> {
 /// Waits for the operations under way and lets none begin until the transaction ends.
 pub async fn take_gate(conn: &mut Connection) -> Result<(), Error> {
     conn.batch_execute("set local lock_timeout = '5s'").await?;
-    diesel::sql_query("select pg_advisory_xact_lock($1)")
+    let taken = diesel::sql_query("select pg_advisory_xact_lock($1)")
         .bind::<BigInt, _>(GATE_LOCK)
         .execute(conn)
-        .await?;
-    Ok(())
+        .await;
+    match taken {
+        Ok(_) => Ok(()),
+        // Diesel does not tell the code (55P03); the text is PostgreSQL's own.
+        Err(error) if error.to_string().contains("lock timeout") => {
+            Err(Problem::new(Slug::TooBusy, "something else is being published or closed right now").into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Something read from the database and kept in memory until the next publication.
