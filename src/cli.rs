@@ -18,7 +18,9 @@ use crate::{ledger, settlement};
 /// Logs go to standard error, as JSON where nobody watches. `RUST_LOG` says how much.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let logs = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter);
     match std::io::stderr().is_terminal() {
         true => logs.init(),
         false => logs.json().init(),
@@ -27,7 +29,8 @@ pub fn log_to_stderr() {
 
 /// Evaluates a file of published rules. Exit status 1 when any case fails.
 pub fn check_rates(file: &Path) -> anyhow::Result<ExitCode> {
-    let opened = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let opened =
+        std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let tally = published::check(BufReader::new(opened), &mut std::io::stdout().lock())?;
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }
@@ -37,7 +40,10 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
     let mut conn = pool.get().await?;
     let ids = Ids::new(&Secrets::load(&mut conn).await?.ids);
     let who = Who::at_the_console(0, Role::Finance);
-    let closing = db::transaction(&mut conn, async |conn| ledger::close_window(conn, &who, None).await).await?;
+    let closing = db::transaction(&mut conn, async |conn| {
+        ledger::close_window(conn, &who, None).await
+    })
+    .await?;
     let body = settlement::api::show_closing(&ids, &closing);
     match json {
         true => println!("{}", serde_json::to_string_pretty(&body)?),
@@ -47,13 +53,29 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Lets somebody sign in. The password comes from standard input, so that it is in no history.
-pub async fn add_person(pool: &Pool, login: &str, name: &str, role: &str) -> anyhow::Result<ExitCode> {
-    let Some(role) = Role::named(role) else { bail!("a role is finance, operator, support or auditor") };
+pub async fn add_person(
+    pool: &Pool,
+    login: &str,
+    name: &str,
+    role: &str,
+) -> anyhow::Result<ExitCode> {
+    let Some(role) = Role::named(role) else {
+        bail!("a role is finance, operator, support or auditor")
+    };
     let name = Name::try_from(name.to_owned()).map_err(anyhow::Error::msg)?;
     let mut password = String::new();
-    std::io::stdin().read_to_string(&mut password).context("the password is read from standard input")?;
+    std::io::stdin()
+        .read_to_string(&mut password)
+        .context("the password is read from standard input")?;
     let mut conn = pool.get().await?;
-    people::create(&mut conn, login, &name, role, password.trim_end_matches(['\r', '\n'])).await?;
+    people::create(
+        &mut conn,
+        login,
+        &name,
+        role,
+        password.trim_end_matches(['\r', '\n']),
+    )
+    .await?;
     println!("{login} can sign in as {}.", role.name());
     Ok(ExitCode::SUCCESS)
 }

@@ -45,7 +45,8 @@ impl DatabaseArgs {
     /// The data directory: as given, or the default with `name` under it.
     pub fn dir(&self, name: &str) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
-            Some(dir) => std::path::absolute(dir).with_context(|| format!("{} is no directory", dir.display())),
+            Some(dir) => std::path::absolute(dir)
+                .with_context(|| format!("{} is no directory", dir.display())),
             None => Ok(default_dir()?.join(name)),
         }
     }
@@ -63,7 +64,10 @@ impl DatabaseArgs {
         };
         let applied = db::migrate(&url).await?;
         tracing::debug!(applied, "the schema is up to date");
-        Ok(Database { url, _cluster: cluster })
+        Ok(Database {
+            url,
+            _cluster: cluster,
+        })
     }
 }
 
@@ -79,13 +83,21 @@ fn default_dir() -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from("/var/lib/interline"));
     }
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home);
-    data.map(|data| data.join("interline")).context("HOME is not set: say --data-dir DIR")
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or(home);
+    data.map(|data| data.join("interline"))
+        .context("HOME is not set: say --data-dir DIR")
 }
 
 async fn create_database(url: &str) -> anyhow::Result<()> {
-    let mut conn = Connection::establish(url).await.context("cannot connect to the embedded database")?;
-    match conn.batch_execute(&format!("create database {DATABASE}")).await {
+    let mut conn = Connection::establish(url)
+        .await
+        .context("cannot connect to the embedded database")?;
+    match conn
+        .batch_execute(&format!("create database {DATABASE}"))
+        .await
+    {
         Ok(()) => Ok(()),
         Err(error) if error.to_string().contains("already exists") => Ok(()),
         Err(error) => Err(error.into()),

@@ -182,9 +182,11 @@ pub async fn take_gate(conn: &mut Connection) -> Result<(), Error> {
     match taken {
         Ok(_) => Ok(()),
         // Diesel does not tell the code (55P03); the text is PostgreSQL's own.
-        Err(error) if error.to_string().contains("lock timeout") => {
-            Err(Problem::new(Slug::TooBusy, "something else is being published or closed right now").into())
-        }
+        Err(error) if error.to_string().contains("lock timeout") => Err(Problem::new(
+            Slug::TooBusy,
+            "something else is being published or closed right now",
+        )
+        .into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -111,7 +111,12 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Serve { database, port, host, base_url } => {
+        Command::Serve {
+            database,
+            port,
+            host,
+            base_url,
+        } => {
             let database = database.open("hub", Use::Alone).await?;
             let listener = listen(&host, port)?;
             let base_url = base_url.unwrap_or(format!("http://{}", listener.local_addr()?));
@@ -144,7 +149,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let database = database.open("hub", Use::Beside).await?;
             cli::close_window(&db::Pool::new(&database.url, 1)?, json).await
         }
-        Command::People(PeopleCommand::Add { database, login, name, role }) => {
+        Command::People(PeopleCommand::Add {
+            database,
+            login,
+            name,
+            role,
+        }) => {
             let database = database.open("hub", Use::Beside).await?;
             cli::add_person(&db::Pool::new(&database.url, 1)?, &login, &name, &role).await
         }

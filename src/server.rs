@@ -86,7 +86,9 @@ impl Hub {
         let hub = self.clone();
         let server = HttpServer::new(move || {
             let hub = hub.clone();
-            App::new().wrap(from_fn(crate::web::problem::explain)).configure(move |config| hub.routes(config))
+            App::new()
+                .wrap(from_fn(crate::web::problem::explain))
+                .configure(move |config| hub.routes(config))
         })
         .max_connections(1024)
         .client_request_timeout(Duration::from_secs(5))
@@ -98,13 +100,15 @@ impl Hub {
 
     /// Writes down what has expired, now and then, as long as the hub lives.
     pub fn sweep_now_and_then(&self) {
-        let (pool, ledger) = (self.pool.clone(), self.ledger.clone());
+        let (secrets, ledger) = (self.secrets.clone(), self.ledger.clone());
         tokio::spawn(async move {
             loop {
-                match ledger.sweep(&pool).await {
+                match ledger.sweep(&secrets).await {
                     Ok(0) => {}
                     Ok(lots) => tracing::info!(lots, "expired lots were swept"),
-                    Err(error) => tracing::warn!(%error, "the sweep of expired lots will be tried again"),
+                    Err(error) => {
+                        tracing::warn!(%error, "the sweep of expired lots will be tried again")
+                    }
                 }
                 tokio::time::sleep(SWEEP).await;
             }
@@ -137,17 +141,25 @@ async fn readyz(pool: Data<Pool>) -> Result<HttpResponse, Error> {
 }
 
 async fn openapi() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document_text())
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(document_text())
 }
 
 async fn to_docs() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
 }
 
 /// Swagger UI, from the binary: nothing is fetched from elsewhere.
 async fn docs(file: web::Path<String>) -> HttpResponse {
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
-    let name = if file.is_empty() { "index.html" } else { file.as_str() };
+    let name = if file.is_empty() {
+        "index.html"
+    } else {
+        file.as_str()
+    };
     match utoipa_swagger_ui::serve(name, config) {
         Ok(Some(file)) => HttpResponse::Ok()
             .content_type(file.content_type)

@@ -12,6 +12,7 @@ create table rate_cards (
   valid_to timestamptz,
   origin text,
   content_hash bytea not null,
+  replaced_by bigint,
   created_by bigint not null,
   created_at timestamptz not null,
   constraint rate_cards_pk primary key (id),
@@ -23,6 +24,8 @@ create table rate_cards (
     (state in ('draft', 'proposed', 'published', 'rejected', 'withdrawn', 'halted')),
   constraint rate_cards_published_dated check (state <> 'published' or valid_from is not null),
   constraint rate_cards_ends_after_start check (valid_to >= valid_from),
+  constraint rate_cards_replaced_by_known foreign key (replaced_by) references rate_cards (id),
+  constraint rate_cards_replaced_at_end check (replaced_by is null or valid_to is not null),
   -- The pair as a one-point range lets the built-in range operators compare it, without an extension.
   constraint rate_cards_no_overlap exclude using gist (
     int8range((from_currency::bigint << 16) | to_currency, (from_currency::bigint << 16) | to_currency, '[]') with &&,
@@ -30,22 +33,32 @@ create table rate_cards (
   ) where (state = 'published')
 );
 comment on table rate_cards is
-  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay. A published row never changes, but for the end of its validity when a successor starts.';
+  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
 
-create function rate_cards_stay_published() returns trigger language plpgsql as $$
+-- Which version a withdrawn one would have ended.
+create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_by is not null;
+
+create function rate_cards_keep_to_their_life() returns trigger language plpgsql as $$
 begin
-  if old.state in ('published', 'halted') and (
-    old.terms <> new.terms or old.settlement <> new.settlement or old.content_hash <> new.content_hash
-    or old.from_currency <> new.from_currency or old.to_currency <> new.to_currency
-    or old.version <> new.version or old.valid_from <> new.valid_from
-    or new.state not in ('published', 'halted'))
+  if old.terms <> new.terms or old.settlement <> new.settlement or old.content_hash <> new.content_hash
+    or old.from_currency <> new.from_currency or old.to_currency <> new.to_currency or old.version <> new.version
+    or (old.valid_from is distinct from new.valid_from and (old.state, new.state) <> ('proposed', 'published'))
   then
-    raise exception 'rate card % is published and never changes', old.id using constraint = 'rate_cards_stay_published';
+    raise exception 'rate card % never changes', old.id using constraint = 'rate_cards_never_change';
+  end if;
+  if old.state <> new.state and (
+    (old.state, new.state) not in (
+      ('draft', 'proposed'), ('draft', 'withdrawn'),
+      ('proposed', 'published'), ('proposed', 'rejected'), ('proposed', 'withdrawn'),
+      ('published', 'halted'), ('published', 'withdrawn'))
+    or (old.state, new.state) = ('published', 'withdrawn') and old.valid_from <= hub_now())
+  then
+    raise exception 'rate card % is %', old.id, old.state using constraint = 'rate_cards_edges';
   end if;
   return new;
 end $$;
-create trigger rate_cards_stay_published before update on rate_cards
-  for each row execute function rate_cards_stay_published();
+create trigger rate_cards_keep_to_their_life before update on rate_cards
+  for each row execute function rate_cards_keep_to_their_life();
 
 create table exchange_rates (
   id bigint generated always as identity,

@@ -11,7 +11,6 @@ use super::quote::Quotes;
 use super::sentence::{self, Told};
 use super::{Offer, local};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
-use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -25,17 +24,30 @@ use crate::points::money::Micros;
 use crate::rates::Books;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Write, text};
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
 #[openapi(
     paths(quote, create, find, read),
-    components(schemas(NewQuote, QuoteBody, WorthBody, CostBody, SentenceBody, NewConversion, ConversionBody))
+    components(schemas(
+        NewQuote,
+        QuoteBody,
+        WorthBody,
+        CostBody,
+        SentenceBody,
+        NewConversion,
+        ConversionBody
+    ))
 )]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/quotes").route(web::post().to(quote)))
-        .service(web::resource("/v1/conversions").route(web::post().to(create)).route(web::get().to(find)))
+        .service(
+            web::resource("/v1/conversions")
+                .route(web::post().to(create))
+                .route(web::get().to(find)),
+        )
         .service(web::resource("/v1/conversions/{conversion}").route(web::get().to(read)));
 }
 
@@ -118,18 +130,33 @@ async fn quote(
     quotes: Data<Quotes>,
     Json(body): Json<NewQuote>,
 ) -> Result<web::Json<QuoteBody>, Error> {
-    let offer = super::offer(&shelf, &books, partner.partner, &body.member, &body.gives, &body.to).await?;
+    let offer = super::offer(
+        &shelf,
+        &books,
+        partner.partner,
+        &body.member,
+        &body.gives,
+        &body.to,
+    )
+    .await?;
     let token = quotes.sign(&offer.quote)?;
     Ok(web::Json(show_offer(&offer, token)?))
 }
 
 fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
-    let Offer { quote, evaluated, from, to, book } = offer;
+    let Offer {
+        quote,
+        evaluated,
+        from,
+        to,
+        book,
+    } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
     let directory = &book.directory;
     let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
     let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
-    let words = |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
+    let words =
+        |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
     let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
     let until = local(quote.expires_at(), from);
     let told = Told {
@@ -152,7 +179,10 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         },
         arrives: "at_once".to_owned(),
         expires_at: quote.expires_at(),
-        sentence: SentenceBody { en: sentence::english(&told), zh_hant: sentence::chinese(&told) },
+        sentence: SentenceBody {
+            en: sentence::english(&told),
+            zh_hant: sentence::chinese(&told),
+        },
         quote: token,
         gives,
         left,
@@ -172,7 +202,8 @@ fn worth(directory: &Directory, currency: &Currency, units: i64) -> Result<Money
 
 fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {
     let money = directory.money_of(currency.issuer);
-    let money = money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
+    let money =
+        money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
     Ok(MoneyBody::of(money, micros))
 }
 
@@ -227,7 +258,10 @@ async fn create(
 ) -> Result<HttpResponse, Error> {
     let claim = partner.who.claim(&shelf.secrets, &write);
     let body = write.body;
-    let quote = quotes.read(&body.quote).ok().filter(|quote| quote.partner == partner.partner);
+    let quote = quotes
+        .read(&body.quote)
+        .ok()
+        .filter(|quote| quote.partner == partner.partner);
     let quote = quote.ok_or_else(super::invalid)?;
 
     let operation = ledger
@@ -236,25 +270,36 @@ async fn create(
                 let mut conn = shelf.pool.get().await?;
                 let (version, order) = super::order(&mut conn, &shelf.ids, &books, &quote).await?;
                 let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
-                Ok((order, ledger::stamp(&partner.who, claim, version, reference)))
+                Ok((
+                    order,
+                    ledger::stamp(&partner.who, claim, version, reference),
+                ))
             },
             |refusal| told(&shelf.ids, refusal),
         )
         .await?;
-    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    let named = shelf
+        .named(operation, body.reference.map(String::from))
+        .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named, Some(partner.partner), None)?))
 }
 
 fn told(ids: &Ids, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Suspended(suspended) => api::suspended(suspended).into(),
-        Refusal::QuoteExpired(at) => Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into(),
+        Refusal::QuoteExpired(at) => {
+            Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into()
+        }
         Refusal::QuoteTaken { by } => {
             let by = ids.show(id::Kind::Conversion, by);
-            Problem::new(Slug::QuoteTaken, format!("conversion {by} took it")).with("conversion", by).into()
+            Problem::new(Slug::QuoteTaken, format!("conversion {by} took it"))
+                .with("conversion", by)
+                .into()
         }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
-        Refusal::NotAsQuoted(now) => anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into(),
+        Refusal::NotAsQuoted(now) => {
+            anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
+        }
     }
 }
 
@@ -271,9 +316,16 @@ async fn find(
     shelf: Shelf,
     query: Query<ByReference>,
 ) -> Result<web::Json<ConversionBody>, Error> {
-    let named = shelf.by_reference(partner.partner, &[Kind::Conversion], &query.reference).await?;
+    let named = shelf
+        .by_reference(partner.partner, &[Kind::Conversion], &query.reference)
+        .await?;
     let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
-    Ok(web::Json(show(&shelf.ids, &named, Some(partner.partner), reversal)?))
+    Ok(web::Json(show(
+        &shelf.ids,
+        &named,
+        Some(partner.partner),
+        reversal,
+    )?))
 }
 
 /// Read a conversion
@@ -289,14 +341,30 @@ async fn read(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<ConversionBody>, Error> {
-    let named = shelf.by_id(reader.partner(), &[Kind::Conversion], &path).await?;
+    let named = shelf
+        .by_id(reader.partner(), &[Kind::Conversion], &path)
+        .await?;
     let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
-    Ok(web::Json(show(&shelf.ids, &named, reader.partner(), reversal)?))
+    Ok(web::Json(show(
+        &shelf.ids,
+        &named,
+        reader.partner(),
+        reversal,
+    )?))
 }
 
 /// A conversion as `partner` sees it; as the hub's people do when none.
-fn show(ids: &Ids, named: &Named, partner: Option<i64>, reversal: Option<i64>) -> Result<ConversionBody, Error> {
-    let Named { operation, reference, directory } = named;
+fn show(
+    ids: &Ids,
+    named: &Named,
+    partner: Option<i64>,
+    reversal: Option<i64>,
+) -> Result<ConversionBody, Error> {
+    let Named {
+        operation,
+        reference,
+        directory,
+    } = named;
     let parts = operation.out.zip(operation.into).zip(operation.figures);
     let ((out, into), figures) =
         parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
@@ -308,17 +376,29 @@ fn show(ids: &Ids, named: &Named, partner: Option<i64>, reversal: Option<i64>) -
     };
     let cost = || {
         let gross = money(figures.pays, figures.gross)?;
-        Ok::<_, Error>(CostBody { gross, commission: money(figures.pays, figures.commission)? })
+        Ok::<_, Error>(CostBody {
+            gross,
+            commission: money(figures.pays, figures.commission)?,
+        })
     };
     Ok(ConversionBody {
         id: ids.show(id::Kind::Conversion, operation.id),
-        status: if reversal.is_some() { "reversed" } else { "completed" }.to_owned(),
+        status: if reversal.is_some() {
+            "reversed"
+        } else {
+            "completed"
+        }
+        .to_owned(),
         quote: operation.quote,
-        card: operation.card_id.map(|card| ids.show(id::Kind::RateCard, card)),
+        card: operation
+            .card_id
+            .map(|card| ids.show(id::Kind::RateCard, card)),
         gives: api::amount(directory, out)?,
         gains: api::amount(directory, into)?,
         cost: sees(figures.pays).then(cost).transpose()?,
-        value: sees(figures.paid).then(|| money(figures.paid, figures.value)).transpose()?,
+        value: sees(figures.paid)
+            .then(|| money(figures.paid, figures.value))
+            .transpose()?,
         reversed_by: reversal.map(|reversal| ids.show(id::Kind::Reversal, reversal)),
         reference: reference.clone(),
         at: operation.at,

@@ -42,7 +42,9 @@ pub struct Side {
 pub enum Refusal {
     Suspended(Suspended),
     QuoteExpired(Timestamp),
-    QuoteTaken { by: i64 },
+    QuoteTaken {
+        by: i64,
+    },
     BalanceTooLow(Short, Arc<Currency>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
@@ -61,8 +63,14 @@ impl Command for Order {
 
     /// Moves the points, or refuses and moves none.
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.from.programme.must_be_live().map_err(Refusal::Suspended)?;
-        self.to.programme.must_be_live().map_err(Refusal::Suspended)?;
+        self.from
+            .programme
+            .must_be_live()
+            .map_err(Refusal::Suspended)?;
+        self.to
+            .programme
+            .must_be_live()
+            .map_err(Refusal::Suspended)?;
         if let Some(by) = seen.quote_taken {
             return Err(Refusal::QuoteTaken { by });
         }
@@ -82,7 +90,10 @@ impl Order {
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
         let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
-        let scales = Scales { source: from.scale, target: to.scale };
+        let scales = Scales {
+            source: from.scale,
+            target: to.scale,
+        };
         match card::evaluate(&self.card, scales, exchange, self.quote.given) {
             Ok(evaluated) if evaluated.priced.total == self.quote.gained => Ok(evaluated),
             other => Err(Refusal::NotAsQuoted(Box::new(other))),

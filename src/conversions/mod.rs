@@ -58,16 +58,25 @@ pub async fn offer(
     let to = target(&book.directory, to)?;
     crate::ledger::api::must_issue(partner, from)?;
     for currency in [from, to] {
-        Programme::of(&book.directory, currency).must_be_live().map_err(suspended)?;
+        Programme::of(&book.directory, currency)
+            .must_be_live()
+            .map_err(suspended)?;
     }
     let from_wallet = shelf.wallet(&mut conn, partner, member, from).await?;
     let to_wallet = shelf.wallet(&mut conn, partner, member, to).await?;
     let now = db::now(&mut conn).await?;
 
-    let card = book.card_for(from.no, to.no, now).ok_or_else(|| no_card(from, to))?;
+    let card = book
+        .card_for(from.no, to.no, now)
+        .ok_or_else(|| no_card(from, to))?;
     let exchange = exchange(&book, from, to)?;
-    let evaluated = card::evaluate(&card.card, scales(from, to), exchange.map(|(_, exchange)| exchange), given)
-        .map_err(|refusal| rates::api::refused(&refusal, from, to))?;
+    let evaluated = card::evaluate(
+        &card.card,
+        scales(from, to),
+        exchange.map(|(_, exchange)| exchange),
+        given,
+    )
+    .map_err(|refusal| rates::api::refused(&refusal, from, to))?;
 
     let quote = Quote {
         jti: Uuid::now_v7(),
@@ -81,13 +90,28 @@ pub async fn offer(
         exp: (now + quote::LIFE + Duration::milliseconds(999)).timestamp(),
     };
     let (from, to) = (from.clone(), to.clone());
-    Ok(Offer { quote, evaluated, from, to, book })
+    Ok(Offer {
+        quote,
+        evaluated,
+        from,
+        to,
+        book,
+    })
 }
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
-pub async fn order(conn: &mut Connection, ids: &Ids, books: &Books, quote: &Quote) -> Result<(i64, Order), Error> {
+pub async fn order(
+    conn: &mut Connection,
+    ids: &Ids,
+    books: &Books,
+    quote: &Quote,
+) -> Result<(i64, Order), Error> {
     let (version, book) = books.current(conn).await?;
-    let wallet = |text: &str| ids.read(Kind::Wallet, text).map(Account).ok_or_else(invalid);
+    let wallet = |text: &str| {
+        ids.read(Kind::Wallet, text)
+            .map(Account)
+            .ok_or_else(invalid)
+    };
     let (from_wallet, to_wallet) = (wallet(&quote.from_wallet)?, wallet(&quote.to_wallet)?);
     let card_id = ids.read(Kind::RateCard, &quote.card).ok_or_else(invalid)?;
     let card = published(conn, &book, card_id).await?;
@@ -102,14 +126,30 @@ pub async fn order(conn: &mut Connection, ids: &Ids, books: &Books, quote: &Quot
         }
     };
     let quote = quote.clone();
-    Ok((version, Order { quote, from, to, card_id, card: card.card.clone(), exchange }))
+    Ok((
+        version,
+        Order {
+            quote,
+            from,
+            to,
+            card_id,
+            card: card.card.clone(),
+            exchange,
+        },
+    ))
 }
 
 /// A card by its id, also one that no longer prices new quotes: a quote outlives its card.
-async fn published(conn: &mut Connection, book: &Book, id: i64) -> Result<Arc<PublishedCard>, Error> {
+async fn published(
+    conn: &mut Connection,
+    book: &Book,
+    id: i64,
+) -> Result<Arc<PublishedCard>, Error> {
     match book.card(id) {
         Some(card) => Ok(card.clone()),
-        None => Ok(rates::find_published(conn, id).await?.ok_or_else(invalid)?),
+        None => Ok(Arc::new(
+            rates::find_published(conn, id).await?.ok_or_else(invalid)?,
+        )),
     }
 }
 
@@ -117,36 +157,57 @@ fn side(directory: &Directory, wallet: Account) -> Result<Side, Error> {
     let currency = directory.currency_no(wallet.asset()).ok_or_else(invalid)?;
     let money = directory.money_of(currency.issuer).ok_or_else(invalid)?;
     let position = Account::position(currency.issuer, money.no);
-    Ok(Side { wallet, programme: Programme::of(directory, currency), position })
+    Ok(Side {
+        wallet,
+        programme: Programme::of(directory, currency),
+        position,
+    })
 }
 
 fn target<'d>(directory: &'d Directory, code: &str) -> Result<&'d Arc<Currency>, Problem> {
     let rule = "the code of a currency; /v1/currencies lists them";
-    directory.currency(code).ok_or_else(|| Problem::field("/to", rule))
+    directory
+        .currency(code)
+        .ok_or_else(|| Problem::field("/to", rule))
 }
 
 fn exchange(book: &Book, from: &Currency, to: &Currency) -> Result<Option<(i64, Exchange)>, Error> {
     let money = |currency: &Currency| book.directory.money_of(currency.issuer).ok_or_else(invalid);
     let (source, target) = (money(from)?, money(to)?);
     Ok(book.exchange(source.no, target.no).map_err(|_| {
-        let detail = format!("no rate between {} and {} has been published", source.code, target.code);
+        let detail = format!(
+            "no rate between {} and {} has been published",
+            source.code, target.code
+        );
         Problem::new(Slug::ExchangeRateMissing, detail)
     })?)
 }
 
 pub fn scales(from: &Currency, to: &Currency) -> Scales {
-    Scales { source: from.scale, target: to.scale }
+    Scales {
+        source: from.scale,
+        target: to.scale,
+    }
 }
 
 fn no_card(from: &Currency, to: &Currency) -> Problem {
-    Problem::new(Slug::NoRateCard, format!("no rate card turns {} into {} now", from.code, to.code))
+    Problem::new(
+        Slug::NoRateCard,
+        format!("no rate card turns {} into {} now", from.code, to.code),
+    )
 }
 
 fn invalid() -> Problem {
-    Problem::new(Slug::QuoteInvalid, "send the quote token exactly as it was issued")
+    Problem::new(
+        Slug::QuoteInvalid,
+        "send the quote token exactly as it was issued",
+    )
 }
 
 /// When a quote ends, told in the zone of the currency that is given.
 pub fn local(instant: Timestamp, currency: &Currency) -> String {
-    instant.with_timezone(&currency.zone).format("%Y-%m-%d %H:%M %Z").to_string()
+    instant
+        .with_timezone(&currency.zone)
+        .format("%Y-%m-%d %H:%M %Z")
+        .to_string()
 }

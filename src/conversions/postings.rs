@@ -20,16 +20,29 @@ use crate::ledger::operation::{Figures, Kind};
 use crate::rates::card::Evaluated;
 use crate::rates::settlement;
 
-pub fn of(order: &Order, evaluated: &Evaluated, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Short> {
+pub fn of(
+    order: &Order,
+    evaluated: &Evaluated,
+    seen: &Seen<'_>,
+    now: Timestamp,
+) -> Result<Decided, Short> {
     let (from, to) = (&order.from, &order.to);
-    let mut decided = Decided::new(Kind::Conversion).taking(seen, from.wallet, evaluated.priced.used, now)?;
+    let mut decided =
+        Decided::new(Kind::Conversion).taking(seen, from.wallet, evaluated.priced.used, now)?;
     if let Some(until) = from.programme.extends_to(now) {
         decided = decided.extending(seen, from.wallet, until, now);
     }
     if let Some(until) = to.programme.extends_to(now) {
         decided = decided.extending(seen, to.wallet, until, now);
     }
-    let settlement::Figures { gross, commission, net, net_converted, value, residual } = evaluated.figures;
+    let settlement::Figures {
+        gross,
+        commission,
+        net,
+        net_converted,
+        value,
+        residual,
+    } = evaluated.figures;
     Ok(Decided {
         figures: Some(Figures {
             pays: from.position,

@@ -48,11 +48,17 @@ const KIND: &str = "interline-quote";
 
 impl Quotes {
     pub fn new(secret: &[u8; 32]) -> Quotes {
-        Quotes { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret) }
+        Quotes {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+        }
     }
 
     pub fn sign(&self, quote: &Quote) -> anyhow::Result<String> {
-        let header = Header { typ: Some(KIND.to_owned()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            typ: Some(KIND.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
         Ok(jsonwebtoken::encode(&header, quote, &self.encoding)?)
     }
 
@@ -65,7 +71,8 @@ impl Quotes {
         rules.validate_exp = false;
         rules.validate_aud = false;
         rules.set_required_spec_claims::<&str>(&[]);
-        let read = jsonwebtoken::decode::<Quote>(token, &self.decoding, &rules).map_err(|_| NotOurs)?;
+        let read =
+            jsonwebtoken::decode::<Quote>(token, &self.decoding, &rules).map_err(|_| NotOurs)?;
         match read.header.typ.as_deref() {
             Some(KIND) => Ok(read.claims),
             _ => Err(NotOurs),

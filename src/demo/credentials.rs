@@ -1,8 +1,8 @@
 //! Who can use the sample coalition, with what: printed for people, written as JSON for scripts.
 
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -53,7 +53,8 @@ impl Credentials {
     }
 
     pub fn read(file: &Path) -> anyhow::Result<Credentials> {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))
     }
 

@@ -45,7 +45,13 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { database, port, walk, json, credentials: file } = arguments;
+    let Arguments {
+        database,
+        port,
+        walk,
+        json,
+        credentials: file,
+    } = arguments;
     let host = "127.0.0.1";
     let listener = TcpListener::bind((host, port))
         .with_context(|| format!("cannot listen on {host}:{port}: choose another with --port"))?;
@@ -75,12 +81,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     serving.await??;
     match walked? {
         document if json => println!("{}", serde_json::to_string_pretty(&document)?),
-        _ => println!("\nThe walk is done: 12,187 HPT, 2,281 STAR and 14,285 MILE, and every book sums to zero."),
+        _ => println!(
+            "\nThe walk is done: 12,187 HPT, 2,281 STAR and 14,285 MILE, and every book sums to zero."
+        ),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn fill_or_recall(hub: &Hub, base_url: &str, kept: &std::path::Path) -> anyhow::Result<Credentials> {
+async fn fill_or_recall(
+    hub: &Hub,
+    base_url: &str,
+    kept: &std::path::Path,
+) -> anyhow::Result<Credentials> {
     if seed::is_empty(hub).await? {
         eprintln!("Filling it with ten brands and {MEMBERS} members ...");
         let credentials = seed::fill(hub, base_url, MEMBERS).await?;
@@ -95,19 +107,37 @@ async fn fill_or_recall(hub: &Hub, base_url: &str, kept: &std::path::Path) -> an
         );
     }
     let known = Credentials::read(kept)?;
-    Ok(Credentials { base_url: base_url.to_owned(), ..known })
+    Ok(Credentials {
+        base_url: base_url.to_owned(),
+        ..known
+    })
 }
 
 /// What a newcomer reads.
 fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
-    let Credentials { base_url, partners, people, members } = credentials;
+    let Credentials {
+        base_url,
+        partners,
+        people,
+        members,
+    } = credentials;
     let partners: String = partners
         .iter()
-        .map(|it| format!("  {:<10} {:<8} {}  {}\n", it.code, it.currency, it.client_id, it.client_secret))
+        .map(|it| {
+            format!(
+                "  {:<10} {:<8} {}  {}\n",
+                it.code, it.currency, it.client_id, it.client_secret
+            )
+        })
         .collect();
-    let people: String =
-        people.iter().map(|it| format!("  {:<10} {:<8} {}\n", it.role, it.login, it.password)).collect();
-    let aero = credentials.partners.first().map(|it| format!("{}:{}", it.client_id, it.client_secret));
+    let people: String = people
+        .iter()
+        .map(|it| format!("  {:<10} {:<8} {}\n", it.role, it.login, it.password))
+        .collect();
+    let aero = credentials
+        .partners
+        .first()
+        .map(|it| format!("{}:{}", it.client_id, it.client_secret));
     let member = members.first().map(|it| it.id.as_str()).unwrap_or_default();
     format!(
         "\nInterline is running: ten brands, their rate cards, {MEMBERS} members with wallets.\n\

@@ -13,17 +13,17 @@ use crate::access::{Party, Role, ScopeSet, Who, credentials, people};
 use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
+use crate::ledger;
 use crate::ledger::awards::{Award, Place, Reason};
 use crate::ledger::programme::Programme;
-use crate::ledger;
 use crate::members::{self, Enrolment};
-use crate::partners::{self, Directory, NewCurrency, NewPartner, Partner, State};
+use crate::partners::{self, Directory, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
-use crate::points::amount::Scale;
 use crate::points::agreed::Price;
+use crate::points::amount::Scale;
 use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
-use crate::rates;
+use crate::rates::{self, Speakers};
 use crate::server::Hub;
 use crate::web::RequestId;
 use crate::web::once::Claim;
@@ -35,21 +35,28 @@ const AWARDS_AT_ONCE: usize = 1024;
 pub async fn fill(hub: &Hub, base_url: &str, members: usize) -> anyhow::Result<Credentials> {
     let mut conn = hub.pool.get().await?;
     let people = employ(&mut conn).await?;
-    let [operator, checker, finance] = [&people[0], &people[1], &people[2]].map(|(id, role, _)| {
-        Who::at_the_console(*id, *role)
-    });
+    let [operator, checker, finance] =
+        [&people[0], &people[1], &people[2]].map(|(id, role, _)| Who::at_the_console(*id, *role));
 
     let mut brands = Vec::new();
     for brand in &BRANDS {
-        let admitted = db::transaction(&mut conn, async |conn| admit(conn, hub, &operator, brand).await).await?;
+        let admitted = db::transaction(&mut conn, async |conn| {
+            admit(conn, hub, &operator, brand).await
+        })
+        .await?;
         brands.push(admitted);
     }
     for (base, quote, rate) in EXCHANGE_RATES {
-        db::transaction(&mut conn, async |conn| publish_rate(conn, hub, &finance, base, quote, rate).await).await?;
+        db::transaction(&mut conn, async |conn| {
+            publish_rate(conn, hub, &finance, base, quote, rate).await
+        })
+        .await?;
     }
     for route in coalition::routes() {
-        db::transaction(&mut conn, async |conn| publish_card(conn, hub, &brands, &operator, &checker, route).await)
-            .await?;
+        db::transaction(&mut conn, async |conn| {
+            publish_card(conn, hub, &brands, &checker, route).await
+        })
+        .await?;
     }
     let members = enrol(&mut conn, &operator, &brands, members).await?;
     drop(conn);
@@ -58,7 +65,10 @@ pub async fn fill(hub: &Hub, base_url: &str, members: usize) -> anyhow::Result<C
     let ids = &hub.ids;
     Ok(Credentials {
         base_url: base_url.to_owned(),
-        partners: brands.iter().map(|brand| brand.credential.clone()).collect(),
+        partners: brands
+            .iter()
+            .map(|brand| brand.credential.clone())
+            .collect(),
         people: people.into_iter().map(|(_, _, person)| person).collect(),
         members: members
             .iter()
@@ -92,18 +102,34 @@ async fn employ(conn: &mut Connection) -> anyhow::Result<Vec<(i64, Role, PersonC
     let mut employed = Vec::new();
     for (login, name, role) in PEOPLE {
         let known = Role::named(role).ok_or_else(|| anyhow::anyhow!("{role} is no role"))?;
-        let password: String = rand::rng().sample_iter(Alphanumeric).take(16).map(char::from).collect();
+        let password: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(16)
+            .map(char::from)
+            .collect();
         let id = people::create(conn, login, name, known, &password).await?;
-        let person = PersonCredential { role: role.to_owned(), login: login.to_owned(), password };
+        let person = PersonCredential {
+            role: role.to_owned(),
+            login: login.to_owned(),
+            password,
+        };
         employed.push((id, known, person));
     }
     Ok(employed)
 }
 
-async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, brand: &Brand) -> Result<Admitted, Error> {
+async fn admit(
+    conn: &mut Connection,
+    hub: &Hub,
+    operator: &Who,
+    brand: &Brand,
+) -> Result<Admitted, Error> {
     let text = |text: &str| text.to_owned();
     let (_, directory) = hub.directories.current(conn).await?;
-    let money = directory.money_by_code(brand.money).ok_or_else(|| broken("no such money"))?.no;
+    let money = directory
+        .money_by_code(brand.money)
+        .ok_or_else(|| broken("no such money"))?
+        .no;
     let new = NewPartner {
         code: text(brand.code).try_into().map_err(broken)?,
         name: text(brand.name).try_into().map_err(broken)?,
@@ -125,7 +151,8 @@ async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, brand: &Brand) 
     partners::currencies::issue(conn, operator, &partner, currency).await?;
     let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let scopes = ScopeSet::try_from(scopes).map_err(broken)?;
-    let (credential, secret) = credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
+    let (credential, secret) =
+        credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
     let who = Who {
         principal: credential.id,
         party: Party::Partner(partner.id),
@@ -136,10 +163,14 @@ async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, brand: &Brand) 
         code: brand.code.to_owned(),
         id: hub.ids.show(Kind::Partner, partner.id),
         currency: brand.currency.to_owned(),
-        client_id: credential.client_id,
+        client_id: hub.ids.show(Kind::Credential, credential.id),
         client_secret: secret,
     };
-    Ok(Admitted { partner, credential, who })
+    Ok(Admitted {
+        partner,
+        credential,
+        who,
+    })
 }
 
 async fn publish_rate(
@@ -151,7 +182,12 @@ async fn publish_rate(
     rate: &str,
 ) -> Result<(), Error> {
     let (_, directory) = hub.directories.current(conn).await?;
-    let money = |code: &str| directory.money_by_code(code).map(|money| money.no).ok_or_else(|| broken("no such money"));
+    let money = |code: &str| {
+        directory
+            .money_by_code(code)
+            .map(|money| money.no)
+            .ok_or_else(|| broken("no such money"))
+    };
     let rate: Price = rate.to_owned().try_into().map_err(broken)?;
     let new = NewExchangeRate {
         base: money(base)?,
@@ -168,15 +204,21 @@ async fn publish_card(
     conn: &mut Connection,
     hub: &Hub,
     brands: &[Admitted],
-    operator: &Who,
     checker: &Who,
     route: coalition::Route,
 ) -> Result<(), Error> {
     let (_, directory) = hub.directories.current(conn).await?;
     let issuer = |code: &str| {
-        let currency = directory.currency(code).ok_or_else(|| broken("no such currency"))?;
-        let issuer = brands.iter().find(|brand| brand.partner.id == currency.issuer);
-        Ok::<_, Error>((currency.clone(), &issuer.ok_or_else(|| broken("no issuer"))?.who))
+        let currency = directory
+            .currency(code)
+            .ok_or_else(|| broken("no such currency"))?;
+        let issuer = brands
+            .iter()
+            .find(|brand| brand.partner.id == currency.issuer);
+        Ok::<_, Error>((
+            currency.clone(),
+            &issuer.ok_or_else(|| broken("no issuer"))?.who,
+        ))
     };
     let ((from, source), (to, target)) = (issuer(route.from)?, issuer(route.to)?);
     let card = serde_json::json!({"terms": route.terms, "settlement": route.settlement});
@@ -188,7 +230,12 @@ async fn publish_card(
         valid_to: None,
         origin: Some(route.row.to_owned().try_into().map_err(broken)?),
     };
-    rates::publish_agreed(conn, &directory, operator, &[source, target, checker], new).await?;
+    let speakers = Speakers {
+        source,
+        target,
+        hub: checker,
+    };
+    rates::publish_agreed(conn, &hub.ids, &hub.secrets, &directory, speakers, &draft).await?;
     Ok(())
 }
 
@@ -201,33 +248,58 @@ async fn enrol(
     let plans: Vec<Vec<(usize, String)>> = (0..count)
         .map(|nth| {
             let joined = (0..BRANDS.len()).filter(|place| coalition::joins(nth, *place));
-            joined.map(|place| (place, format!("{}-{:06}", BRANDS[place].code, nth + 1))).collect()
+            joined
+                .map(|place| (place, format!("{}-{:06}", BRANDS[place].code, nth + 1)))
+                .collect()
         })
         .collect();
     let enrolments = plans
         .iter()
         .map(|plan| {
             let membership = |(place, number): &(usize, String)| {
-                Ok((brands[*place].partner.id, number.clone().try_into().map_err(broken)?))
+                Ok((
+                    brands[*place].partner.id,
+                    number.clone().try_into().map_err(broken)?,
+                ))
             };
-            Ok(Enrolment { memberships: plan.iter().map(membership).collect::<Result<_, Error>>()? })
+            Ok(Enrolment {
+                memberships: plan.iter().map(membership).collect::<Result<_, Error>>()?,
+            })
         })
         .collect::<Result<Vec<Enrolment>, Error>>()?;
 
-    let ids = db::transaction(conn, async |conn| members::enrol_many(conn, operator, &enrolments).await).await?;
+    let ids = db::transaction(conn, async |conn| {
+        members::enrol_many(conn, operator, &enrolments).await
+    })
+    .await?;
 
     let enrolled = ids.into_iter().zip(plans).enumerate();
-    Ok(enrolled.map(|(nth, (id, memberships))| Enrolled { id, nth, memberships }).collect())
+    Ok(enrolled
+        .map(|(nth, (id, memberships))| Enrolled {
+            id,
+            nth,
+            memberships,
+        })
+        .collect())
 }
 
 /// Gives every wallet something to begin with.
 async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Result<()> {
     let mut conn = hub.pool.get().await?;
     let (version, directory) = hub.directories.current(&mut conn).await?;
-    let no = |place: &usize| directory.currency(BRANDS[*place].currency).map(|currency| currency.no);
+    let no = |place: &usize| {
+        directory
+            .currency(BRANDS[*place].currency)
+            .map(|currency| currency.no)
+    };
     let owners: Vec<(i64, Asset)> = enrolled
         .iter()
-        .flat_map(|member| member.memberships.iter().filter_map(|(place, _)| Some((member.id, no(place)?))))
+        .flat_map(|member| {
+            member
+                .memberships
+                .iter()
+                .filter_map(|(place, _)| Some((member.id, no(place)?)))
+        })
         .collect();
     let wallets = members::wallets_of(&mut conn, &owners).await?;
     drop(conn);
@@ -241,16 +313,27 @@ async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Resu
             let amount = coalition::holding(member.nth, *place) * currency.scale.factor();
             let programme = Programme::of(directory, currency);
             let reason = [Reason::Purchase, Reason::CheckIn, Reason::Referral][member.nth % 3];
-            (amount > 0).then_some(Award { wallet: Account(wallet), amount, programme, reason, place: Place::default() })
+            (amount > 0).then_some(Award {
+                wallet: Account(wallet),
+                amount,
+                programme,
+                reason,
+                place: Place::default(),
+            })
         })
     });
     futures_util::stream::iter(awards)
         .map(|award| {
-            let claim = Claim { key_hash: Uuid::new_v4(), body_hash: Uuid::nil() };
+            let claim = Claim {
+                key_hash: Uuid::new_v4(),
+                body_hash: Uuid::nil(),
+            };
             let stamp = ledger::stamp(operator, claim, version, None);
             async move {
                 let build = async || Ok((award.clone(), stamp.clone()));
-                hub.ledger.carry_out(build, |suspended| ledger::api::suspended(suspended).into()).await
+                hub.ledger
+                    .carry_out(build, |suspended| ledger::api::suspended(suspended).into())
+                    .await
             }
         })
         .buffer_unordered(AWARDS_AT_ONCE)

@@ -31,33 +31,95 @@ const EXPECTED: [(&str, &str); 3] = [("C1", "12187"), ("C2", "2281"), ("C3", "14
 
 /// Walks, and answers everything that was said as one document.
 pub async fn walk(credentials: &Credentials, tell: bool) -> anyhow::Result<Value> {
-    let mut walk = Walk { http: Client::new(), base_url: credentials.base_url.clone(), steps: Vec::new() };
+    let mut walk = Walk {
+        http: Client::new(),
+        base_url: credentials.base_url.clone(),
+        steps: Vec::new(),
+    };
     let aero = walk.token(credentials, "AERO").await?;
     let bayview = walk.token(credentials, "BAYVIEW").await?;
     let citymart = walk.token(credentials, "CITYMART").await?;
     let finance = walk.sign_in(credentials, "finance").await?;
     let run = Uuid::new_v4().simple().to_string();
 
-    let member = walk.post("AERO enrols a member", &aero, "/v1/members", json!({"number": format!("AE{run}")})).await?;
+    let member = walk
+        .post(
+            "AERO enrols a member",
+            &aero,
+            "/v1/members",
+            json!({"number": format!("AE{run}")}),
+        )
+        .await?;
     let member = text(&member, "/id")?;
     for (who, token, prefix) in [("BAYVIEW", &bayview, "BV"), ("CITYMART", &citymart, "CM")] {
         let path = format!("/v1/members/{member}/link-tokens");
-        let link = walk.post(&format!("AERO gives the member a link for {who}"), &aero, &path, json!({})).await?;
-        let body = json!({"link_token": text(&link, "/link_token")?, "number": format!("{prefix}{run}")});
-        walk.post(&format!("{who} links the same member"), token, "/v1/memberships", body).await?;
+        let link = walk
+            .post(
+                &format!("AERO gives the member a link for {who}"),
+                &aero,
+                &path,
+                json!({}),
+            )
+            .await?;
+        let body =
+            json!({"link_token": text(&link, "/link_token")?, "number": format!("{prefix}{run}")});
+        walk.post(
+            &format!("{who} links the same member"),
+            token,
+            "/v1/memberships",
+            body,
+        )
+        .await?;
     }
 
-    walk.award("AERO awards 10,000 miles", &aero, &member, "10000", "MILE").await?;
-    let c1 = walk.convert("C1", &aero, &member, ("10000", "MILE"), "HPT").await?;
-    let c2 = walk.convert("C2", &bayview, &member, ("5000", "HPT"), "STAR").await?;
-    walk.award("CITYMART awards 20,000 stars", &citymart, &member, "20000", "STAR").await?;
-    let c3 = walk.convert("C3", &citymart, &member, ("20000", "STAR"), "MILE").await?;
+    walk.award("AERO awards 10,000 miles", &aero, &member, "10000", "MILE")
+        .await?;
+    let c1 = walk
+        .convert("C1", &aero, &member, ("10000", "MILE"), "HPT")
+        .await?;
+    let c2 = walk
+        .convert("C2", &bayview, &member, ("5000", "HPT"), "STAR")
+        .await?;
+    walk.award(
+        "CITYMART awards 20,000 stars",
+        &citymart,
+        &member,
+        "20000",
+        "STAR",
+    )
+    .await?;
+    let c3 = walk
+        .convert("C3", &citymart, &member, ("20000", "STAR"), "MILE")
+        .await?;
 
-    let balance = walk.get("Finance reads the trial balance", &finance, "/v1/trial-balance").await?;
-    let positions = walk.get("Finance reads the positions", &finance, "/v1/reports/positions").await?;
-    let windows = walk.get("Finance looks for the open window", &finance, "/v1/settlement/windows?limit=1").await?;
-    let close = format!("/v1/settlement/windows/{}/close", text(&windows, "/items/0/id")?);
-    let closing = walk.post("Finance closes it", &finance, &close, json!({})).await?;
+    let balance = walk
+        .get(
+            "Finance reads the trial balance",
+            &finance,
+            "/v1/trial-balance",
+        )
+        .await?;
+    let positions = walk
+        .get(
+            "Finance reads the positions",
+            &finance,
+            "/v1/reports/positions",
+        )
+        .await?;
+    let windows = walk
+        .get(
+            "Finance looks for the open window",
+            &finance,
+            "/v1/settlement/windows?limit=1",
+        )
+        .await?;
+    let close = format!(
+        "/v1/settlement/windows/{}/close",
+        text(&windows, "/items/0/id")?
+    );
+    let closing = walk
+        .post("Finance closes it", &finance, &close, json!({}))
+        .await?;
 
     if tell {
         walk.steps.iter().for_each(Step::tell);
@@ -84,7 +146,10 @@ fn check(conversions: &[&Value], balance: &Value) -> anyhow::Result<()> {
     }
     for asset in balance["assets"].as_array().into_iter().flatten() {
         let sum = text(asset, "/sum")?;
-        if sum.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0') {
+        if sum
+            .bytes()
+            .any(|byte| byte.is_ascii_digit() && byte != b'0')
+        {
             bail!("the books of {} sum to {sum}", asset["asset"]);
         }
     }
@@ -105,20 +170,37 @@ impl Walk {
         let token = text(&response, "/access_token");
         let title = format!("{code} gets an access token");
         let hidden = json!({"access_token": "(hidden)", "expires_in": response["expires_in"], "scope": response["scope"]});
-        self.note(title, Method::POST, "/oauth/token", Some(json!(form)), status, hidden)?;
+        self.note(
+            title,
+            Method::POST,
+            "/oauth/token",
+            Some(json!(form)),
+            status,
+            hidden,
+        )?;
         token
     }
 
     async fn sign_in(&mut self, credentials: &Credentials, role: &str) -> anyhow::Result<String> {
         let person = credentials.person(role)?;
         let body = json!({"login": person.login, "password": person.password});
-        let request = self.http.post(format!("{}/v1/sessions", self.base_url)).json(&body);
+        let request = self
+            .http
+            .post(format!("{}/v1/sessions", self.base_url))
+            .json(&body);
         let (status, response) = send(request).await?;
         let token = text(&response, "/access_token");
         let shown = json!({"login": person.login, "password": "(hidden)"});
         let title = format!("{} of {role} signs in", person.login);
         let hidden = json!({"access_token": "(hidden)", "role": response["role"]});
-        self.note(title, Method::POST, "/v1/sessions", Some(shown), status, hidden)?;
+        self.note(
+            title,
+            Method::POST,
+            "/v1/sessions",
+            Some(shown),
+            status,
+            hidden,
+        )?;
         token
     }
 
@@ -131,7 +213,13 @@ impl Walk {
         currency: &str,
     ) -> anyhow::Result<Value> {
         let amount = json!({"amount": amount, "currency": currency});
-        self.post(title, token, "/v1/awards", json!({"member": member, "amount": amount, "reason": "purchase"})).await
+        self.post(
+            title,
+            token,
+            "/v1/awards",
+            json!({"member": member, "amount": amount, "reason": "purchase"}),
+        )
+        .await
     }
 
     async fn convert(
@@ -144,19 +232,48 @@ impl Walk {
     ) -> anyhow::Result<Value> {
         let gives = json!({"amount": amount, "currency": from});
         let asked = json!({"member": member, "gives": gives, "to": to});
-        let quote = self.post(&format!("{name}: what are {amount} {from} in {to}?"), token, "/v1/quotes", asked).await?;
+        let quote = self
+            .post(
+                &format!("{name}: what are {amount} {from} in {to}?"),
+                token,
+                "/v1/quotes",
+                asked,
+            )
+            .await?;
         let taken = json!({"quote": text(&quote, "/quote")?});
-        self.post(&format!("{name}: the member takes the quote"), token, "/v1/conversions", taken).await
+        self.post(
+            &format!("{name}: the member takes the quote"),
+            token,
+            "/v1/conversions",
+            taken,
+        )
+        .await
     }
 
     async fn get(&mut self, title: &str, token: &str, path: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.base_url)).bearer_auth(token);
+        let request = self
+            .http
+            .get(format!("{}{path}", self.base_url))
+            .bearer_auth(token);
         let (status, response) = send(request).await?;
-        self.note(title.to_owned(), Method::GET, path, None, status, response.clone())?;
+        self.note(
+            title.to_owned(),
+            Method::GET,
+            path,
+            None,
+            status,
+            response.clone(),
+        )?;
         Ok(response)
     }
 
-    async fn post(&mut self, title: &str, token: &str, path: &str, body: Value) -> anyhow::Result<Value> {
+    async fn post(
+        &mut self,
+        title: &str,
+        token: &str,
+        path: &str,
+        body: Value,
+    ) -> anyhow::Result<Value> {
         let request = self
             .http
             .post(format!("{}{path}", self.base_url))
@@ -164,7 +281,14 @@ impl Walk {
             .header("idempotency-key", Uuid::new_v4().to_string())
             .json(&body);
         let (status, response) = send(request).await?;
-        self.note(title.to_owned(), Method::POST, path, Some(body), status, response.clone())?;
+        self.note(
+            title.to_owned(),
+            Method::POST,
+            path,
+            Some(body),
+            status,
+            response.clone(),
+        )?;
         Ok(response)
     }
 
@@ -179,7 +303,14 @@ impl Walk {
     ) -> anyhow::Result<()> {
         let failed = !(200..300).contains(&status);
         let said = failed.then(|| format!("{title}: {status} {response}"));
-        self.steps.push(Step { title, method, path: path.to_owned(), request, status, response });
+        self.steps.push(Step {
+            title,
+            method,
+            path: path.to_owned(),
+            request,
+            status,
+            response,
+        });
         match said {
             None => Ok(()),
             Some(said) => bail!(said),
@@ -190,12 +321,20 @@ impl Walk {
 async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<(u16, Value)> {
     let response = request.send().await.context("the hub does not answer")?;
     let status = response.status().as_u16();
-    Ok((status, response.json().await.context("the hub did not answer with JSON")?))
+    Ok((
+        status,
+        response
+            .json()
+            .await
+            .context("the hub did not answer with JSON")?,
+    ))
 }
 
 fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).with_context(|| format!("{pointer} is missing in {value}"))
+    found
+        .map(str::to_owned)
+        .with_context(|| format!("{pointer} is missing in {value}"))
 }
 
 impl Step {

@@ -50,31 +50,49 @@ pub struct ByReference {
 pub fn must_issue(partner: i64, currency: &Currency) -> Result<(), Problem> {
     match currency.issuer == partner {
         true => Ok(()),
-        false => {
-            Err(Problem::new(Slug::NotYourCurrency, format!("{} is issued by another partner", currency.code)))
-        }
+        false => Err(Problem::new(
+            Slug::NotYourCurrency,
+            format!("{} is issued by another partner", currency.code),
+        )),
     }
 }
 
 pub fn suspended(Suspended { currency }: Suspended) -> Problem {
-    Problem::new(Slug::PartnerSuspended, format!("the issuer of {currency} is suspended"))
+    Problem::new(
+        Slug::PartnerSuspended,
+        format!("the issuer of {currency} is suspended"),
+    )
 }
 
 /// The refusal of a wallet that holds too little, in printed units.
 pub fn balance_too_low(short: Short, currency: &Currency) -> Problem {
-    let (held, needed) = (AmountBody::of(currency, short.held), AmountBody::of(currency, short.needed));
-    let detail = format!("the wallet can use {} {}, and {} is needed", held.amount, held.currency, needed.amount);
-    Problem::new(Slug::BalanceTooLow, detail).with("held", json!(held)).with("needed", json!(needed))
+    let (held, needed) = (
+        AmountBody::of(currency, short.held),
+        AmountBody::of(currency, short.needed),
+    );
+    let detail = format!(
+        "the wallet can use {} {}, and {} is needed",
+        held.amount, held.currency, needed.amount
+    );
+    Problem::new(Slug::BalanceTooLow, detail)
+        .with("held", json!(held))
+        .with("needed", json!(needed))
 }
 
 /// A field of what a slice remembers on an operation.
 pub fn remembered(operation: &Operation, field: &str) -> Option<String> {
-    operation.memo.as_ref()?.get(field)?.as_str().map(str::to_owned)
+    operation
+        .memo
+        .as_ref()?
+        .get(field)?
+        .as_str()
+        .map(str::to_owned)
 }
 
 /// An amount in the currency of its wallet.
 pub fn amount(directory: &Directory, leg: Leg) -> Result<AmountBody, Error> {
     let currency = directory.currency_no(leg.wallet.asset());
-    let currency = currency.ok_or_else(|| anyhow::anyhow!("wallet {} is of an unknown currency", leg.wallet.0))?;
+    let currency = currency
+        .ok_or_else(|| anyhow::anyhow!("wallet {} is of an unknown currency", leg.wallet.0))?;
     Ok(AmountBody::of(currency, leg.amount))
 }

@@ -23,17 +23,35 @@ impl Command for Expire {
     type Refusal = NothingToExpire;
 
     fn touches(&self) -> Touches {
-        Touches { wallets: vec![self.wallet], ..Touches::default() }
+        Touches {
+            wallets: vec![self.wallet],
+            ..Touches::default()
+        }
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, NothingToExpire> {
-        let lot = seen.wallet(self.wallet).lots.get(&self.lot).ok_or(NothingToExpire)?;
+        let lot = seen
+            .wallet(self.wallet)
+            .lots
+            .get(&self.lot)
+            .ok_or(NothingToExpire)?;
         if lot.available == 0 || now < self.lot.expires_at {
             return Err(NothingToExpire);
         }
 
-        let leg = Leg { wallet: self.wallet, amount: lot.available };
-        let out = Move { wallet: self.wallet, lot: self.lot, change: -lot.available };
-        Ok(Decided { out: Some(leg), moves: vec![out], ..Decided::new(Kind::Expiry) })
+        let leg = Leg {
+            wallet: self.wallet,
+            amount: lot.available,
+        };
+        let out = Move {
+            wallet: self.wallet,
+            lot: self.lot,
+            change: -lot.available,
+        };
+        Ok(Decided {
+            out: Some(leg),
+            moves: vec![out],
+            ..Decided::new(Kind::Expiry)
+        })
     }
 }

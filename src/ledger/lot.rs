@@ -133,9 +133,7 @@ mod tests {
         let mut wallet = Wallet::default();
         for (expires, amount) in lots {
             wallet
-                .change(LotKey::expiring(day(*expires)), *amount, || {
-                    i64::from(*expires)
-                })
+                .change(LotKey::expiring(day(*expires)), *amount)
                 .unwrap();
         }
         wallet

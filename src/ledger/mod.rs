@@ -64,7 +64,10 @@ const SWEPT: i64 = 500;
 
 impl Ledger {
     pub fn start(pool: Pool) -> Ledger {
-        Ledger { writers: Writers::start(pool.url()), pool }
+        Ledger {
+            writers: Writers::start(pool.url()),
+            pool,
+        }
     }
 
     /// Carries out what `build` makes, once per key, and returns the operation, also when it is an
@@ -90,7 +93,9 @@ impl Ledger {
 
     async fn find(&self, id: i64) -> Result<Operation, Error> {
         let found = store::find(&mut *self.pool.get().await?, id).await?;
-        found.ok_or_else(|| anyhow::anyhow!("operation {id} is known by its key and not in the journal").into())
+        found.ok_or_else(|| {
+            anyhow::anyhow!("operation {id} is known by its key and not in the journal").into()
+        })
     }
 
     /// Writes down what has expired. Returns how many lots.
@@ -99,7 +104,10 @@ impl Ledger {
         loop {
             let lots = store::expired_lots(&mut *self.pool.get().await?, SWEPT).await?;
             let commands = lots.iter().map(|row| {
-                let command = Expire { wallet: Account(row.wallet), lot: row.key() };
+                let command = Expire {
+                    wallet: Account(row.wallet),
+                    lot: row.key(),
+                };
                 self.writers.execute(command, hub_stamp(secrets))
             });
             let results = futures_util::future::join_all(commands).await;
@@ -116,18 +124,38 @@ impl Ledger {
 fn hub_stamp(secrets: &Secrets) -> Stamp {
     let request = RequestId::fresh().id;
     let key_hash = secrets.hash(&[b"sweep", request.as_bytes()]);
-    let claim = Claim { key_hash, body_hash: Uuid::nil() };
-    Stamp { claim, principal_id: 0, request_id: request, version: None, reference: None }
+    let claim = Claim {
+        key_hash,
+        body_hash: Uuid::nil(),
+    };
+    Stamp {
+        claim,
+        principal_id: 0,
+        request_id: request,
+        version: None,
+        reference: None,
+    }
 }
 
 /// The stamp of a caller's command, built on publication `version`.
 pub fn stamp(who: &Who, claim: Claim, version: i64, reference: Option<Reference>) -> Stamp {
-    Stamp { claim, principal_id: who.principal, request_id: who.request.id, version: Some(version), reference }
+    Stamp {
+        claim,
+        principal_id: who.principal,
+        request_id: who.request.id,
+        version: Some(version),
+        reference,
+    }
 }
 
 /// A partner's own name for an operation of a kind.
 pub fn reference(secrets: &Secrets, partner: i64, kind: Kind, text: &str) -> Reference {
-    Reference { partner_id: partner, kind, hash: reference_hash(secrets, partner, text), text: text.to_owned() }
+    Reference {
+        partner_id: partner,
+        kind,
+        hash: reference_hash(secrets, partner, text),
+        text: text.to_owned(),
+    }
 }
 
 /// The hash a reference is kept and looked up by.
@@ -138,13 +166,20 @@ pub fn reference_hash(secrets: &Secrets, partner: i64, text: &str) -> Uuid {
 fn failure<R>(failed: Failed<R>) -> Error {
     match failed {
         Failed::KeyReused => Claim::reused().into(),
-        Failed::ReferenceTaken(_) => {
-            Problem::new(Slug::ReferenceTaken, "an earlier operation has this reference; look it up with ?reference=")
-                .into()
+        Failed::ReferenceTaken(_) => Problem::new(
+            Slug::ReferenceTaken,
+            "an earlier operation has this reference; look it up with ?reference=",
+        )
+        .into(),
+        Failed::NoWallet(_) => {
+            Problem::new(Slug::MembershipMissing, "the member has no such wallet").into()
         }
-        Failed::NoWallet(_) => Problem::new(Slug::MembershipMissing, "the member has no such wallet").into(),
-        Failed::Stale | Failed::Busy => Problem::new(Slug::TooBusy, "more is waiting than can be done soon").into(),
-        Failed::Unavailable => Problem::new(Slug::Unavailable, "the database does not answer").into(),
+        Failed::Stale | Failed::Busy => {
+            Problem::new(Slug::TooBusy, "more is waiting than can be done soon").into()
+        }
+        Failed::Unavailable => {
+            Problem::new(Slug::Unavailable, "the database does not answer").into()
+        }
         Failed::Broken(cause) => Error::Broken(cause),
         Failed::Refused(_) => Error::Broken(anyhow::anyhow!("a refusal was not told")),
     }
@@ -157,7 +192,9 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Redemption => id::Kind::Redemption,
         Kind::Conversion => id::Kind::Conversion,
         Kind::Expiry => id::Kind::Expiry,
-        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => id::Kind::Reversal,
+        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => {
+            id::Kind::Reversal
+        }
     }
 }
 
@@ -171,11 +208,19 @@ pub struct Closing {
 /// Closes the open window and opens the next. When `expected` names a window, only that one.
 /// Waits for the groups under way; every group before is in the closed window, every one after in
 /// the new.
-pub async fn close_window(conn: &mut Connection, who: &Who, expected: Option<i64>) -> Result<Closing, Error> {
+pub async fn close_window(
+    conn: &mut Connection,
+    who: &Who,
+    expected: Option<i64>,
+) -> Result<Closing, Error> {
     db::take_gate(conn).await?;
     let open = store::open_window(conn).await?;
     if expected.is_some_and(|id| id != open.id) {
-        return Err(Problem::new(Slug::WindowClosed, "that window is closed; another one is open now").into());
+        return Err(Problem::new(
+            Slug::WindowClosed,
+            "that window is closed; another one is open now",
+        )
+        .into());
     }
 
     let totals = store::totals(conn, Some(open.id)).await?;

@@ -177,7 +177,9 @@ pub fn group_of(operation: i64) -> i64 {
 impl Operation {
     /// The operation this one undoes, and its kind.
     pub fn reversed(&self) -> Option<(Kind, i64)> {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.reversal() == Some(self.kind));
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.reversal() == Some(self.kind));
         kind.zip(self.reverses)
     }
 

@@ -21,14 +21,21 @@ pub struct Suspended {
 
 impl Programme {
     pub fn of(directory: &Directory, currency: &Arc<Currency>) -> Programme {
-        let live = directory.partner(currency.issuer).is_some_and(|issuer| issuer.state == State::Live);
-        Programme { currency: currency.clone(), live }
+        let live = directory
+            .partner(currency.issuer)
+            .is_some_and(|issuer| issuer.state == State::Live);
+        Programme {
+            currency: currency.clone(),
+            live,
+        }
     }
 
     pub fn must_be_live(&self) -> Result<(), Suspended> {
         match self.live {
             true => Ok(()),
-            false => Err(Suspended { currency: self.currency.code.clone() }),
+            false => Err(Suspended {
+                currency: self.currency.code.clone(),
+            }),
         }
     }
 
@@ -39,6 +46,9 @@ impl Programme {
 
     /// Until when activity now extends the whole wallet, where the currency works that way.
     pub fn extends_to(&self, now: Timestamp) -> Option<Timestamp> {
-        self.currency.expiry.moves_with_activity().then(|| self.currency.expires_at(now))
+        self.currency
+            .expiry
+            .moves_with_activity()
+            .then(|| self.currency.expires_at(now))
     }
 }

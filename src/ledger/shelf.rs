@@ -51,7 +51,12 @@ impl FromRequest for Shelf {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let found = (request.app_data(), request.app_data(), request.app_data(), request.app_data());
+        let found = (
+            request.app_data(),
+            request.app_data(),
+            request.app_data(),
+            request.app_data(),
+        );
         ready(match found {
             (Some(pool), Some(ids), Some(secrets), Some(directories)) => Ok(Shelf {
                 pool: Data::clone(pool),
@@ -66,17 +71,32 @@ impl FromRequest for Shelf {
 
 impl Shelf {
     /// What an issuer needs to move points of one of its members.
-    pub async fn take(&self, partner: i64, member: &str, amount: &AmountBody) -> Result<Taken, Error> {
+    pub async fn take(
+        &self,
+        partner: i64,
+        member: &str,
+        amount: &AmountBody,
+    ) -> Result<Taken, Error> {
         let mut conn = self.pool.get().await?;
         let (version, directory) = self.directories.current(&mut conn).await?;
         let (currency, amount) = amount.read(&directory, "/amount")?;
         api::must_issue(partner, &currency)?;
         let wallet = self.wallet(&mut conn, partner, member, &currency).await?;
-        Ok(Taken { version, wallet, amount, programme: Programme::of(&directory, &currency) })
+        Ok(Taken {
+            version,
+            wallet,
+            amount,
+            programme: Programme::of(&directory, &currency),
+        })
     }
 
     /// A member of the partner's programme, by its public id.
-    pub async fn member(&self, conn: &mut Connection, partner: i64, text: &str) -> Result<i64, Error> {
+    pub async fn member(
+        &self,
+        conn: &mut Connection,
+        partner: i64,
+        text: &str,
+    ) -> Result<i64, Error> {
         let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
         let member = self.ids.read(id::Kind::Member, text).ok_or_else(unknown)?;
         match members::is_member_of(conn, member, partner).await? {
@@ -101,60 +121,121 @@ impl Shelf {
         let wallet = match members::wallet_of(conn, member, currency.no).await? {
             Some(wallet) => Some(wallet),
             // Opened when first needed: its currency may be younger than the membership.
-            None => db::transaction(conn, async |conn| members::wallet(conn, member, currency.no).await).await?,
+            None => {
+                db::transaction(conn, async |conn| {
+                    members::wallet(conn, member, currency.no).await
+                })
+                .await?
+            }
         };
         Ok(wallet.map(Account).ok_or_else(missing)?)
     }
 
-    pub fn reference(&self, partner: i64, kind: Kind, text: &Option<text::Reference>) -> Option<Reference> {
-        text.as_deref().map(|text| super::reference(&self.secrets, partner, kind, text))
+    pub fn reference(
+        &self,
+        partner: i64,
+        kind: Kind,
+        text: &Option<text::Reference>,
+    ) -> Option<Reference> {
+        text.as_deref()
+            .map(|text| super::reference(&self.secrets, partner, kind, text))
     }
 
     /// An operation of one of these kinds, by its public id: the partner's, or anybody's when a
     /// person of the hub asks.
-    pub async fn by_id(&self, partner: impl Into<Option<i64>>, kinds: &[Kind], text: &str) -> Result<Named, Error> {
+    pub async fn by_id(
+        &self,
+        partner: impl Into<Option<i64>>,
+        kinds: &[Kind],
+        text: &str,
+    ) -> Result<Named, Error> {
         let mut conn = self.pool.get().await?;
-        let id = kinds.iter().find_map(|kind| self.ids.read(super::id_kind(*kind), text));
+        let id = kinds
+            .iter()
+            .find_map(|kind| self.ids.read(super::id_kind(*kind), text));
         let found = match id {
-            Some(id) => store::find(&mut conn, id).await?.filter(|operation| kinds.contains(&operation.kind)),
+            Some(id) => store::find(&mut conn, id)
+                .await?
+                .filter(|operation| kinds.contains(&operation.kind)),
             None => None,
         };
         let operation = found.ok_or_else(nothing_here)?;
         let (_, directory) = self.directories.current(&mut conn).await?;
-        let Some(partner) = partner.into() else { return Ok(Named { operation, reference: None, directory }) };
+        let Some(partner) = partner.into() else {
+            return Ok(Named {
+                operation,
+                reference: None,
+                directory,
+            });
+        };
         if !concerns(&directory, partner, &operation) {
             return Err(nothing_here());
         }
         let reference = store::reference_of(&mut conn, operation.id, partner).await?;
-        Ok(Named { operation, reference, directory })
+        Ok(Named {
+            operation,
+            reference,
+            directory,
+        })
     }
 
     /// The operation that the partner gave this reference.
-    pub async fn by_reference(&self, partner: i64, kinds: &[Kind], text: &str) -> Result<Named, Error> {
+    pub async fn by_reference(
+        &self,
+        partner: i64,
+        kinds: &[Kind],
+        text: &str,
+    ) -> Result<Named, Error> {
         let mut conn = self.pool.get().await?;
         let hash = super::reference_hash(&self.secrets, partner, text);
         for kind in kinds {
             if let Some(operation) = store::by_reference(&mut conn, partner, *kind, hash).await? {
                 let (_, directory) = self.directories.current(&mut conn).await?;
-                return Ok(Named { operation, reference: Some(text.to_owned()), directory });
+                return Ok(Named {
+                    operation,
+                    reference: Some(text.to_owned()),
+                    directory,
+                });
             }
         }
         Err(nothing_here())
     }
 
     /// An operation that was just carried out.
-    pub async fn named(&self, operation: Operation, reference: Option<String>) -> Result<Named, Error> {
-        let (_, directory) = self.directories.current(&mut *self.pool.get().await?).await?;
-        Ok(Named { operation, reference, directory })
+    pub async fn named(
+        &self,
+        operation: Operation,
+        reference: Option<String>,
+    ) -> Result<Named, Error> {
+        let (_, directory) = self
+            .directories
+            .current(&mut *self.pool.get().await?)
+            .await?;
+        Ok(Named {
+            operation,
+            reference,
+            directory,
+        })
     }
 }
 
 /// Whether an operation moved points of a currency that the partner issues.
 pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> bool {
-    let issuer = |wallet: Account| directory.currency_no(wallet.asset()).map(|currency| currency.issuer);
-    [operation.out, operation.into].iter().flatten().any(|leg| issuer(leg.wallet) == Some(partner))
+    let issuer = |wallet: Account| {
+        directory
+            .currency_no(wallet.asset())
+            .map(|currency| currency.issuer)
+    };
+    [operation.out, operation.into]
+        .iter()
+        .flatten()
+        .any(|leg| issuer(leg.wallet) == Some(partner))
 }
 
 pub fn nothing_here() -> Error {
-    Problem::new(Slug::NotFound, "no operation of yours has this id or reference").into()
+    Problem::new(
+        Slug::NotFound,
+        "no operation of yours has this id or reference",
+    )
+    .into()
 }

@@ -52,8 +52,8 @@ const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, cl
 const ADD_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
      select $1, kind, debit, credit, $2, amount, operations from unnest($3::smallint[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
-     on conflict (window_id, kind, debit, credit, slot) do update \
-     set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
+     on conflict (window_id, kind, debit, credit, slot) \
+     do update set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
 const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, kind, reference_hash, reference, operation_id) \
      select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[])";
 

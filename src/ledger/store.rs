@@ -231,8 +231,13 @@ struct Named {
 }
 
 /// What a partner calls an operation.
-pub async fn reference_of(conn: &mut Connection, operation: i64, partner: i64) -> Result<Option<String>, Error> {
-    let sql = "select reference from operation_references where operation_id = $1 and partner_id = $2";
+pub async fn reference_of(
+    conn: &mut Connection,
+    operation: i64,
+    partner: i64,
+) -> Result<Option<String>, Error> {
+    let sql =
+        "select reference from operation_references where operation_id = $1 and partner_id = $2";
     let row: Option<Named> = diesel::sql_query(sql)
         .bind::<BigInt, _>(operation)
         .bind::<BigInt, _>(partner)

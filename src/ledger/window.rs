@@ -8,7 +8,15 @@ use super::store::TotalRow;
 pub fn content_hash(window: i64, totals: &[TotalRow]) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(window.to_be_bytes());
-    for TotalRow { window_id: _, kind, debit, credit, amount, operations } in totals {
+    for TotalRow {
+        window_id: _,
+        kind,
+        debit,
+        credit,
+        amount,
+        operations,
+    } in totals
+    {
         digest.update(kind.to_be_bytes());
         for number in [debit, credit, amount, operations] {
             digest.update(number.to_be_bytes());

@@ -1,4 +1,4 @@
-//! Rates: what a card says about an amount, and what comes of it.
+//! Rates: what a card says about an amount, and how two brands come to agree on it.
 //!
 //! ```text
 //! Terms ──check──▶ Tariff ──price──▶ Priced            as written, in smallest units, evaluated
@@ -10,10 +10,31 @@
 //! ([`tariff`]), and evaluated by one function ([`price::price`]) for a quote, for a conversion
 //! and for a file of published rules ([`published`]). Which amounts are legal is not tried but
 //! computed, so that a refusal can always name the next one.
+//!
+//! One of the two issuers, or the hub, *drafts* a version of the terms for one direction of one
+//! pair and *proposes* it. The issuer of what is given, the issuer of what is gained and the hub
+//! each have a word, and who proposes has given theirs; the last to *approve* publishes. Anybody
+//! asked can *reject*, the maker can *withdraw* what is not active yet, and either partner or the
+//! hub can *halt* what is ([`state`]).
+//!
+//! A version begins when its parties wanted, or when the last of them agreed if that is later:
+//! approval takes its time, and refusing the last word because a date went by would make everybody
+//! begin again. It never begins in the past. The version of the pair that would go on for ever ends
+//! at the same instant, in the same transaction; any other overlap is refused by the table.
+//!
+//! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
+//! them all read it again. What a quote locked outlives both ([`find_published`], [`exchange`]).
+//!
+//! Lock order: the pair (an advisory lock), the approval, the gate of publications, last.
 
+pub mod api;
 pub mod block;
+pub mod body;
 pub mod bonus;
+pub mod book;
 pub mod card;
+pub mod draft;
+pub mod exchange;
 pub mod fee;
 pub mod price;
 pub mod printed;
@@ -22,6 +43,7 @@ pub mod refusal;
 pub mod sentence;
 pub mod settlement;
 pub mod spend;
+pub mod state;
 pub mod tariff;
 pub mod terms;
 pub mod version;
@@ -35,5 +57,306 @@ mod legal;
 mod limit;
 mod line;
 mod row;
+mod store;
 mod stretch;
 mod written;
+
+pub use book::{Book, Missing, PublishedCard};
+pub use draft::Draft;
+pub use state::State;
+pub use store::find_published;
+pub use version::Version;
+
+use std::sync::Arc;
+
+use crate::access::{Who, audit};
+use crate::approvals::{self, PartyName, Subject, Verdict};
+use crate::clock::Timestamp;
+use crate::db::{self, Connection, Snapshot};
+use crate::error::{Error, Problem, Slug};
+use crate::id::{Ids, Kind};
+use crate::partners::{Directories, Directory};
+use crate::points::amount::Scales;
+use crate::secret::Secrets;
+use draft::{BadDates, ends_after};
+use state::{Kept, Step};
+
+/// What approvals and the audit trail call a version of a card.
+const SUBJECT: &str = "rate_card";
+
+/// The book of rates as of the latest publication.
+#[derive(Default)]
+pub struct Books {
+    directories: Directories,
+    books: Snapshot<Book>,
+}
+
+impl Books {
+    /// The book and the publication it is as of. To be asked before a transaction publishes, never
+    /// after: what it then read might be rolled back.
+    pub async fn current(&self, conn: &mut Connection) -> Result<(i64, Arc<Book>), Error> {
+        let load = async |conn: &mut Connection| {
+            let (_, directory) = self.directories.current(conn).await?;
+            let cards = store::list_published(conn).await?;
+            Ok(Book::new(directory, cards, exchange::latest(conn).await?))
+        };
+        self.books.current(conn, load).await
+    }
+}
+
+/// Drafts the next version of a pair, for the issuer of either currency or for the hub.
+pub async fn draft(
+    conn: &mut Connection,
+    who: &Who,
+    secrets: &Secrets,
+    directory: &Directory,
+    draft: &Draft,
+) -> Result<Version, Error> {
+    store::lock_pair(conn, draft.from, draft.to).await?;
+    let now = db::now(conn).await?;
+
+    let currency = |no, pointer| {
+        directory
+            .currency_no(no)
+            .ok_or_else(|| api::no_currency(pointer))
+    };
+    let (from, to) = (currency(draft.from, "/from")?, currency(draft.to, "/to")?);
+    let is_issuer = |partner: i64| partner == from.issuer || partner == to.issuer;
+    match PartyName::of(who) {
+        PartyName::Partner(partner) if !is_issuer(partner) => {
+            return Err(api::not_an_issuer().into());
+        }
+        PartyName::Partner(_) | PartyName::Hub => {}
+    }
+    let scales = Scales {
+        source: from.scale,
+        target: to.scale,
+    };
+    draft.check(scales, now).map_err(api::refused_draft)?;
+
+    let hash = secrets.hash(&[SUBJECT.as_bytes(), &draft.approval_hash()]);
+    let id = store::insert(conn, who, draft, hash.as_bytes(), now).await?;
+    audit::record(conn, who, SUBJECT, id, None, State::Draft.name()).await?;
+    find(conn, id).await
+}
+
+/// Asks the other parties to agree, for the side that drafted it. Again, when they did not in time.
+pub async fn propose(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    id: i64,
+) -> Result<Version, Error> {
+    let (version, now) = lock(conn, who, id).await?;
+
+    if version.maker != PartyName::of(who) {
+        return Err(Problem::new(
+            Slug::Forbidden,
+            "a draft is proposed by the side that made it",
+        )
+        .into());
+    }
+    let kept = version
+        .after(Step::Propose, now)
+        .map_err(api::no_such_edge)?;
+    ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+
+    let subject = Subject {
+        kind: SUBJECT,
+        id,
+        shown: ids.show(Kind::RateCard, id),
+    };
+    let parties = version.asked(version.maker);
+    approvals::open(conn, who, &subject, &version.content_hash, &parties).await?;
+    store::mark(conn, id, kept).await?;
+    record(conn, who, &version, now).await
+}
+
+/// Agrees to what the hash covers. The last party to agree publishes the version.
+pub async fn approve(
+    conn: &mut Connection,
+    who: &Who,
+    id: i64,
+    content_hash: &[u8],
+) -> Result<Version, Error> {
+    let (version, now) = lock(conn, who, id).await?;
+
+    version
+        .after(Step::Approve, now)
+        .map_err(api::no_such_edge)?;
+    must_be_asked(&version, who)?;
+
+    let decision =
+        approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Approved).await?;
+    if decision.complete {
+        publish(conn, who, &version, now).await?;
+    }
+    record(conn, who, &version, now).await
+}
+
+/// What everybody has agreed to prices quotes from its start on.
+async fn publish(
+    conn: &mut Connection,
+    who: &Who,
+    version: &Version,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let start = version.start(now);
+    ends_after(start, version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+
+    let ended = store::end_predecessor(conn, version, start).await?;
+    if let Some(predecessor) = ended {
+        let after = format!("published until {start}");
+        audit::record(conn, who, SUBJECT, predecessor, Some("published"), &after).await?;
+    }
+    store::mark_published(conn, version.id, start).await?;
+    db::publish(conn).await
+}
+
+/// Does not agree, which ends the proposal.
+pub async fn reject(
+    conn: &mut Connection,
+    who: &Who,
+    id: i64,
+    content_hash: &[u8],
+) -> Result<Version, Error> {
+    let (version, now) = lock(conn, who, id).await?;
+
+    let kept = version
+        .after(Step::Reject, now)
+        .map_err(api::no_such_edge)?;
+    must_be_asked(&version, who)?;
+
+    approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Rejected).await?;
+    store::mark(conn, id, kept).await?;
+    record(conn, who, &version, now).await
+}
+
+/// Takes back a version that is not active yet: its maker or the hub what is not agreed, any party
+/// what is scheduled. A version that it would have ended goes on.
+pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Version, Error> {
+    let (version, now) = lock(conn, who, id).await?;
+
+    let kept = version
+        .after(Step::Withdraw, now)
+        .map_err(api::no_such_edge)?;
+    let party = PartyName::of(who);
+    let is_agreed = version.kept == Kept::Published;
+    if !is_agreed && party != version.maker && party != PartyName::Hub {
+        return Err(Problem::new(
+            Slug::Forbidden,
+            "the side that made it withdraws it; you may reject it",
+        )
+        .into());
+    }
+
+    approvals::cancel(conn, who, (SUBJECT, id)).await?;
+    store::mark(conn, id, kept).await?;
+    if is_agreed {
+        if let Some(resumed) = store::resume_predecessor(conn, id).await? {
+            audit::record(
+                conn,
+                who,
+                SUBJECT,
+                resumed,
+                Some("published"),
+                "published, and goes on",
+            )
+            .await?;
+        }
+        db::publish(conn).await?;
+    }
+    record(conn, who, &version, now).await
+}
+
+/// Stops an active version at once: there are no new quotes until another is published.
+pub async fn halt(conn: &mut Connection, who: &Who, id: i64) -> Result<Version, Error> {
+    let (version, now) = lock(conn, who, id).await?;
+
+    let kept = version.after(Step::Halt, now).map_err(api::no_such_edge)?;
+
+    store::mark(conn, id, kept).await?;
+    db::publish(conn).await?;
+    record(conn, who, &version, now).await
+}
+
+/// Who speaks for the three parties of a card.
+#[derive(Debug, Clone, Copy)]
+pub struct Speakers<'a> {
+    pub source: &'a Who,
+    pub target: &'a Who,
+    pub hub: &'a Who,
+}
+
+/// What the parties of an agreed card do one after the other: the source drafts and proposes, the
+/// target and the hub approve. For the sample coalition; every rule holds as over HTTP.
+pub async fn publish_agreed(
+    conn: &mut Connection,
+    ids: &Ids,
+    secrets: &Secrets,
+    directory: &Directory,
+    speakers: Speakers<'_>,
+    wanted: &Draft,
+) -> Result<Version, Error> {
+    let drafted = draft(conn, speakers.source, secrets, directory, wanted).await?;
+    let proposed = propose(conn, speakers.source, ids, drafted.id).await?;
+    if proposed.source != proposed.target {
+        approve(conn, speakers.target, proposed.id, &proposed.content_hash).await?;
+    }
+    approve(conn, speakers.hub, proposed.id, &proposed.content_hash).await
+}
+
+/// A version with its pair locked, and the time after that. Of what is between others one learns
+/// only that there is nothing.
+async fn lock(conn: &mut Connection, who: &Who, id: i64) -> Result<(Version, Timestamp), Error> {
+    let party = PartyName::of(who);
+    let found = store::lock(conn, id)
+        .await?
+        .filter(|version| version.is_seen_by(party));
+    let version = found.ok_or_else(unknown)?;
+    if !version.is_party(party) {
+        return Err(Problem::new(
+            Slug::Forbidden,
+            "only the two issuers and the hub have a say in it",
+        )
+        .into());
+    }
+    Ok((version, db::now(conn).await?))
+}
+
+/// Who proposed for the hub has given the hub's word.
+fn must_be_asked(version: &Version, who: &Who) -> Result<(), Problem> {
+    match version.asked(version.maker).contains(&PartyName::of(who)) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            Slug::MakerIsChecker,
+            "the hub proposed it; its two partners have to agree",
+        )),
+    }
+}
+
+/// Writes down what became of a version, and answers it as it is now.
+async fn record(
+    conn: &mut Connection,
+    who: &Who,
+    before: &Version,
+    now: Timestamp,
+) -> Result<Version, Error> {
+    let after = find(conn, before.id).await?;
+    let (was, is) = (before.state(now), after.state(now));
+    if was != is {
+        audit::record(conn, who, SUBJECT, after.id, Some(was.name()), is.name()).await?;
+    }
+    Ok(after)
+}
+
+async fn find(conn: &mut Connection, id: i64) -> Result<Version, Error> {
+    Ok(store::find(conn, id).await?.ok_or_else(unknown)?)
+}
+
+fn unknown() -> Problem {
+    Problem::new(
+        Slug::NotFound,
+        "there is no such rate card, or it is between others",
+    )
+}

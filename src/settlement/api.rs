@@ -8,7 +8,6 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::position::{Position, positions};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
-use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
@@ -19,6 +18,7 @@ use crate::points::account::Account;
 use crate::points::money::Micros;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Page, Paging, Write, once};
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,7 +30,9 @@ pub struct Doc;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/settlement/windows").route(web::get().to(list)))
         .service(web::resource("/v1/settlement/windows/{window}").route(web::get().to(read)))
-        .service(web::resource("/v1/settlement/windows/{window}/close").route(web::post().to(close)))
+        .service(
+            web::resource("/v1/settlement/windows/{window}/close").route(web::post().to(close)),
+        )
         .service(web::resource("/v1/reports/positions").route(web::get().to(report)));
 }
 
@@ -74,7 +76,14 @@ async fn list(
 ) -> Result<web::Json<Page<WindowBody>>, Error> {
     let (limit, before) = (paging.limit()?, paging.after(&shelf.ids, "windows")?);
     let rows = store::windows(&mut *shelf.pool.get().await?, before, limit + 1).await?;
-    Ok(web::Json(Page::of(rows, limit, &shelf.ids, "windows", |row| row.id, |row| show(&shelf.ids, row))))
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &shelf.ids,
+        "windows",
+        |row| row.id,
+        |row| show(&shelf.ids, row),
+    )))
 }
 
 /// Read a window
@@ -91,7 +100,9 @@ async fn read(
     path: Path<String>,
 ) -> Result<web::Json<WindowBody>, Error> {
     let id = window_id(&shelf.ids, &path)?;
-    let row = store::window(&mut *shelf.pool.get().await?, id).await?.ok_or_else(unknown)?;
+    let row = store::window(&mut *shelf.pool.get().await?, id)
+        .await?
+        .ok_or_else(unknown)?;
     Ok(web::Json(show(&shelf.ids, &row)))
 }
 
@@ -131,7 +142,13 @@ fn unknown() -> Problem {
 }
 
 fn show(ids: &Ids, row: &WindowRow) -> WindowBody {
-    let WindowRow { id, state, opened_at, closed_at, content_hash } = row;
+    let WindowRow {
+        id,
+        state,
+        opened_at,
+        closed_at,
+        content_hash,
+    } = row;
     WindowBody {
         id: ids.show(Kind::Window, *id),
         state: state.clone(),
@@ -142,7 +159,10 @@ fn show(ids: &Ids, row: &WindowRow) -> WindowBody {
 }
 
 pub fn show_closing(ids: &Ids, closing: &Closing) -> ClosingBody {
-    ClosingBody { closed: show(ids, &closing.closed), opened: show(ids, &closing.opened) }
+    ClosingBody {
+        closed: show(ids, &closing.closed),
+        opened: show(ids, &closing.opened),
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -185,23 +205,44 @@ async fn report(
     shelf: Shelf,
     wanted: Query<Wanted>,
 ) -> Result<web::Json<PositionsBody>, Error> {
-    let window = wanted.window.as_deref().map(|text| window_id(&shelf.ids, text)).transpose()?;
+    let window = wanted
+        .window
+        .as_deref()
+        .map(|text| window_id(&shelf.ids, text))
+        .transpose()?;
     let mut conn = shelf.pool.get().await?;
     if let Some(window) = window {
-        store::window(&mut conn, window).await?.ok_or_else(unknown)?;
+        store::window(&mut conn, window)
+            .await?
+            .ok_or_else(unknown)?;
     }
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let totals = store::totals(&mut conn, window).await?;
 
-    let mine = |account: &Account| reader.partner().is_none_or(|partner| partner == account.owner());
-    let positions = positions(&totals).into_iter().filter(|(account, _)| mine(account));
+    let mine = |account: &Account| {
+        reader
+            .partner()
+            .is_none_or(|partner| partner == account.owner())
+    };
+    let positions = positions(&totals)
+        .into_iter()
+        .filter(|(account, _)| mine(account));
     let bodies = positions.map(|(account, position)| show_position(&directory, account, position));
-    Ok(web::Json(PositionsBody { positions: bodies.collect::<Result<_, _>>()? }))
+    Ok(web::Json(PositionsBody {
+        positions: bodies.collect::<Result<_, _>>()?,
+    }))
 }
 
-fn show_position(directory: &Directory, account: Account, position: Position) -> Result<PositionBody, Error> {
-    let known = directory.partner(account.owner()).zip(directory.money(account.asset()));
-    let (partner, money) = known.ok_or_else(|| anyhow::anyhow!("position {} is nobody's", account.0))?;
+fn show_position(
+    directory: &Directory,
+    account: Account,
+    position: Position,
+) -> Result<PositionBody, Error> {
+    let known = directory
+        .partner(account.owner())
+        .zip(directory.money(account.asset()));
+    let (partner, money) =
+        known.ok_or_else(|| anyhow::anyhow!("position {} is nobody's", account.0))?;
     let direction = match position.net() {
         0 => "even",
         1.. => "owes",

@@ -1,67 +1,42 @@
-//! The journal, read once from its first operation to its last.
+//! The journal, taken operation by operation: what each must be, and what they sum to.
 
 use std::collections::HashMap;
 
-use diesel_async::RunQueryDsl;
-use futures_util::TryStreamExt;
-
-use super::{Difference, Report, Stopped, store};
-use crate::db::Connection;
+use super::store::{Groups, Terms};
+use super::{Difference, Report, Stopped};
 use crate::ledger::operation::{self, Kind, Operation};
-use crate::ledger::store::{OPERATIONS, OperationRow};
 use crate::ledger::transfer::{self, RULES, Sums};
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
 
 /// What is carried from one operation to the next. Grows with windows, accounts and cards, not with
 /// operations.
-struct Proof {
-    groups: store::Groups,
-    terms: store::Terms,
+pub struct Proof {
+    pub groups: Groups,
+    terms: Terms,
     /// Of the group that is being read.
     gathered: Vec<Operation>,
     /// Per window.
-    sums: HashMap<i64, Sums>,
-}
-
-/// How many operations are read at a time.
-const PAGE: i64 = 20_000;
-
-pub async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
-    let terms = store::terms(conn).await?;
-    let mut proof = Proof { groups: store::Groups::default(), terms, gathered: Vec::new(), sums: HashMap::new() };
-
-    let mut after = i64::MIN;
-    loop {
-        let page = page(conn, after).await?;
-        let Some(last) = page.last().map(|operation| operation.id) else { break };
-        proof.groups.read_up_to(conn, operation::group_of(last)).await?;
-        for operation in page {
-            proof.take(operation, report)?;
-        }
-        after = last;
-    }
-    proof.finish_group(report)?;
-    proof.groups.none_left(conn).await?;
-
-    store::totals(conn, &proof.sums, report).await
-}
-
-async fn page(conn: &mut Connection, after: i64) -> Result<Vec<Operation>, Stopped> {
-    let sql = format!("{OPERATIONS} where o.id > {after} order by o.id limit {PAGE}");
-    let rows = diesel::sql_query(sql).load_stream::<OperationRow>(conn).await?;
-    let operations = rows.map_err(Stopped::from).and_then(async |row| {
-        let id = row.id;
-        row.into_operation()
-            .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")).into())
-    });
-    operations.try_collect().await
+    pub sums: HashMap<i64, Sums>,
 }
 
 impl Proof {
-    fn take(&mut self, operation: Operation, report: &mut Report) -> Result<(), Stopped> {
+    pub fn new(terms: Terms) -> Proof {
+        Proof {
+            groups: Groups::default(),
+            terms,
+            gathered: Vec::new(),
+            sums: HashMap::new(),
+        }
+    }
+
+    /// The next operation, in the order of their ids.
+    pub fn take(&mut self, operation: Operation, report: &mut Report) -> Result<(), Stopped> {
         let group = operation::group_of(operation.id);
-        if self.gathered.first().is_some_and(|first| operation::group_of(first.id) != group) {
+        if self.gathered[..]
+            .first()
+            .is_some_and(|first| operation::group_of(first.id) != group)
+        {
             self.finish_group(report)?;
         }
         legs_are_sums_of_lots(&operation)?;
@@ -72,17 +47,27 @@ impl Proof {
     }
 
     /// The operations of a group are all read: are they what it says?
-    fn finish_group(&mut self, report: &mut Report) -> Result<(), Stopped> {
+    pub fn finish_group(&mut self, report: &mut Report) -> Result<(), Stopped> {
         let operations = std::mem::take(&mut self.gathered);
-        let Some(first) = operations.first() else { return Ok(()) };
+        let Some(first) = operations[..].first() else {
+            return Ok(());
+        };
         let id = operation::group_of(first.id);
         let group = self.groups.take(id)?;
         if usize::try_from(group.size) != Ok(operations.len()) {
             let found = operations.len();
-            return Err(Difference(format!("group {id} has {} operations, not {found}", group.size)).into());
+            return Err(Difference(format!(
+                "group {id} has {} operations, not {found}",
+                group.size
+            ))
+            .into());
         }
         if group.rules != RULES {
-            return Err(Difference(format!("group {id} was made by unknown rules {}", group.rules)).into());
+            return Err(Difference(format!(
+                "group {id} was made by unknown rules {}",
+                group.rules
+            ))
+            .into());
         }
         if group.digest != operation::digest(operations.iter()) {
             let (from, to) = (first.id, operations[operations.len() - 1].id);
@@ -93,8 +78,12 @@ impl Proof {
         }
         let sums = self.sums.entry(group.window_id).or_default();
         for operation in &operations {
-            transfer::add(sums, operation)
-                .ok_or_else(|| Difference(format!("the sums of window {} outgrow 64 bits", group.window_id)))?;
+            transfer::add(sums, operation).ok_or_else(|| {
+                Difference(format!(
+                    "the sums of window {} outgrow 64 bits",
+                    group.window_id
+                ))
+            })?;
         }
         report.groups += 1;
         Ok(())
@@ -105,24 +94,41 @@ impl Proof {
         if operation.kind != Kind::Conversion {
             return Ok(());
         }
-        let wrong = |what: String| Stopped::from(Difference(format!("conversion {}: {what}", operation.id)));
-        let (Some(out), Some(into), Some(figures)) = (operation.out, operation.into, operation.figures) else {
+        let wrong = |what: String| {
+            Stopped::from(Difference(format!("conversion {}: {what}", operation.id)))
+        };
+        let (Some(out), Some(into), Some(figures)) =
+            (operation.out, operation.into, operation.figures)
+        else {
             return Err(wrong("has no two legs and no figures".into()));
         };
         let card_id = operation.card_id.unwrap_or_default();
-        let card = self.terms.card(card_id).ok_or_else(|| wrong(format!("there is no rate card {card_id}")))?;
-        let exchange = self.terms.exchange(operation.exchange_rate_id, figures.pays.asset());
+        let card = self
+            .terms
+            .card(card_id)
+            .ok_or_else(|| wrong(format!("there is no rate card {card_id}")))?;
+        let exchange = self
+            .terms
+            .exchange(operation.exchange_rate_id, figures.pays.asset());
         let scales = self.terms.scales(out.wallet.asset(), into.wallet.asset());
         let scales = scales.ok_or_else(|| wrong("is of an unknown currency".into()))?;
         let evaluated = card::evaluate(card, scales, exchange, out.amount)
-            .map_err(|refusal| wrong(format!("its card refuses the amount: {refusal}")))?;
+            .map_err(|refusal| wrong(format!("its card refuses the amount: {refusal:?}")))?;
 
         let expected = [
             ("gained", evaluated.priced.total, into.amount),
             ("gross", evaluated.figures.gross.0, figures.gross.0),
-            ("commission", evaluated.figures.commission.0, figures.commission.0),
+            (
+                "commission",
+                evaluated.figures.commission.0,
+                figures.commission.0,
+            ),
             ("net", evaluated.figures.net.0, figures.net.0),
-            ("converted", evaluated.figures.net_converted.0, figures.converted.0),
+            (
+                "converted",
+                evaluated.figures.net_converted.0,
+                figures.converted.0,
+            ),
             ("value", evaluated.figures.value.0, figures.value.0),
             ("residual", evaluated.figures.residual.0, figures.residual.0),
         ];
@@ -148,7 +154,9 @@ fn legs_are_sums_of_lots(operation: &Operation) -> Result<(), Difference> {
     if let Some(leg) = operation.into {
         *left.entry(leg.wallet).or_default() -= leg.amount;
     }
-    let wrong = left.iter().find(|(wallet, rest)| **rest != 0 || !wallet.is(AccountKind::Wallet));
+    let wrong = left
+        .iter()
+        .find(|(wallet, rest)| **rest != 0 || !wallet.is(AccountKind::Wallet));
     match wrong {
         None => Ok(()),
         Some((wallet, rest)) => Err(Difference(format!(

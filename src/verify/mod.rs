@@ -23,6 +23,11 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::ledger::operation;
+use journal::Proof;
+
+/// How many operations are read at a time.
+const PAGE: i64 = 20_000;
 
 /// What was checked, and how many of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -78,16 +83,17 @@ pub async fn verify(url: &str) -> Result<Report, Error> {
     let mut report = Report::default();
     match check(&mut conn, &mut report).await {
         Ok(()) => Ok(report),
-        Err(Stopped::Found(Difference(difference))) => {
-            Ok(Report { difference: Some(difference), ..report })
-        }
+        Err(Stopped::Found(Difference(difference))) => Ok(Report {
+            difference: Some(difference),
+            ..report
+        }),
         Err(Stopped::Failed(error)) => Err(error),
     }
 }
 
 async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
-    journal::check(conn, report).await?;
+    journal(conn, report).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
     store::windows(conn, report).await?;
@@ -95,14 +101,57 @@ async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped
     Ok(())
 }
 
+/// Reads the journal page by page, so that memory does not grow with it.
+async fn journal(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    let mut proof = Proof::new(store::terms(conn).await?);
+
+    let mut after = i64::MIN;
+    loop {
+        let page = store::page(conn, after, PAGE).await?;
+        let Some(last) = page[..].last().map(|operation| operation.id) else {
+            break;
+        };
+        proof
+            .groups
+            .read_up_to(conn, operation::group_of(last))
+            .await?;
+        for operation in page {
+            proof.take(operation, report)?;
+        }
+        after = last;
+    }
+
+    proof.finish_group(report)?;
+    proof.groups.none_left(conn).await?;
+    store::totals(conn, &proof.sums, report).await
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { operations, groups, conversions, totals, lots, windows, rate_cards, difference } = self;
+        let Report {
+            operations,
+            groups,
+            conversions,
+            totals,
+            lots,
+            windows,
+            rate_cards,
+            difference,
+        } = self;
         writeln!(f, "rate cards  {rate_cards:>10}  are what was approved")?;
         writeln!(f, "operations  {operations:>10}  read one by one")?;
-        writeln!(f, "groups      {groups:>10}  have the digests of their operations")?;
-        writeln!(f, "conversions {conversions:>10}  gave and cost what their cards say")?;
-        writeln!(f, "totals      {totals:>10}  are the sums of the operations, positions among them")?;
+        writeln!(
+            f,
+            "groups      {groups:>10}  have the digests of their operations"
+        )?;
+        writeln!(
+            f,
+            "conversions {conversions:>10}  gave and cost what their cards say"
+        )?;
+        writeln!(
+            f,
+            "totals      {totals:>10}  are the sums of the operations, positions among them"
+        )?;
         writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
         match difference {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{Difference, Report, Stopped};
 use crate::db::Connection;
-use crate::ledger::operation::{Kind, LARGEST_GROUP};
-use crate::ledger::store::{self as ledger_store, WindowRow};
+use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
+use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
 use crate::points::account::{Account, Asset};
@@ -20,6 +20,26 @@ use crate::points::amount::{Scale, Scales};
 use crate::rates::card::Card;
 use crate::rates::settlement::Exchange;
 use crate::rates::version;
+
+/// The next operations after one, in the order of their ids.
+pub async fn page(
+    conn: &mut Connection,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Operation>, Stopped> {
+    let sql = format!("{OPERATIONS} where o.id > $1 order by o.id limit $2");
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    let whole = |row: OperationRow| {
+        let id = row.id;
+        row.into_operation()
+            .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
+    };
+    Ok(rows.into_iter().map(whole).collect::<Result<_, _>>()?)
+}
 
 #[derive(Debug, Clone, diesel::QueryableByName)]
 pub struct Group {
@@ -44,16 +64,23 @@ pub struct Groups {
 
 impl Groups {
     pub async fn read_up_to(&mut self, conn: &mut Connection, last: i64) -> Result<(), Stopped> {
-        let sql = "select id, window_id, size, rules, digest from groups where id > $1 and id <= $2";
-        let rows: Vec<Group> =
-            diesel::sql_query(sql).bind::<BigInt, _>(self.last).bind::<BigInt, _>(last).load(conn).await?;
-        self.read.extend(rows.into_iter().map(|group| (group.id, group)));
+        let sql =
+            "select id, window_id, size, rules, digest from groups where id > $1 and id <= $2";
+        let rows: Vec<Group> = diesel::sql_query(sql)
+            .bind::<BigInt, _>(self.last)
+            .bind::<BigInt, _>(last)
+            .load(conn)
+            .await?;
+        self.read
+            .extend(rows.into_iter().map(|group| (group.id, group)));
         self.last = last;
         Ok(())
     }
 
     pub fn take(&mut self, id: i64) -> Result<Group, Difference> {
-        self.read.remove(&id).ok_or_else(|| Difference(format!("the operations of group {id} have no group")))
+        self.read
+            .remove(&id)
+            .ok_or_else(|| Difference(format!("the operations of group {id} have no group")))
     }
 
     /// After the last operation: a group without operations has lost them.
@@ -87,7 +114,8 @@ struct CardRow {
 impl CardRow {
     fn card(&self) -> Result<Card, Difference> {
         let read = serde_json::from_value(self.terms.clone()).and_then(|terms| {
-            serde_json::from_value(self.settlement.clone()).map(|settlement| Card { terms, settlement })
+            serde_json::from_value(self.settlement.clone())
+                .map(|settlement| Card { terms, settlement })
         });
         read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
     }
@@ -102,7 +130,9 @@ pub async fn cards(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
     for row in &rows {
         let hash = version::content_hash(row.from_currency, row.to_currency, &row.card()?);
         if hash[..] != row.content_hash[..] {
-            return Err(Difference(format!("rate card {} is not what was approved", row.id)).into());
+            return Err(
+                Difference(format!("rate card {} is not what was approved", row.id)).into(),
+            );
         }
     }
     report.rate_cards = rows.len() as i64;
@@ -137,12 +167,19 @@ pub struct Terms {
 pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     let cards: Vec<CardRow> = diesel::sql_query(CARDS).load(conn).await?;
     let exchanges: Vec<ExchangeRow> =
-        diesel::sql_query("select id, base, rate from exchange_rates").load(conn).await?;
-    let scales: Vec<ScaleRow> = diesel::sql_query("select no, scale from currencies").load(conn).await?;
+        diesel::sql_query("select id, base, rate from exchange_rates")
+            .load(conn)
+            .await?;
+    let scales: Vec<ScaleRow> = diesel::sql_query("select no, scale from currencies")
+        .load(conn)
+        .await?;
     let exchange = |row: ExchangeRow| Some((row.id, (row.base, Price::new(row.rate).ok()?)));
     let scale = |row: ScaleRow| Some((row.no, Scale::new(row.scale.try_into().ok()?)?));
     Ok(Terms {
-        cards: cards.iter().map(|row| Ok((row.id, row.card()?))).collect::<Result<_, Difference>>()?,
+        cards: cards
+            .iter()
+            .map(|row| Ok((row.id, row.card()?)))
+            .collect::<Result<_, Difference>>()?,
         exchanges: exchanges.into_iter().filter_map(exchange).collect(),
         scales: scales.into_iter().filter_map(scale).collect(),
     })
@@ -155,11 +192,17 @@ impl Terms {
 
     pub fn exchange(&self, id: Option<i64>, source: Asset) -> Option<Exchange> {
         let (base, rate) = self.exchanges.get(&id?)?;
-        Some(Exchange { rate: *rate, source_is_base: *base == source })
+        Some(Exchange {
+            rate: *rate,
+            source_is_base: *base == source,
+        })
     }
 
     pub fn scales(&self, source: Asset, target: Asset) -> Option<Scales> {
-        Some(Scales { source: *self.scales.get(&source)?, target: *self.scales.get(&target)? })
+        Some(Scales {
+            source: *self.scales.get(&source)?,
+            target: *self.scales.get(&target)?,
+        })
     }
 }
 
@@ -171,30 +214,58 @@ pub async fn totals(
 ) -> Result<(), Stopped> {
     let mut kept: HashMap<i64, Sums> = HashMap::new();
     for row in ledger_store::totals(conn, None).await? {
-        let kind = Kind::of_number(row.kind)
-            .ok_or_else(|| Difference(format!("a total of window {} is of unknown kind {}", row.window_id, row.kind)))?;
-        let pair = Pair { kind, debit: Account(row.debit), credit: Account(row.credit) };
-        let sum = Sum { amount: row.amount, operations: row.operations };
+        let kind = Kind::of_number(row.kind).ok_or_else(|| {
+            Difference(format!(
+                "a total of window {} is of unknown kind {}",
+                row.window_id, row.kind
+            ))
+        })?;
+        let pair = Pair {
+            kind,
+            debit: Account(row.debit),
+            credit: Account(row.credit),
+        };
+        let sum = Sum {
+            amount: row.amount,
+            operations: row.operations,
+        };
         kept.entry(row.window_id).or_default().insert(pair, sum);
     }
     let windows: HashSet<i64> = kept.keys().chain(sums.keys()).copied().collect();
     let mut windows: Vec<i64> = windows.into_iter().collect();
     windows.sort_unstable();
     for window in windows {
-        compare(conn, window, kept.remove(&window).unwrap_or_default(), sums.get(&window)).await?;
+        compare(
+            conn,
+            window,
+            kept.remove(&window).unwrap_or_default(),
+            sums.get(&window),
+        )
+        .await?;
     }
     report.totals = sums.values().map(|sums| sums.len() as i64).sum();
     Ok(())
 }
 
-async fn compare(conn: &mut Connection, window: i64, kept: Sums, right: Option<&Sums>) -> Result<(), Stopped> {
+async fn compare(
+    conn: &mut Connection,
+    window: i64,
+    kept: Sums,
+    right: Option<&Sums>,
+) -> Result<(), Stopped> {
     let nothing = BTreeMap::new();
     let right = right.unwrap_or(&nothing);
     let pairs: std::collections::BTreeSet<&Pair> = kept.keys().chain(right.keys()).collect();
     for pair in pairs {
-        let (kept, right) = (kept.get(pair).copied().unwrap_or_default(), right.get(pair).copied().unwrap_or_default());
+        let (kept, right) = (
+            kept.get(pair).copied().unwrap_or_default(),
+            right.get(pair).copied().unwrap_or_default(),
+        );
         if kept != right {
-            let (debit, credit) = (name(conn, pair.debit).await?, name(conn, pair.credit).await?);
+            let (debit, credit) = (
+                name(conn, pair.debit).await?,
+                name(conn, pair.credit).await?,
+            );
             return Err(Difference(format!(
                 "window {window}, {}: debit {debit}, credit {credit} is kept as {} in {} operations, and the journal \
                  says {} in {}",
@@ -217,8 +288,10 @@ struct Named {
 }
 
 async fn name(conn: &mut Connection, account: Account) -> Result<String, Stopped> {
-    let row: Named =
-        diesel::sql_query("select account_name($1) as name").bind::<BigInt, _>(account.0).get_result(conn).await?;
+    let row: Named = diesel::sql_query("select account_name($1) as name")
+        .bind::<BigInt, _>(account.0)
+        .get_result(conn)
+        .await?;
     Ok(row.name.unwrap_or_else(|| account.0.to_string()))
 }
 
@@ -283,7 +356,9 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
           limit 1",
     )
     .await?;
-    let counted: Count = diesel::sql_query("select count(*) as count from lots").get_result(conn).await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from lots")
+        .get_result(conn)
+        .await?;
     report.lots = counted.count;
     Ok(())
 }
@@ -294,10 +369,14 @@ pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), S
     for row in windows.iter().filter(|row| row.state == "closed") {
         let totals = ledger_store::totals(conn, Some(row.id)).await?;
         if row.content_hash.as_deref() != Some(&window::content_hash(row.id, &totals)[..]) {
-            return Err(Difference(format!("window {} is not what it was when it closed", row.id)).into());
+            return Err(Difference(format!(
+                "window {} is not what it was when it closed",
+                row.id
+            ))
+            .into());
         }
     }
-    if windows.first().is_none_or(|last| last.state != "open") {
+    if windows[..].first().is_none_or(|last| last.state != "open") {
         return Err(Difference("the last window is not open".into()).into());
     }
     report.windows = windows.len() as i64;

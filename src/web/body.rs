@@ -57,37 +57,73 @@ impl<T: DeserializeOwned> FromRequest for Write<T> {
 fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
     let mut given = request.headers().get_all("idempotency-key");
     let key = given.next().ok_or_else(|| {
-        Problem::new(Slug::IdempotencyKeyMissing, "send an Idempotency-Key header with a fresh random value")
+        Problem::new(
+            Slug::IdempotencyKeyMissing,
+            "send an Idempotency-Key header with a fresh random value",
+        )
     })?;
     let usable = key.to_str().ok().filter(|text| {
-        (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) && given.next().is_none()
+        (1..=255).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+            && given.next().is_none()
     });
     let rule = "one header of 1 to 255 visible ASCII characters";
-    usable.map(str::to_owned).ok_or_else(|| Problem::new(Slug::IdempotencyKeyInvalid, rule))
+    usable
+        .map(str::to_owned)
+        .ok_or_else(|| Problem::new(Slug::IdempotencyKeyInvalid, rule))
 }
 
 /// The bytes of a body of the expected kind, bounded in size and time.
-pub(super) async fn read(request: &HttpRequest, payload: Payload, expected: &str) -> Result<web::Bytes, Error> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(super) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    expected: &str,
+) -> Result<web::Bytes, Error> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     let once = request.headers().get_all(header::CONTENT_TYPE).count() == 1;
     if !once || !essence.eq_ignore_ascii_case(expected) {
-        return Err(Problem::new(Slug::UnsupportedMediaType, format!("send one Content-Type: {expected}")).into());
+        return Err(Problem::new(
+            Slug::UnsupportedMediaType,
+            format!("send one Content-Type: {expected}"),
+        )
+        .into());
     }
     if request.headers().contains_key(header::CONTENT_ENCODING) {
-        return Err(Problem::new(Slug::UnsupportedMediaType, "send the body without a Content-Encoding").into());
+        return Err(Problem::new(
+            Slug::UnsupportedMediaType,
+            "send the body without a Content-Encoding",
+        )
+        .into());
     }
     let gathered = tokio::time::timeout(SLOWEST, gather(payload)).await;
-    gathered.map_err(|_| Problem::new(Slug::MalformedJson, "the body did not arrive within 10 seconds"))?
+    gathered.map_err(|_| {
+        Problem::new(
+            Slug::MalformedJson,
+            "the body did not arrive within 10 seconds",
+        )
+    })?
 }
 
 async fn gather(mut payload: Payload) -> Result<web::Bytes, Error> {
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|error| Problem::new(Slug::MalformedJson, format!("the body cannot be read: {error}")))?;
+        let chunk = chunk.map_err(|error| {
+            Problem::new(
+                Slug::MalformedJson,
+                format!("the body cannot be read: {error}"),
+            )
+        })?;
         if bytes.len() + chunk.len() > LARGEST {
-            return Err(Problem::new(Slug::BodyTooLarge, format!("at most {LARGEST} bytes are taken")).into());
+            return Err(Problem::new(
+                Slug::BodyTooLarge,
+                format!("at most {LARGEST} bytes are taken"),
+            )
+            .into());
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -97,7 +133,10 @@ async fn gather(mut payload: Payload) -> Result<web::Bytes, Error> {
 /// What the bytes say, or which field is wrong and why.
 pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     if depth(raw) > DEEPEST {
-        return Err(Problem::new(Slug::MalformedJson, format!("the body is nested deeper than {DEEPEST} levels")));
+        return Err(Problem::new(
+            Slug::MalformedJson,
+            format!("the body is nested deeper than {DEEPEST} levels"),
+        ));
     }
     let mut reader = serde_json::Deserializer::from_slice(raw);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -108,7 +147,9 @@ pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
             _ => Problem::new(Slug::MalformedJson, cause.to_string()),
         }
     })?;
-    reader.end().map_err(|error| Problem::new(Slug::MalformedJson, error.to_string()))?;
+    reader
+        .end()
+        .map_err(|error| Problem::new(Slug::MalformedJson, error.to_string()))?;
     Ok(parsed)
 }
 
@@ -167,16 +208,35 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named_by_its_pointer() {
-        assert_eq!(refusal(r#"{"inner":{"count":"1"}}"#).errors[0].pointer, "/inner/count");
-        assert_eq!(refusal(r#"{"inner":{"count":1,"more":2}}"#).errors[0].pointer, "/inner/more");
-        assert_eq!(refusal(r#"{"inner":{"count":1,"count":2}}"#).slug, Slug::InvalidField);
+        assert_eq!(
+            refusal(r#"{"inner":{"count":"1"}}"#).errors[0].pointer,
+            "/inner/count"
+        );
+        assert_eq!(
+            refusal(r#"{"inner":{"count":1,"more":2}}"#).errors[0].pointer,
+            "/inner/more"
+        );
+        assert_eq!(
+            refusal(r#"{"inner":{"count":1,"count":2}}"#).slug,
+            Slug::InvalidField
+        );
     }
 
     #[test]
     fn what_is_no_json_is_malformed() {
-        for raw in ["", "{", "\u{feff}{}", r#"{"inner":{"count":NaN}}"#, r#"{"inner":{"count":1}} x"#, r#""\ud800""#] {
+        for raw in [
+            "",
+            "{",
+            "\u{feff}{}",
+            r#"{"inner":{"count":NaN}}"#,
+            r#"{"inner":{"count":1}} x"#,
+            r#""\ud800""#,
+        ] {
             let slug = refusal(raw).slug;
-            assert!(matches!(slug, Slug::MalformedJson | Slug::InvalidField), "{raw}: {slug:?}");
+            assert!(
+                matches!(slug, Slug::MalformedJson | Slug::InvalidField),
+                "{raw}: {slug:?}"
+            );
         }
         assert_eq!(refusal(&"[".repeat(40)).slug, Slug::MalformedJson);
     }

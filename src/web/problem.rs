@@ -113,11 +113,20 @@ impl IntoResponses for WriteProblems {
 fn documented(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
     let content = || Content::new(Some(Ref::from_schema_name("ProblemBody")));
     let response = |status: u16| {
-        let codes = CATALOGUE.iter().filter(|entry| entry.status == status).map(|entry| format!("`{}`", entry.slug));
+        let codes = CATALOGUE
+            .iter()
+            .filter(|entry| entry.status == status)
+            .map(|entry| format!("`{}`", entry.slug));
         let description = format!("One of {}.", codes.collect::<Vec<_>>().join(", "));
-        ResponseBuilder::new().description(description).content("application/problem+json", content()).build()
+        ResponseBuilder::new()
+            .description(description)
+            .content("application/problem+json", content())
+            .build()
     };
-    statuses.iter().map(|&status| (status.to_string(), response(status).into())).collect()
+    statuses
+        .iter()
+        .map(|&status| (status.to_string(), response(status).into()))
+        .collect()
 }
 
 /// Wraps the application: request id, log line, problem bodies, and no error without a body.
@@ -159,13 +168,20 @@ fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
     match problem.slug {
         // RFC 6749, 5.2: a client is asked for its credentials in the scheme that it can use.
         Slug::SignInFailed if problem.facts.contains_key("error") => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"interline\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"interline\""),
+            );
         }
         Slug::Unauthenticated | Slug::SignInFailed => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Slug::TooManyRequests => {
-            let wait = problem.facts.get("retry_after").and_then(Value::as_u64).unwrap_or(1);
+            let wait = problem
+                .facts
+                .get("retry_after")
+                .and_then(Value::as_u64)
+                .unwrap_or(1);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         Slug::TooBusy | Slug::Unavailable => {

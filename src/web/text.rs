@@ -57,7 +57,9 @@ impl TryFrom<String> for Name {
             return Err("a name has 1 to 120 characters");
         }
         if composed.chars().any(is_harmful) {
-            return Err("a name has no control characters and none that turn the direction of the text");
+            return Err(
+                "a name has no control characters and none that turn the direction of the text",
+            );
         }
         if !composed.chars().any(char::is_alphanumeric) {
             return Err("a name has at least one letter or digit");
@@ -70,8 +72,13 @@ impl TryFrom<String> for Code {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Code, Self::Error> {
-        let starts_with_letter = text.bytes().next().is_some_and(|first| first.is_ascii_uppercase());
-        let plain = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let starts_with_letter = text
+            .bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_uppercase());
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
         if !starts_with_letter || !plain || !(2..=16).contains(&text.len()) {
             return Err("a code is 2 to 16 of A to Z and 0 to 9, beginning with a letter");
         }
@@ -94,9 +101,13 @@ impl TryFrom<String> for Reference {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Reference, Self::Error> {
-        let printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        let printable = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ');
         if !(1..=128).contains(&text.len()) || !printable || text.trim() != text {
-            return Err("a reference is 1 to 128 printable ASCII characters without a space at either end");
+            return Err(
+                "a reference is 1 to 128 printable ASCII characters without a space at either end",
+            );
         }
         Ok(Reference(text))
     }
@@ -136,7 +147,10 @@ mod tests {
 
     #[test]
     fn names_are_composed_and_otherwise_as_given() {
-        assert_eq!(&*Name::try_from("Cafe\u{301}".to_owned()).unwrap(), "Caf\u{e9}");
+        assert_eq!(
+            &*Name::try_from("Cafe\u{301}".to_owned()).unwrap(),
+            "Caf\u{e9}"
+        );
         for name in ["航翼航空", "𠮷野家", "O'Brien & Sons", " 灣景酒店 ", "عربي"] {
             assert_eq!(&*Name::try_from(name.to_owned()).unwrap(), name);
         }
@@ -145,7 +159,17 @@ mod tests {
     #[test]
     fn names_that_mislead_are_refused() {
         let long = "x".repeat(121);
-        for name in ["", "  ", "a\0b", "a\nb", "\u{200b}\u{200d}", "a\u{202e}b", "\u{feff}a", "a\u{ffff}", &long] {
+        for name in [
+            "",
+            "  ",
+            "a\0b",
+            "a\nb",
+            "\u{200b}\u{200d}",
+            "a\u{202e}b",
+            "\u{feff}a",
+            "a\u{ffff}",
+            &long,
+        ] {
             assert!(Name::try_from(name.to_owned()).is_err(), "{name:?}");
         }
     }
@@ -155,7 +179,16 @@ mod tests {
         for code in ["AERO", "A1", "ABCDEFGHIJKLMNOP"] {
             assert!(Code::try_from(code.to_owned()).is_ok(), "{code}");
         }
-        for code in ["", "A", "1A", "aero", "AE-RO", "ÄRO", "ABCDEFGHIJKLMNOPQ", "AERO\n"] {
+        for code in [
+            "",
+            "A",
+            "1A",
+            "aero",
+            "AE-RO",
+            "ÄRO",
+            "ABCDEFGHIJKLMNOPQ",
+            "AERO\n",
+        ] {
             assert!(Code::try_from(code.to_owned()).is_err(), "{code:?}");
         }
         assert!(Number::try_from("CX-00/1.x".to_owned()).is_ok());
@@ -164,7 +197,10 @@ mod tests {
         }
         assert!(Reference::try_from("order 12 of May".to_owned()).is_ok());
         for reference in ["", " a", "a ", "a\tb", "訂單"] {
-            assert!(Reference::try_from(reference.to_owned()).is_err(), "{reference:?}");
+            assert!(
+                Reference::try_from(reference.to_owned()).is_err(),
+                "{reference:?}"
+            );
         }
     }
 }

@@ -26,13 +26,16 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
     let root = std::env::temp_dir();
     for old in std::fs::read_dir(&root).into_iter().flatten().flatten() {
         let name = old.file_name().to_string_lossy().into_owned();
-        let pid = name.strip_prefix("interline-test-").and_then(|pid| pid.parse::<i32>().ok());
+        let pid = name
+            .strip_prefix("interline-test-")
+            .and_then(|pid| pid.parse::<i32>().ok());
         if pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
             let _ = std::fs::remove_dir_all(old.path());
         }
     }
     let dir: PathBuf = root.join(format!("interline-test-{}", std::process::id()));
-    Cluster::start(&dir, Durability::ThrowAway, &[("max_connections", "400")]).expect("a throw-away cluster")
+    Cluster::start(&dir, Durability::ThrowAway, &[("max_connections", "400")])
+        .expect("a throw-away cluster")
 });
 
 /// How to use the sample coalition in any clone of the template.
@@ -47,7 +50,9 @@ async fn template() -> &'static Credentials {
             let url = CLUSTER.url(TEMPLATE_NAME);
             db::migrate(&url).await.expect("the schema");
             let hub = Hub::new(&url, "http://template").await.expect("a hub");
-            let credentials = seed::fill(&hub, "http://template", MEMBERS).await.expect("the sample coalition");
+            let credentials = seed::fill(&hub, "http://template", MEMBERS)
+                .await
+                .expect("the sample coalition");
             drop(hub);
             credentials
         })
@@ -55,10 +60,17 @@ async fn template() -> &'static Credentials {
 }
 
 async fn create(name: &str, template: Option<&str>) {
-    let mut conn = Connection::establish(&CLUSTER.url("postgres")).await.expect("the cluster");
-    let from = template.map(|template| format!(" template {template}")).unwrap_or_default();
+    let mut conn = Connection::establish(&CLUSTER.url("postgres"))
+        .await
+        .expect("the cluster");
+    let from = template
+        .map(|template| format!(" template {template}"))
+        .unwrap_or_default();
     for _ in 0..200 {
-        match conn.batch_execute(&format!("create database {name}{from}")).await {
+        match conn
+            .batch_execute(&format!("create database {name}{from}"))
+            .await
+        {
             Ok(()) => return,
             // The hub that filled the template is letting go of its connections.
             Err(error) if error.to_string().contains("being accessed") => {
@@ -96,10 +108,21 @@ impl Answer {
     /// The code of the problem it must be.
     #[track_caller]
     pub fn problem(&self) -> &str {
-        assert!(self.status.is_client_error() || self.status.is_server_error(), "{} {}", self.status, self.body);
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.body);
+        assert!(
+            self.status.is_client_error() || self.status.is_server_error(),
+            "{} {}",
+            self.status,
+            self.body
+        );
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{}",
+            self.body
+        );
         assert_eq!(self.body["status"], self.status.as_u16(), "{}", self.body);
-        self.body["code"].as_str().expect("every problem has a code")
+        self.body["code"]
+            .as_str()
+            .expect("every problem has a code")
     }
 }
 
@@ -118,26 +141,47 @@ impl World {
 
     async fn on(url: String, credentials: Credentials) -> World {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let base_url = format!("http://{}", listener.local_addr().expect("a bound listener"));
+        let base_url = format!(
+            "http://{}",
+            listener.local_addr().expect("a bound listener")
+        );
         // The issuer is the same for every hub of a database: tokens are good at all of them.
-        let hub = Hub::new(&url, "http://interline.test").await.expect("a hub");
+        let hub = Hub::new(&url, "http://interline.test")
+            .await
+            .expect("a hub");
         tokio::spawn(hub.serve(listener).expect("a server"));
-        let credentials = Credentials { base_url: base_url.clone(), ..credentials };
-        World { url, hub, base_url, http: Client::new(), credentials }
+        let credentials = Credentials {
+            base_url: base_url.clone(),
+            ..credentials
+        };
+        World {
+            url,
+            hub,
+            base_url,
+            http: Client::new(),
+            credentials,
+        }
     }
 
     /// A connection as the owner of the database, for what no hub may do.
     pub async fn superuser(&self) -> Connection {
-        Connection::establish(&self.url).await.expect("a connection")
+        Connection::establish(&self.url)
+            .await
+            .expect("a connection")
     }
 
     pub async fn sql(&self, sql: &str) {
-        diesel::sql_query(sql).execute(&mut self.superuser().await).await.expect(sql);
+        diesel::sql_query(sql)
+            .execute(&mut self.superuser().await)
+            .await
+            .expect(sql);
     }
 
     /// Turns the clock forward.
     pub async fn forward(&self, by: chrono::Duration) {
-        db::turn_clock_forward(&mut self.superuser().await, by).await.expect("a clock");
+        db::turn_clock_forward(&mut self.superuser().await, by)
+            .await
+            .expect("a clock");
     }
 
     /// A partner's access token, with all scopes.
@@ -155,40 +199,70 @@ impl World {
 
     /// A person's access token, by login.
     pub async fn sign_in(&self, login: &str) -> String {
-        let person = self.credentials.people.iter().find(|person| person.login == login).expect(login);
+        let person = self
+            .credentials
+            .people
+            .iter()
+            .find(|person| person.login == login)
+            .expect(login);
         let body = json!({"login": person.login, "password": person.password});
-        let body = send(self.http.post(format!("{}/v1/sessions", self.base_url)).json(&body)).await.ok();
+        let body = send(
+            self.http
+                .post(format!("{}/v1/sessions", self.base_url))
+                .json(&body),
+        )
+        .await
+        .ok();
         body["access_token"].as_str().expect("a token").to_owned()
     }
 
     pub async fn get(&self, token: &str, path: &str) -> Answer {
-        send(self.http.get(format!("{}{path}", self.base_url)).bearer_auth(token)).await
+        send(
+            self.http
+                .get(format!("{}{path}", self.base_url))
+                .bearer_auth(token),
+        )
+        .await
     }
 
     /// A write under a fresh key.
     pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
-        self.post_with_key(token, path, &Uuid::new_v4().to_string(), body).await
+        self.post_with_key(token, path, &Uuid::new_v4().to_string(), body)
+            .await
     }
 
     pub async fn post_with_key(&self, token: &str, path: &str, key: &str, body: Value) -> Answer {
-        let request = self.request(Method::POST, path).bearer_auth(token).header("idempotency-key", key).json(&body);
+        let request = self
+            .request(Method::POST, path)
+            .bearer_auth(token)
+            .header("idempotency-key", key)
+            .json(&body);
         send(request).await
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base_url))
+        self.http
+            .request(method, format!("{}{path}", self.base_url))
     }
 
     /// A fresh member of the three brands of the worked month, with empty wallets.
     pub async fn member(&self) -> Member {
         let number = Uuid::new_v4().simple().to_string();
         let aero = self.token("AERO").await;
-        let member = self.post(&aero, "/v1/members", json!({"number": number})).await.ok();
+        let member = self
+            .post(&aero, "/v1/members", json!({"number": number}))
+            .await
+            .ok();
         let id = member["id"].as_str().expect("an id").to_owned();
         for code in ["BAYVIEW", "CITYMART"] {
-            let link = self.post(&aero, &format!("/v1/members/{id}/link-tokens"), json!({})).await.ok();
+            let link = self
+                .post(&aero, &format!("/v1/members/{id}/link-tokens"), json!({}))
+                .await
+                .ok();
             let body = json!({"link_token": link["link_token"], "number": number});
-            self.post(&self.token(code).await, "/v1/memberships", body).await.ok();
+            self.post(&self.token(code).await, "/v1/memberships", body)
+                .await
+                .ok();
         }
         Member { id }
     }
@@ -197,29 +271,50 @@ impl World {
     pub async fn award(&self, member: &Member, amount: &str, currency: &str) -> Value {
         let amount = json!({"amount": amount, "currency": currency});
         let body = json!({"member": member.id, "amount": amount, "reason": "purchase"});
-        self.post(&self.token(issuer(currency)).await, "/v1/awards", body).await.ok()
+        self.post(&self.token(issuer(currency)).await, "/v1/awards", body)
+            .await
+            .ok()
     }
 
     /// What a member can use of a currency.
     pub async fn balance(&self, member: &Member, currency: &str) -> String {
         let token = self.token(issuer(currency)).await;
-        let wallets = self.get(&token, &format!("/v1/members/{}/wallets", member.id)).await.ok();
+        let wallets = self
+            .get(&token, &format!("/v1/members/{}/wallets", member.id))
+            .await
+            .ok();
         let wallets = wallets["items"].as_array().expect("wallets");
-        let wallet = wallets.iter().find(|wallet| wallet["currency"] == currency).expect(currency);
-        wallet["available"]["amount"].as_str().expect("an amount").to_owned()
+        let wallet = wallets
+            .iter()
+            .find(|wallet| wallet["currency"] == currency)
+            .expect(currency);
+        wallet["available"]["amount"]
+            .as_str()
+            .expect("an amount")
+            .to_owned()
     }
 
     /// The token of a quote.
     pub async fn quote(&self, member: &Member, amount: &str, from: &str, to: &str) -> String {
-        let body = json!({"member": member.id, "gives": {"amount": amount, "currency": from}, "to": to});
-        let quote = self.post(&self.token(issuer(from)).await, "/v1/quotes", body).await.ok();
+        let body =
+            json!({"member": member.id, "gives": {"amount": amount, "currency": from}, "to": to});
+        let quote = self
+            .post(&self.token(issuer(from)).await, "/v1/quotes", body)
+            .await
+            .ok();
         quote["quote"].as_str().expect("a token").to_owned()
     }
 
     /// Takes a quote.
     pub async fn convert(&self, member: &Member, amount: &str, from: &str, to: &str) -> Value {
         let quote = self.quote(member, amount, from, to).await;
-        self.post(&self.token(issuer(from)).await, "/v1/conversions", json!({"quote": quote})).await.ok()
+        self.post(
+            &self.token(issuer(from)).await,
+            "/v1/conversions",
+            json!({"quote": quote}),
+        )
+        .await
+        .ok()
     }
 
     /// Proves the books.
@@ -239,7 +334,9 @@ pub struct Member {
 
 /// The code of the brand that issues a currency.
 pub fn issuer(currency: &str) -> &'static str {
-    let brand = interline::demo::coalition::BRANDS.iter().find(|brand| brand.currency == currency);
+    let brand = interline::demo::coalition::BRANDS
+        .iter()
+        .find(|brand| brand.currency == currency);
     brand.expect(currency).code
 }
 
@@ -248,5 +345,9 @@ pub async fn send(request: reqwest::RequestBuilder) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.expect("a whole answer");
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status, body, headers }
+    Answer {
+        status,
+        body,
+        headers,
+    }
 }

@@ -7,7 +7,6 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Award, Place, Reason};
 use crate::access::{AwardsWrite, LedgerRead, Partner};
-use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::error::Error;
 use crate::id::{self, Ids};
@@ -19,14 +18,22 @@ use crate::partners::AmountBody;
 use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
-#[openapi(paths(create, find, read), components(schemas(NewAward, AwardBody, Reason)))]
+#[openapi(
+    paths(create, find, read),
+    components(schemas(NewAward, AwardBody, Reason))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/awards").route(web::post().to(create)).route(web::get().to(find)))
-        .service(web::resource("/v1/awards/{award}").route(web::get().to(read)));
+    cfg.service(
+        web::resource("/v1/awards")
+            .route(web::post().to(create))
+            .route(web::get().to(find)),
+    )
+    .service(web::resource("/v1/awards/{award}").route(web::get().to(read)));
 }
 
 /// Points to give to a member.
@@ -85,17 +92,35 @@ async fn create(
     let operation = ledger
         .carry_out(
             async || {
-                let taken = shelf.take(partner.partner, &body.member, &body.amount).await?;
-                let Taken { version, wallet, amount, programme } = taken;
+                let taken = shelf
+                    .take(partner.partner, &body.member, &body.amount)
+                    .await?;
+                let Taken {
+                    version,
+                    wallet,
+                    amount,
+                    programme,
+                } = taken;
                 let place = Place::of(&body.channel, &body.location);
-                let award = Award { wallet, amount, programme, reason: body.reason, place };
+                let award = Award {
+                    wallet,
+                    amount,
+                    programme,
+                    reason: body.reason,
+                    place,
+                };
                 let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
-                Ok((award, ledger::stamp(&partner.who, claim, version, reference)))
+                Ok((
+                    award,
+                    ledger::stamp(&partner.who, claim, version, reference),
+                ))
             },
             |refusal| api::suspended(refusal).into(),
         )
         .await?;
-    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    let named = shelf
+        .named(operation, body.reference.map(String::from))
+        .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
@@ -107,8 +132,14 @@ async fn create(
     params(ByReference),
     responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
 )]
-async fn find(partner: Partner<LedgerRead>, shelf: Shelf, query: Query<ByReference>) -> Result<web::Json<AwardBody>, Error> {
-    let named = shelf.by_reference(partner.partner, &[Kind::Award], &query.reference).await?;
+async fn find(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    query: Query<ByReference>,
+) -> Result<web::Json<AwardBody>, Error> {
+    let named = shelf
+        .by_reference(partner.partner, &[Kind::Award], &query.reference)
+        .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
@@ -120,15 +151,29 @@ async fn find(partner: Partner<LedgerRead>, shelf: Shelf, query: Query<ByReferen
     params(("award" = String, Path, description = "The award's id.")),
     responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
 )]
-async fn read(partner: Partner<LedgerRead>, shelf: Shelf, path: Path<String>) -> Result<web::Json<AwardBody>, Error> {
+async fn read(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    path: Path<String>,
+) -> Result<web::Json<AwardBody>, Error> {
     let named = shelf.by_id(partner.partner, &[Kind::Award], &path).await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
 fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
-    let Named { operation, reference, directory } = named;
-    let leg = operation.into.ok_or_else(|| anyhow::anyhow!("award {} gives nothing", operation.id))?;
-    let lot = operation.lots.iter().rfind(|lot| lot.change > 0).map(|lot| lot.lot.expires_at);
+    let Named {
+        operation,
+        reference,
+        directory,
+    } = named;
+    let leg = operation
+        .into
+        .ok_or_else(|| anyhow::anyhow!("award {} gives nothing", operation.id))?;
+    let lot = operation
+        .lots
+        .iter()
+        .rfind(|lot| lot.change > 0)
+        .map(|lot| lot.lot.expires_at);
     Ok(AwardBody {
         id: ids.show(id::Kind::Award, operation.id),
         wallet: ids.show(id::Kind::Wallet, leg.wallet.0),

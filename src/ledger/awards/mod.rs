@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
-use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::text::Mark;
 
@@ -38,7 +38,10 @@ pub struct Place {
 
 impl Place {
     pub fn of(channel: &Option<Mark>, location: &Option<Mark>) -> Place {
-        Place { channel: channel.clone().map(String::from), location: location.clone().map(String::from) }
+        Place {
+            channel: channel.clone().map(String::from),
+            location: location.clone().map(String::from),
+        }
     }
 }
 
@@ -55,7 +58,10 @@ impl Command for Award {
     type Refusal = Suspended;
 
     fn touches(&self) -> Touches {
-        Touches { wallets: vec![self.wallet], ..Touches::default() }
+        Touches {
+            wallets: vec![self.wallet],
+            ..Touches::default()
+        }
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Suspended> {
@@ -68,6 +74,9 @@ impl Command for Award {
         let memo = json!({
             "reason": self.reason, "channel": self.place.channel, "location": self.place.location,
         });
-        Ok(Decided { memo: Some(memo), ..decided.giving(self.wallet, self.amount, self.programme.lot(now)) })
+        Ok(Decided {
+            memo: Some(memo),
+            ..decided.giving(self.wallet, self.amount, self.programme.lot(now))
+        })
     }
 }

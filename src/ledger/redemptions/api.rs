@@ -7,7 +7,6 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Redemption, Refusal};
 use crate::access::{LedgerRead, Partner, RedemptionsWrite};
-use chrono::{DateTime, Utc};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -19,14 +18,22 @@ use crate::partners::AmountBody;
 use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
-#[openapi(paths(create, find, read), components(schemas(NewRedemption, RedemptionBody)))]
+#[openapi(
+    paths(create, find, read),
+    components(schemas(NewRedemption, RedemptionBody))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/redemptions").route(web::post().to(create)).route(web::get().to(find)))
-        .service(web::resource("/v1/redemptions/{redemption}").route(web::get().to(read)));
+    cfg.service(
+        web::resource("/v1/redemptions")
+            .route(web::post().to(create))
+            .route(web::get().to(find)),
+    )
+    .service(web::resource("/v1/redemptions/{redemption}").route(web::get().to(read)));
 }
 
 /// Points that a member spends.
@@ -81,17 +88,34 @@ async fn create(
     let operation = ledger
         .carry_out(
             async || {
-                let taken = shelf.take(partner.partner, &body.member, &body.amount).await?;
-                let Taken { version, wallet, amount, programme } = taken;
+                let taken = shelf
+                    .take(partner.partner, &body.member, &body.amount)
+                    .await?;
+                let Taken {
+                    version,
+                    wallet,
+                    amount,
+                    programme,
+                } = taken;
                 let place = Place::of(&body.channel, &body.location);
-                let redemption = Redemption { wallet, amount, programme, place };
+                let redemption = Redemption {
+                    wallet,
+                    amount,
+                    programme,
+                    place,
+                };
                 let reference = shelf.reference(partner.partner, Kind::Redemption, &body.reference);
-                Ok((redemption, ledger::stamp(&partner.who, claim, version, reference)))
+                Ok((
+                    redemption,
+                    ledger::stamp(&partner.who, claim, version, reference),
+                ))
             },
             told,
         )
         .await?;
-    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    let named = shelf
+        .named(operation, body.reference.map(String::from))
+        .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
@@ -115,7 +139,9 @@ async fn find(
     shelf: Shelf,
     query: Query<ByReference>,
 ) -> Result<web::Json<RedemptionBody>, Error> {
-    let named = shelf.by_reference(partner.partner, &[Kind::Redemption], &query.reference).await?;
+    let named = shelf
+        .by_reference(partner.partner, &[Kind::Redemption], &query.reference)
+        .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
@@ -132,13 +158,21 @@ async fn read(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<RedemptionBody>, Error> {
-    let named = shelf.by_id(partner.partner, &[Kind::Redemption], &path).await?;
+    let named = shelf
+        .by_id(partner.partner, &[Kind::Redemption], &path)
+        .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
 fn show(ids: &Ids, named: &Named) -> Result<RedemptionBody, Error> {
-    let Named { operation, reference, directory } = named;
-    let leg = operation.out.ok_or_else(|| anyhow::anyhow!("redemption {} takes nothing", operation.id))?;
+    let Named {
+        operation,
+        reference,
+        directory,
+    } = named;
+    let leg = operation
+        .out
+        .ok_or_else(|| anyhow::anyhow!("redemption {} takes nothing", operation.id))?;
     Ok(RedemptionBody {
         id: ids.show(id::Kind::Redemption, operation.id),
         wallet: ids.show(id::Kind::Wallet, leg.wallet.0),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::clock::Timestamp;
 use crate::ledger::awards::Place;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::Short;
 use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
-use crate::clock::Timestamp;
 use crate::partners::Currency;
 use crate::points::account::Account;
 
@@ -33,7 +33,10 @@ impl Command for Redemption {
     type Refusal = Refusal;
 
     fn touches(&self) -> Touches {
-        Touches { wallets: vec![self.wallet], ..Touches::default() }
+        Touches {
+            wallets: vec![self.wallet],
+            ..Touches::default()
+        }
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
@@ -46,6 +49,9 @@ impl Command for Redemption {
             decided = decided.extending(seen, self.wallet, until, now);
         }
         let memo = json!({ "channel": self.place.channel, "location": self.place.location });
-        Ok(Decided { memo: Some(memo), ..decided })
+        Ok(Decided {
+            memo: Some(memo),
+            ..decided
+        })
     }
 }

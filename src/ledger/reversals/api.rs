@@ -8,7 +8,6 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::{Refusal, Reversal};
 use crate::access::{LedgerRead, Partner, ReversalsWrite};
-use chrono::{DateTime, Utc};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -20,18 +19,30 @@ use crate::partners::AmountBody;
 use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
-#[openapi(paths(create, find, read), components(schemas(NewReversal, ReversalBody)))]
+#[openapi(
+    paths(create, find, read),
+    components(schemas(NewReversal, ReversalBody))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/reversals").route(web::post().to(create)).route(web::get().to(find)))
-        .service(web::resource("/v1/reversals/{reversal}").route(web::get().to(read)));
+    cfg.service(
+        web::resource("/v1/reversals")
+            .route(web::post().to(create))
+            .route(web::get().to(find)),
+    )
+    .service(web::resource("/v1/reversals/{reversal}").route(web::get().to(read)));
 }
 
 const REVERSIBLE: [Kind; 3] = [Kind::Award, Kind::Redemption, Kind::Conversion];
-const REVERSALS: [Kind; 3] = [Kind::AwardReversal, Kind::RedemptionReversal, Kind::ConversionReversal];
+const REVERSALS: [Kind; 3] = [
+    Kind::AwardReversal,
+    Kind::RedemptionReversal,
+    Kind::ConversionReversal,
+];
 const ANY: [Kind; 7] = Kind::ALL;
 
 /// What is to be undone.
@@ -85,24 +96,44 @@ async fn create(
     let operation = ledger
         .carry_out(
             async || {
-                let (version, _) = shelf.directories.current(&mut *shelf.pool.get().await?).await?;
-                let reversal = Reversal { original: named.operation.clone() };
+                let (version, _) = shelf
+                    .directories
+                    .current(&mut *shelf.pool.get().await?)
+                    .await?;
+                let reversal = Reversal {
+                    original: named.operation.clone(),
+                };
                 let reference = shelf.reference(partner.partner, kind, &body.reference);
-                Ok((reversal, ledger::stamp(&partner.who, claim, version, reference)))
+                Ok((
+                    reversal,
+                    ledger::stamp(&partner.who, claim, version, reference),
+                ))
             },
             |refusal| told(&shelf.ids, &named, refusal),
         )
         .await?;
-    let named = shelf.named(operation, body.reference.map(String::from)).await?;
+    let named = shelf
+        .named(operation, body.reference.map(String::from))
+        .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
 /// The kind that undoes the operation, when the caller is who may: the issuer of what it gave or
 /// took, and of a conversion the side that asked for it.
 fn reversal_of(named: &Named, partner: i64) -> Result<Kind, Error> {
-    let Named { operation, directory, .. } = named;
-    let kind = operation.kind.reversal().ok_or_else(|| not_reversible(operation.kind))?;
-    let asked = operation.out.or(operation.into).and_then(|leg| directory.currency_no(leg.wallet.asset()));
+    let Named {
+        operation,
+        directory,
+        ..
+    } = named;
+    let kind = operation
+        .kind
+        .reversal()
+        .ok_or_else(|| not_reversible(operation.kind))?;
+    let asked = operation
+        .out
+        .or(operation.into)
+        .and_then(|leg| directory.currency_no(leg.wallet.asset()));
     match asked.is_some_and(|currency| currency.issuer == partner) {
         true => Ok(kind),
         false => {
@@ -114,7 +145,11 @@ fn reversal_of(named: &Named, partner: i64) -> Result<Kind, Error> {
 
 fn not_reversible(kind: Kind) -> Error {
     let kinds = REVERSIBLE.map(Kind::name).join(", ");
-    Problem::new(Slug::NotReversible, format!("this is of kind {}; reversible are {kinds}", kind.name())).into()
+    Problem::new(
+        Slug::NotReversible,
+        format!("this is of kind {}; reversible are {kinds}", kind.name()),
+    )
+    .into()
 }
 
 fn told(ids: &Ids, named: &Named, refusal: Refusal) -> Error {
@@ -122,19 +157,41 @@ fn told(ids: &Ids, named: &Named, refusal: Refusal) -> Error {
         Refusal::NotReversible(kind) => not_reversible(kind),
         Refusal::AlreadyReversed { by } => {
             let by = ids.show(id::Kind::Reversal, by);
-            Problem::new(Slug::AlreadyReversed, format!("{by} reversed it")).with("reversal", by).into()
+            Problem::new(Slug::AlreadyReversed, format!("{by} reversed it"))
+                .with("reversal", by)
+                .into()
         }
         Refusal::Spent(short) => spent(named, short).unwrap_or_else(|error| error),
     }
 }
 
 fn spent(named: &Named, Short { held, needed }: Short) -> Result<Error, Error> {
-    let Some(leg) = named.operation.into else { return Err(anyhow::anyhow!("nothing was to be taken back").into()) };
-    let held = api::amount(&named.directory, Leg { amount: held, ..leg })?;
-    let needed = api::amount(&named.directory, Leg { amount: needed, ..leg })?;
-    let left = format!("{} {} is left of {}", held.amount, held.currency, needed.amount);
+    let Some(leg) = named.operation.into else {
+        return Err(anyhow::anyhow!("nothing was to be taken back").into());
+    };
+    let held = api::amount(
+        &named.directory,
+        Leg {
+            amount: held,
+            ..leg
+        },
+    )?;
+    let needed = api::amount(
+        &named.directory,
+        Leg {
+            amount: needed,
+            ..leg
+        },
+    )?;
+    let left = format!(
+        "{} {} is left of {}",
+        held.amount, held.currency, needed.amount
+    );
     let problem = Problem::new(Slug::ReversalSpent, left);
-    Ok(problem.with("held", json!(held)).with("needed", json!(needed)).into())
+    Ok(problem
+        .with("held", json!(held))
+        .with("needed", json!(needed))
+        .into())
 }
 
 /// Look a reversal up by your reference
@@ -150,7 +207,9 @@ async fn find(
     shelf: Shelf,
     query: Query<ByReference>,
 ) -> Result<web::Json<ReversalBody>, Error> {
-    let named = shelf.by_reference(partner.partner, &REVERSALS, &query.reference).await?;
+    let named = shelf
+        .by_reference(partner.partner, &REVERSALS, &query.reference)
+        .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
@@ -172,14 +231,25 @@ async fn read(
 }
 
 fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
-    let Named { operation, reference, directory } = named;
+    let Named {
+        operation,
+        reference,
+        directory,
+    } = named;
     let reversed = operation.reversed();
-    let (kind, original) = reversed.ok_or_else(|| anyhow::anyhow!("{} reverses nothing", operation.id))?;
+    let (kind, original) =
+        reversed.ok_or_else(|| anyhow::anyhow!("{} reverses nothing", operation.id))?;
     Ok(ReversalBody {
         id: ids.show(id::Kind::Reversal, operation.id),
         operation: ids.show(ledger::id_kind(kind), original),
-        given_back: operation.into.map(|leg| api::amount(directory, leg)).transpose()?,
-        taken_back: operation.out.map(|leg| api::amount(directory, leg)).transpose()?,
+        given_back: operation
+            .into
+            .map(|leg| api::amount(directory, leg))
+            .transpose()?,
+        taken_back: operation
+            .out
+            .map(|leg| api::amount(directory, leg))
+            .transpose()?,
         reference: reference.clone(),
         at: operation.at,
     })

@@ -6,10 +6,10 @@
 
 pub mod api;
 
+use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Kind, Leg, Operation};
-use crate::clock::Timestamp;
 
 #[derive(Debug, Clone)]
 pub struct Reversal {
@@ -20,7 +20,9 @@ pub struct Reversal {
 pub enum Refusal {
     /// Operations of this kind are not reversed.
     NotReversible(Kind),
-    AlreadyReversed { by: i64 },
+    AlreadyReversed {
+        by: i64,
+    },
     /// What would be taken back is spent.
     Spent(Short),
 }
@@ -38,7 +40,16 @@ impl Command for Reversal {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        let Operation { id, kind, out, into, figures, card_id, exchange_rate_id, .. } = self.original;
+        let Operation {
+            id,
+            kind,
+            out,
+            into,
+            figures,
+            card_id,
+            exchange_rate_id,
+            ..
+        } = self.original;
         let reversal = kind.reversal().ok_or(Refusal::NotReversible(kind))?;
         if let Some(by) = seen.reversed_by {
             return Err(Refusal::AlreadyReversed { by });
@@ -54,7 +65,14 @@ impl Command for Reversal {
 
         let reverses = Some(id);
         Ok(Decided {
-            out: into, into: out, moves, figures, card_id, exchange_rate_id, reverses, ..Decided::new(reversal)
+            out: into,
+            into: out,
+            moves,
+            figures,
+            card_id,
+            exchange_rate_id,
+            reverses,
+            ..Decided::new(reversal)
         })
     }
 }
@@ -62,8 +80,12 @@ impl Command for Reversal {
 impl Reversal {
     /// From the lots that were filled, then from whatever else is usable, earliest expiry first.
     fn take_back(&self, leg: Leg, wallet: &Wallet, now: Timestamp) -> Result<Vec<Move>, Refusal> {
-        let filled: Vec<LotKey> = self.changes(leg, |change| change > 0).map(|(lot, _)| lot).collect();
-        let mut lots: Vec<(LotKey, Lot)> = wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
+        let filled: Vec<LotKey> = self
+            .changes(leg, |change| change > 0)
+            .map(|(lot, _)| lot)
+            .collect();
+        let mut lots: Vec<(LotKey, Lot)> =
+            wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
         lots.retain(|(key, _)| key.is_usable(now) || filled.contains(key));
         lots.sort_by_key(|(key, _)| !filled.contains(key));
 
@@ -72,13 +94,20 @@ impl Reversal {
         for (lot, Lot { available, .. }) in lots {
             let part = rest.min(available);
             if part > 0 {
-                moves.push(Move { wallet: leg.wallet, lot, change: -part });
+                moves.push(Move {
+                    wallet: leg.wallet,
+                    lot,
+                    change: -part,
+                });
                 rest -= part;
             }
         }
         match rest {
             0 => Ok(moves),
-            _ => Err(Refusal::Spent(Short { held: leg.amount - rest, needed: leg.amount })),
+            _ => Err(Refusal::Spent(Short {
+                held: leg.amount - rest,
+                needed: leg.amount,
+            })),
         }
     }
 
@@ -89,14 +118,22 @@ impl Reversal {
         let mut moves = Vec::new();
         for (lot, change) in self.changes(leg, |change| change < 0) {
             let part = rest.min(-change);
-            moves.push(Move { wallet: leg.wallet, lot, change: part });
+            moves.push(Move {
+                wallet: leg.wallet,
+                lot,
+                change: part,
+            });
             rest -= part;
         }
         moves
     }
 
     fn changes(&self, leg: Leg, side: fn(i64) -> bool) -> impl Iterator<Item = (LotKey, i64)> {
-        let of_leg = self.original.lots.iter().filter(move |lot| lot.wallet == leg.wallet && side(lot.change));
+        let of_leg = self
+            .original
+            .lots
+            .iter()
+            .filter(move |lot| lot.wallet == leg.wallet && side(lot.change));
         of_leg.map(|lot| (lot.lot, lot.change))
     }
 }

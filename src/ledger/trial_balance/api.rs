@@ -18,7 +18,10 @@ use crate::points::money::Micros;
 use crate::web::problem::ReadProblems;
 
 #[derive(OpenApi)]
-#[openapi(paths(read), components(schemas(TrialBalanceBody, AssetBody, AccountBody)))]
+#[openapi(
+    paths(read),
+    components(schemas(TrialBalanceBody, AssetBody, AccountBody))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -77,36 +80,58 @@ async fn read(
     wanted: Query<Wanted>,
 ) -> Result<web::Json<TrialBalanceBody>, Error> {
     let unknown = || Problem::new(Slug::NotFound, "there is no such window");
-    let window = wanted.window.as_deref().map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));
+    let window = wanted
+        .window
+        .as_deref()
+        .map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));
     let window = window.transpose()?;
 
     let mut conn = shelf.pool.get().await?;
     if let Some(window) = window {
-        store::window(&mut conn, window).await?.ok_or_else(unknown)?;
+        store::window(&mut conn, window)
+            .await?
+            .ok_or_else(unknown)?;
     }
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let totals = store::totals(&mut conn, window).await?;
 
     let mut assets: BTreeMap<Asset, Vec<(Account, i64, i64)>> = BTreeMap::new();
     for (account, (debit, credit)) in store::by_account(&totals) {
-        assets.entry(account.asset()).or_default().push((account, debit, credit));
+        assets
+            .entry(account.asset())
+            .or_default()
+            .push((account, debit, credit));
     }
-    let assets = assets.into_iter().map(|(asset, accounts)| show(&directory, asset, accounts));
-    Ok(web::Json(TrialBalanceBody { assets: assets.collect() }))
+    let assets = assets
+        .into_iter()
+        .map(|(asset, accounts)| show(&directory, asset, accounts));
+    Ok(web::Json(TrialBalanceBody {
+        assets: assets.collect(),
+    }))
 }
 
 fn show(directory: &Directory, asset: Asset, accounts: Vec<(Account, i64, i64)>) -> AssetBody {
     let print = |amount: i64| print(directory, asset, amount);
-    let sum = accounts.iter().map(|(_, debit, credit)| debit - credit).sum();
-    let accounts = accounts.into_iter().map(|(account, debit, credit)| AccountBody {
-        account: name(directory, account),
-        debit: print(debit),
-        credit: print(credit),
-        balance: print(debit - credit),
-    });
+    let sum = accounts
+        .iter()
+        .map(|(_, debit, credit)| debit - credit)
+        .sum();
+    let accounts = accounts
+        .into_iter()
+        .map(|(account, debit, credit)| AccountBody {
+            account: name(directory, account),
+            debit: print(debit),
+            credit: print(credit),
+            balance: print(debit - credit),
+        });
     AssetBody {
         asset: directory.code_of(asset).unwrap_or("?").to_owned(),
-        book: if directory.money(asset).is_some() { "value" } else { "unit" }.to_owned(),
+        book: if directory.money(asset).is_some() {
+            "value"
+        } else {
+            "unit"
+        }
+        .to_owned(),
         accounts: accounts.collect(),
         sum: print(sum),
     }
@@ -134,7 +159,9 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::ConvertedOut) => "converted_out".to_owned(),
         Some(AccountKind::Expired) => "expired".to_owned(),
         Some(AccountKind::Position) => {
-            let owner = directory.partner(account.owner()).map_or("?", |partner| partner.code.as_str());
+            let owner = directory
+                .partner(account.owner())
+                .map_or("?", |partner| partner.code.as_str());
             format!("position/{owner}")
         }
         Some(AccountKind::Commission) => "hub/commission".to_owned(),

@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::access::{LedgerRead, Partner};
-use chrono::{DateTime, Utc};
 use crate::clock;
 use crate::db;
 use crate::error::{Error, Problem, Slug};
@@ -18,9 +17,13 @@ use crate::partners::{AmountBody, Currency};
 use crate::points::account::Account;
 use crate::web::problem::ReadProblems;
 use crate::web::{Page, Paging};
+use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
-#[openapi(paths(list, read, statement), components(schemas(WalletBody, WalletsBody, LotBody, EntryBody)))]
+#[openapi(
+    paths(list, read, statement),
+    components(schemas(WalletBody, WalletsBody, LotBody, EntryBody))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -112,7 +115,9 @@ async fn read(
 ) -> Result<web::Json<WalletBody>, Error> {
     let mut conn = shelf.pool.get().await?;
     let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
-    Ok(web::Json(show(&mut conn, &shelf.ids, &currency, wallet).await?))
+    Ok(web::Json(
+        show(&mut conn, &shelf.ids, &currency, wallet).await?,
+    ))
 }
 
 /// Read a wallet's statement
@@ -135,7 +140,14 @@ async fn statement(
     let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
     let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;
     let entry = |operation: &Operation| entry(ids, &currency, wallet, operation);
-    Ok(web::Json(Page::of(operations, limit, ids, "statement", |operation| operation.id, entry)))
+    Ok(web::Json(Page::of(
+        operations,
+        limit,
+        ids,
+        "statement",
+        |operation| operation.id,
+        entry,
+    )))
 }
 
 /// A wallet in a currency that the partner issues, when there is one.
@@ -146,9 +158,15 @@ async fn own(
     text: &str,
 ) -> Result<(Account, std::sync::Arc<Currency>), Error> {
     let unknown = || Problem::new(Slug::NotFound, "there is no such wallet of yours");
-    let wallet = shelf.ids.read(Kind::Wallet, text).map(Account).ok_or_else(unknown)?;
+    let wallet = shelf
+        .ids
+        .read(Kind::Wallet, text)
+        .map(Account)
+        .ok_or_else(unknown)?;
     let (_, directory) = shelf.directories.current(conn).await?;
-    let currency = directory.currency_no(wallet.asset()).filter(|currency| currency.issuer == partner);
+    let currency = directory
+        .currency_no(wallet.asset())
+        .filter(|currency| currency.issuer == partner);
     let currency = currency.ok_or_else(unknown)?;
     match store::wallet_exists(conn, wallet).await? {
         true => Ok((wallet, currency.clone())),
@@ -164,10 +182,16 @@ async fn show(
 ) -> Result<WalletBody, Error> {
     let now = db::now(conn).await?;
     let lots = store::lots(conn, &[wallet.0]).await?;
-    let usable = lots.iter().filter(|lot| lot.key().is_usable(now)).map(|lot| lot.available).sum();
+    let usable = lots
+        .iter()
+        .filter(|lot| lot.key().is_usable(now))
+        .map(|lot| lot.available)
+        .sum();
     let held = lots.iter().map(|lot| lot.held).sum();
     // What has expired is gone for its owner, whether it has been swept or not.
-    let alive = lots.iter().filter(|lot| now < lot.key().expires_at && lot.available > 0);
+    let alive = lots
+        .iter()
+        .filter(|lot| now < lot.key().expires_at && lot.available > 0);
     Ok(WalletBody {
         id: ids.show(Kind::Wallet, wallet.0),
         currency: currency.code.clone(),
@@ -194,7 +218,9 @@ fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation)
         kind: operation.kind.name().to_owned(),
         direction: direction.to_owned(),
         amount: AmountBody::of(currency, leg.map_or(0, |leg| leg.amount)),
-        reverses: operation.reversed().map(|(kind, original)| ids.show(ledger::id_kind(kind), original)),
+        reverses: operation
+            .reversed()
+            .map(|(kind, original)| ids.show(ledger::id_kind(kind), original)),
         at: operation.at,
     }
 }

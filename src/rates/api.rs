@@ -1,0 +1,572 @@
+//! Rate cards over HTTP, and each refusal of this slice as a problem.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, OpenApi};
+
+use super::body::{
+    DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
+};
+use super::draft::{self, BadDates, NotPosted};
+use super::refusal::{BadTerms, Nearest, Refusal};
+use super::state::{NoSuchEdge, State, Step};
+use super::{Missing, Version, exchange, store, unknown};
+use crate::access::{Auditor, Finance, Operator, RatesRead, RatesWrite, Reader, Who};
+use crate::approvals::PartyName;
+use crate::db::{self, Connection, Pool};
+use crate::error::{Error, FieldError, Problem, Slug};
+use crate::id::{Ids, Kind};
+use crate::partners::{AmountBody, Currency, Directories, Directory};
+use crate::secret::Secrets;
+use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    let step = |path: &str| web::resource(format!("/v1/rate-cards/{{rate_card}}/{path}"));
+    cfg.service(
+        web::resource("/v1/rate-cards")
+            .route(web::get().to(list))
+            .route(web::post().to(draft)),
+    )
+    .service(web::resource("/v1/rate-cards/{rate_card}").route(web::get().to(one)))
+    .service(step("propose").route(web::post().to(propose)))
+    .service(step("approve").route(web::post().to(approve)))
+    .service(step("reject").route(web::post().to(reject)))
+    .service(step("withdraw").route(web::post().to(withdraw)))
+    .service(step("halt").route(web::post().to(halt)));
+    exchange::api::routes(cfg);
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list, one, draft, propose, approve, reject, withdraw, halt),
+    components(schemas(
+        DraftRateCard, ReadRateCard, Nothing, RateCardBody, SettlementBody, SettlementKind, Side, State, ProblemBody
+    )),
+    tags((name = "rates", description = "What an amount of one currency is in another."))
+)]
+struct CardsDoc;
+
+/// What rate cards and exchange rates add to the OpenAPI document.
+pub struct Doc;
+
+impl OpenApi for Doc {
+    fn openapi() -> utoipa::openapi::OpenApi {
+        let mut document = CardsDoc::openapi();
+        document.merge(exchange::api::Doc::openapi());
+        document
+    }
+}
+
+/// Which rate cards to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The code of the currency that is given.
+    from: Option<String>,
+    /// The code of the currency that is gained.
+    to: Option<String>,
+    /// `next_cursor` of the page before. Leave it out for the first page.
+    cursor: Option<String>,
+    /// How many to return: 1 to 200, 50 when left out.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+/// What every handler here stands on.
+type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
+
+/// Draft a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards", operation_id = "draftRateCard", tag = "rates",
+    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Until bonuses and fees have postings of their own a card may not carry `block_bonus`, `bonuses` or `fee`.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = DraftRateCard,
+    responses((status = 201, description = "The draft.", body = RateCardBody), WriteProblems)
+)]
+async fn draft(
+    reader: Reader<RatesWrite, Operator>,
+    (ids, pool, directories): Desk,
+    secrets: Data<Secrets>,
+    write: Write<DraftRateCard>,
+) -> Result<HttpResponse, Error> {
+    let claim = reader.who.claim(&secrets, &write);
+    once(&pool, claim, StatusCode::CREATED, async |conn| {
+        let (_, directory) = directories.current(conn).await?;
+        let from = currency(&directory, &write.body.from, "/from")?;
+        let to = currency(&directory, &write.body.to, "/to")?;
+        let wanted = write.body.read(from, to).map_err(bad_terms)?;
+        let version = super::draft(conn, &reader.who, &secrets, &directory, &wanted).await?;
+        let now = db::now(conn).await?;
+        Ok(show(
+            &ids,
+            &directory,
+            &version,
+            PartyName::of(&reader.who),
+            now,
+        ))
+    })
+    .await
+}
+
+/// Propose a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards/{rate_card}/propose", operation_id = "proposeRateCard", tag = "rates",
+    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = Nothing,
+    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+)]
+async fn propose(
+    reader: Reader<RatesWrite, Operator>,
+    desk: Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<Nothing>,
+) -> Result<HttpResponse, Error> {
+    let ids = desk.0.clone();
+    step(
+        reader,
+        desk,
+        secrets,
+        path,
+        write,
+        async |conn, who, id, _| super::propose(conn, who, &ids, id).await,
+    )
+    .await
+}
+
+/// Approve a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = ReadRateCard,
+    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+)]
+async fn approve(
+    reader: Reader<RatesWrite, Operator>,
+    desk: Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<ReadRateCard>,
+) -> Result<HttpResponse, Error> {
+    let approve = async |conn: &mut Connection, who: &_, id, read: &ReadRateCard| {
+        super::approve(conn, who, id, &read.content_hash.0).await
+    };
+    step(reader, desk, secrets, path, write, approve).await
+}
+
+/// Reject a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards/{rate_card}/reject", operation_id = "rejectRateCard", tag = "rates",
+    description = "By a party that was asked and has not approved it. Draft another version to go on.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = ReadRateCard,
+    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+)]
+async fn reject(
+    reader: Reader<RatesWrite, Operator>,
+    desk: Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<ReadRateCard>,
+) -> Result<HttpResponse, Error> {
+    let reject = async |conn: &mut Connection, who: &_, id, read: &ReadRateCard| {
+        super::reject(conn, who, id, &read.content_hash.0).await
+    };
+    step(reader, desk, secrets, path, write, reject).await
+}
+
+/// Withdraw a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards/{rate_card}/withdraw", operation_id = "withdrawRateCard", tag = "rates",
+    description = "Before it is active. What not everybody has agreed to is withdrawn by the side that drafted it or by an operator; what is scheduled by any of its parties, and the version that it would have ended goes on.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = Nothing,
+    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+)]
+async fn withdraw(
+    reader: Reader<RatesWrite, Operator>,
+    desk: Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<Nothing>,
+) -> Result<HttpResponse, Error> {
+    step(
+        reader,
+        desk,
+        secrets,
+        path,
+        write,
+        async |conn, who, id, _| super::withdraw(conn, who, id).await,
+    )
+    .await
+}
+
+/// Halt a rate card
+#[utoipa::path(
+    post, path = "/v1/rate-cards/{rate_card}/halt", operation_id = "haltRateCard", tag = "rates",
+    description = "Stops an active card at once, by either partner or an operator: there are no new quotes on this route until another version is published.",
+    security(("partner" = ["rates:write"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = Nothing,
+    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+)]
+async fn halt(
+    reader: Reader<RatesWrite, Operator>,
+    desk: Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<Nothing>,
+) -> Result<HttpResponse, Error> {
+    step(
+        reader,
+        desk,
+        secrets,
+        path,
+        write,
+        async |conn, who, id, _| super::halt(conn, who, id).await,
+    )
+    .await
+}
+
+/// One step of a version, done once, and the version as its caller then sees it.
+async fn step<T>(
+    reader: Reader<RatesWrite, Operator>,
+    (ids, pool, directories): Desk,
+    secrets: Data<Secrets>,
+    path: Path<String>,
+    write: Write<T>,
+    take: impl AsyncFnOnce(&mut Connection, &Who, i64, &T) -> Result<Version, Error>,
+) -> Result<HttpResponse, Error> {
+    let id = ids.read(Kind::RateCard, &path).ok_or_else(unknown)?;
+    let claim = reader.who.claim(&secrets, &write);
+    once(&pool, claim, StatusCode::OK, async |conn| {
+        let (_, directory) = directories.current(conn).await?;
+        let version = take(conn, &reader.who, id, &write.body).await?;
+        let now = db::now(conn).await?;
+        Ok(show(
+            &ids,
+            &directory,
+            &version,
+            PartyName::of(&reader.who),
+            now,
+        ))
+    })
+    .await
+}
+
+/// List rate cards
+#[utoipa::path(
+    get, path = "/v1/rate-cards", operation_id = "listRateCards", tag = "rates",
+    description = "Newest first. A partner sees every version of the pairs it issues one side of, and what others have published; what the brands pay each other is told to each side for itself.",
+    security(("partner" = ["rates:read"]), ("person" = [])),
+    params(Wanted),
+    responses((status = 200, description = "A page of rate cards.", body = Page<RateCardBody>), ReadProblems)
+)]
+async fn list(
+    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    (ids, pool, directories): Desk,
+    wanted: Query<Wanted>,
+) -> Result<web::Json<Page<RateCardBody>>, Error> {
+    let Wanted {
+        from,
+        to,
+        cursor,
+        limit,
+    } = wanted.0;
+    let paging = Paging { cursor, limit };
+    let (limit, before) = (
+        paging.limit()?,
+        paging.after(&ids, "rate-cards")?.unwrap_or(i64::MAX),
+    );
+    let viewer = PartyName::of(&reader.who);
+
+    let mut conn = pool.get().await?;
+    let (_, directory) = directories.current(&mut conn).await?;
+    let number = |code: Option<String>, pointer| {
+        code.map(|code| currency(&directory, &code, pointer).map(|currency| currency.no))
+            .transpose()
+    };
+    let route = (number(from, "/from")?, number(to, "/to")?);
+    let rows = store::list(&mut conn, viewer, route, before, limit).await?;
+    let now = db::now(&mut conn).await?;
+    let show = |version: &Version| show(&ids, &directory, version, viewer, now);
+    Ok(web::Json(Page::of(
+        rows,
+        limit,
+        &ids,
+        "rate-cards",
+        |version| version.id,
+        show,
+    )))
+}
+
+/// Look up a rate card
+#[utoipa::path(
+    get, path = "/v1/rate-cards/{rate_card}", operation_id = "getRateCard", tag = "rates",
+    description = "One version, with its sentence in English and in Traditional Chinese and the caller's side of its settlement.",
+    security(("partner" = ["rates:read"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id.")),
+    responses((status = 200, description = "The rate card.", body = RateCardBody), ReadProblems)
+)]
+async fn one(
+    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    (ids, pool, directories): Desk,
+    path: Path<String>,
+) -> Result<web::Json<RateCardBody>, Error> {
+    let id = ids.read(Kind::RateCard, &path).ok_or_else(unknown)?;
+    let viewer = PartyName::of(&reader.who);
+
+    let mut conn = pool.get().await?;
+    let (_, directory) = directories.current(&mut conn).await?;
+    let found = store::find(&mut conn, id)
+        .await?
+        .filter(|version| version.is_seen_by(viewer));
+    let version = found.ok_or_else(unknown)?;
+    let now = db::now(&mut conn).await?;
+    Ok(web::Json(show(&ids, &directory, &version, viewer, now)))
+}
+
+fn currency<'d>(
+    directory: &'d Directory,
+    code: &str,
+    pointer: &str,
+) -> Result<&'d Currency, Problem> {
+    directory
+        .currency(code)
+        .map(|currency| &**currency)
+        .ok_or_else(|| no_currency(pointer))
+}
+
+pub(super) fn no_currency(pointer: &str) -> Problem {
+    Problem::field(pointer, "the code of a currency; /v1/currencies lists them")
+}
+
+pub(super) fn not_an_issuer() -> Problem {
+    Problem::new(
+        Slug::NotYourCurrency,
+        "a rate card is drafted by the issuer of one of its currencies, or by the hub",
+    )
+}
+
+pub(super) fn no_such_edge(NoSuchEdge { state, step }: NoSuchEdge) -> Problem {
+    let detail = match (step, state) {
+        (Step::Halt, State::Scheduled) => "it is not active yet: withdraw it".to_owned(),
+        (Step::Withdraw, State::Active) => "it is active: halt it".to_owned(),
+        (Step::Propose | Step::Approve | Step::Reject | Step::Withdraw | Step::Halt, _) => {
+            format!(
+                "it is {}, so there is nothing to {}",
+                state.name().replace('_', " "),
+                step.name()
+            )
+        }
+    };
+    Problem::new(Slug::CardState, detail).with("state", state.name())
+}
+
+pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
+    match refusal {
+        draft::Refusal::OneCurrency => Problem::field("/to", "another currency than `from`"),
+        draft::Refusal::Terms(bad) => bad_terms(bad),
+        draft::Refusal::NotPosted(what) => not_posted(what),
+        draft::Refusal::Dates(bad) => bad_dates(bad),
+    }
+}
+
+/// Terms that cannot work, named as `bands[1].from` and as a JSON pointer.
+pub(super) fn bad_terms(bad: BadTerms) -> Problem {
+    card_terms(&bad.field, &bad.reason.to_string())
+}
+
+fn not_posted(what: NotPosted) -> Problem {
+    let (field, reason) = match what {
+        NotPosted::BlockBonus => (
+            "block_bonus",
+            "bonuses have no postings of their own yet; leave it out",
+        ),
+        NotPosted::Bonuses => (
+            "bonuses",
+            "bonuses have no postings of their own yet; leave them out",
+        ),
+        NotPosted::Fee => (
+            "fee",
+            "fees have no postings of their own yet; leave it out",
+        ),
+        NotPosted::Unpriced => (
+            "kind",
+            "an unpriced card records a shape and cannot be quoted",
+        ),
+    };
+    card_terms(field, reason)
+}
+
+fn card_terms(field: &str, reason: &str) -> Problem {
+    let path = field.replace('[', ".").replace(']', "");
+    let path: Vec<&str> = path.split('.').filter(|part| *part != "terms").collect();
+    let place = if path.first() == Some(&"settlement") {
+        ""
+    } else {
+        "/terms"
+    };
+    let pointer = path.iter().fold(place.to_owned(), |pointer, part| {
+        format!("{pointer}/{part}")
+    });
+    let detail = format!("{field}: {reason}");
+    let errors = vec![FieldError {
+        pointer,
+        detail: reason.to_owned(),
+    }];
+    Problem {
+        errors,
+        ..Problem::new(Slug::CardTerms, detail)
+    }
+    .with("field", field)
+}
+
+pub(super) fn bad_dates(bad: BadDates) -> Problem {
+    let detail = match bad {
+        BadDates::NotSensible(field) => format!("{field}: an instant from the year 2000 to 2199"),
+        BadDates::BeginsInThePast => {
+            "valid_from: leave it out to begin as soon as everybody has agreed".to_owned()
+        }
+        BadDates::EndsBeforeItBegins => {
+            "valid_to: an instant after valid_from and in the future".to_owned()
+        }
+        BadDates::IsOver => "valid_to: it has gone by; draft another version".to_owned(),
+    };
+    Problem::new(Slug::CardDates, detail)
+}
+
+/// The refusal of an amount, with what would be legal in printed units.
+pub fn refused(refusal: &Refusal, source: &Currency, target: &Currency) -> Problem {
+    let amount = |units: Option<i64>| {
+        units.map_or(Value::Null, |units| json!(AmountBody::of(source, units)))
+    };
+    let near = |slug, detail: String, near: &Nearest| {
+        let problem = Problem::new(slug, detail);
+        problem
+            .with("next_down", amount(near.next_down))
+            .with("next_up", amount(near.next_up))
+    };
+    let (gives, gains) = (&source.code, &target.code);
+    match refusal {
+        Refusal::BelowMinimum { minimum } => Problem::new(
+            Slug::AmountBelowMinimum,
+            format!("the card takes more {gives} at once"),
+        )
+        .with("minimum", amount(Some(*minimum))),
+        Refusal::AboveMaximum { maximum } => Problem::new(
+            Slug::AmountAboveMaximum,
+            format!("the card takes less {gives} at once"),
+        )
+        .with("maximum", amount(Some(*maximum))),
+        Refusal::BadStep(nearest) => near(
+            Slug::AmountOffStep,
+            format!("the card takes {gives} in steps"),
+            nearest,
+        ),
+        Refusal::NotADenomination(nearest) => near(
+            Slug::AmountNotADenomination,
+            format!("the card takes only certain amounts of {gives}"),
+            nearest,
+        ),
+        Refusal::BelowDestinationMinimum { minimum } => Problem::new(
+            Slug::AmountBelowMinimum,
+            format!("it would gain less {gains} than the card gives at once"),
+        )
+        .with("minimum", amount(*minimum)),
+        Refusal::AboveDestinationMaximum { maximum } => Problem::new(
+            Slug::AmountAboveMaximum,
+            format!("it would gain more {gains} than the card gives at once"),
+        )
+        .with("maximum", amount(*maximum)),
+        Refusal::BadDestinationStep(nearest) => near(
+            Slug::AmountOffStep,
+            format!("the card gives {gains} in steps, and it would gain what is on none"),
+            nearest,
+        ),
+        Refusal::TooLittle { smallest } => {
+            Problem::new(Slug::AmountTooSmall, format!("it would gain no {gains}"))
+                .with("minimum", amount(*smallest))
+        }
+        Refusal::TooLarge => Problem::new(
+            Slug::AmountTooLarge,
+            "its figures are beyond what the hub counts",
+        ),
+        Refusal::OutOfReach { most } => Problem::new(
+            Slug::AmountAboveMaximum,
+            format!("no amount of {gives} gains so much {gains} at once"),
+        )
+        .with("maximum", json!(AmountBody::of(target, *most))),
+        Refusal::Unpriced => Problem::new(Slug::NoRateCard, "the card records a shape and no rate"),
+        Refusal::BadCard(bad) => bad_terms(bad.clone()),
+    }
+}
+
+/// The refusal to exchange between two moneys without a rate.
+pub fn no_exchange(missing: Missing, directory: &Directory) -> Problem {
+    let code = |no| directory.money(no).map_or("?", |money| &money.code);
+    let (source, target) = (code(missing.source), code(missing.target));
+    Problem::new(
+        Slug::ExchangeRateMissing,
+        format!("there is no rate between {source} and {target}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::refusal::Reason;
+    use super::*;
+
+    #[test]
+    fn a_field_of_the_terms_is_also_a_pointer() {
+        let cases = [
+            ("bands[1].from", "/terms/bands/1/from"),
+            ("terms", "/terms"),
+            ("give", "/terms/give"),
+            ("settlement.increment", "/settlement/increment"),
+        ];
+        for (field, pointer) in cases {
+            let problem = bad_terms(BadTerms::new(field, Reason::Missing));
+            assert_eq!(
+                (
+                    problem.errors[0].pointer.as_str(),
+                    problem.facts["field"].as_str()
+                ),
+                (pointer, Some(field))
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_too_early_or_too_late_says_what_to_do() {
+        let detail = |state, step| no_such_edge(NoSuchEdge { state, step }).detail;
+        assert_eq!(
+            detail(State::Scheduled, Step::Halt),
+            "it is not active yet: withdraw it"
+        );
+        assert_eq!(
+            detail(State::Active, Step::Withdraw),
+            "it is active: halt it"
+        );
+        assert_eq!(
+            detail(State::ApprovedBySource, Step::Propose),
+            "it is approved by source, so there is nothing to propose"
+        );
+    }
+}

@@ -1,0 +1,486 @@
+//! A version of a card as JSON, and how much of it a caller sees.
+//!
+//! | caller          | terms | `settlement` of a priced card     | of a cost-plus card       |
+//! |-----------------|:-----:|-----------------------------------|---------------------------|
+//! | source partner  | yes   | `source_price`, `commission`      | `price`, `commission`     |
+//! | target partner  | yes   | `target_price`                    | `price`                   |
+//! | the hub's staff | yes   | all                               | all                       |
+//! | anybody else    | yes   | null                              | null                      |
+//!
+//! Neither partner sees the other's price. That is also why `content_hash` is keyed and only the
+//! parties get it: from a plain hash the one price that is unknown could be found by trying.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::draft::Draft;
+use super::printed::Printed;
+use super::refusal::{BadTerms, Reason};
+use super::sentence::{self, Names};
+use super::settlement::SettlementTerms;
+use super::state::State;
+use super::terms::Terms;
+use super::version::Version;
+use super::written::{Written, needed};
+use crate::approvals::PartyName;
+use crate::clock::Timestamp;
+use crate::id::{Ids, Kind};
+use crate::partners::{Currency, Directory};
+use crate::points::agreed::{Price, Share};
+use crate::points::amount::{Scale, Scales};
+use crate::rates::card::Card;
+use crate::web::text::Name;
+
+/// A rate card to be drafted: one direction of one pair.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DraftRateCard {
+    /// The code of the currency that is given.
+    #[schema(example = "STAR")]
+    pub(super) from: String,
+    /// The code of the currency that is gained.
+    #[schema(example = "MILE")]
+    pub(super) to: String,
+    /// What a member gets, in printed units. `kind` is `ratio` (`give`, `get`), `slab` or `marginal`
+    /// (`bands` of `from`, `give`, `get`), `table` (`table` of `give`, `get`) or `priced` (what the
+    /// money of `settlement` buys). Limits on what is given: `min`, `max`, `step`, `step_origin`; on
+    /// what is gained: `dest_min`, `dest_max`, `dest_step`. `remainder` is `absorb` or
+    /// `leave_in_source`.
+    #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
+    pub(super) terms: Written,
+    pub(super) settlement: SettlementBody,
+    /// When it begins; when the last party agrees, when left out. Not in the past.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(super) valid_from: Option<Timestamp>,
+    /// When it ends, which is the first instant it does not hold; never when left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(super) valid_to: Option<Timestamp>,
+    /// Where the terms come from, in a few words.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 120, example = "R203")]
+    pub(super) origin: Option<Name>,
+}
+
+/// What the brands pay. Sent: `cost_plus` needs `price`, `priced` needs `source_price` and
+/// `target_price`, both need `commission`. Answered: only what the caller may see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(title = "RateCardSettlement")]
+#[serde(deny_unknown_fields)]
+pub struct SettlementBody {
+    pub kind: SettlementKind,
+    /// What the source pays, and the target gets, for each printed unit created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "0.014000")]
+    pub price: Option<Price>,
+    /// What the source pays for each printed unit that leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source_price: Option<Price>,
+    /// What the target charges for each printed unit created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub target_price: Option<Price>,
+    /// The hub's share: on top of a cost-plus price, out of a source price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "0.025")]
+    pub commission: Option<Share>,
+    /// Of a priced card: what is gained comes in whole increments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub increment: Option<Printed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RateCardSettlementKind)]
+pub enum SettlementKind {
+    CostPlus,
+    Priced,
+}
+
+/// What was read and is approved or rejected.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadRateCard {
+    /// The `content_hash` of the rate card that was read.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "00112233445566778899aabbccddeeff")]
+    pub(super) content_hash: ContentHash,
+}
+
+/// Nothing more to say: an empty object.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NothingMore)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// 16 bytes as hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ContentHash(pub Vec<u8>);
+
+impl TryFrom<String> for ContentHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<ContentHash, Self::Error> {
+        let bytes = hex::decode(&text).ok().filter(|bytes| bytes.len() == 16);
+        bytes
+            .map(ContentHash)
+            .ok_or("32 hexadecimal digits, as the rate card shows them")
+    }
+}
+
+/// A version of the terms for one direction of one pair of currencies.
+#[derive(Serialize, ToSchema)]
+pub struct RateCardBody {
+    #[schema(example = "card_0123456789abcdef")]
+    pub id: String,
+    #[schema(example = "STAR")]
+    pub from: String,
+    #[schema(example = "MILE")]
+    pub to: String,
+    /// Counted up per pair.
+    pub version: i32,
+    pub state: State,
+    /// Whose word was given.
+    pub agreed: Vec<Side>,
+    /// The card as a member is told it.
+    #[schema(example = "5,000 STAR or more, in steps of 1,250, become MILE at 5 to 1.")]
+    pub sentence: String,
+    #[schema(example = "5,000 STAR 起，以 1,250 為單位，按 5 比 1 兌換 MILE。")]
+    pub sentence_zh: String,
+    /// What a member gets, as it was drafted.
+    #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
+    pub terms: Terms,
+    /// The caller's side of what the brands pay; null for who is no party.
+    pub settlement: Option<SettlementBody>,
+    /// When it begins; null until it is published, where its parties left that open.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_from: Option<Timestamp>,
+    /// The first instant it does not hold; null while that is open.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_to: Option<Timestamp>,
+    /// Where the terms come from; null for who is no party.
+    pub origin: Option<String>,
+    /// What to send back when approving: it covers pair, terms, settlement and the dates that were
+    /// asked for. Null for who is no party.
+    pub content_hash: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Whose word it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = RateCardSide)]
+pub enum Side {
+    Source,
+    Target,
+    Hub,
+}
+
+impl DraftRateCard {
+    /// The draft with its currencies known by number.
+    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, BadTerms> {
+        let DraftRateCard {
+            from: _,
+            to: _,
+            terms,
+            settlement,
+            valid_from,
+            valid_to,
+            origin,
+        } = self;
+        let card = Card {
+            terms: Terms::try_from(terms)?,
+            settlement: settlement.read()?,
+        };
+        Ok(Draft {
+            from: from.no,
+            to: to.no,
+            card,
+            valid_from,
+            valid_to,
+            origin,
+        })
+    }
+}
+
+impl SettlementBody {
+    fn read(self) -> Result<SettlementTerms, BadTerms> {
+        self.refuse_leftovers()?;
+        let SettlementBody {
+            kind,
+            price,
+            source_price,
+            target_price,
+            commission,
+            increment,
+        } = self;
+        let commission = needed(commission, "settlement.commission")?;
+        Ok(match kind {
+            SettlementKind::CostPlus => SettlementTerms::CostPlus {
+                price: needed(price, "settlement.price")?,
+                commission,
+            },
+            SettlementKind::Priced => SettlementTerms::Priced {
+                source_price: needed(source_price, "settlement.source_price")?,
+                target_price: needed(target_price, "settlement.target_price")?,
+                commission,
+                increment,
+            },
+        })
+    }
+
+    fn refuse_leftovers(&self) -> Result<(), BadTerms> {
+        let by_money = self.kind == SettlementKind::Priced;
+        let leftovers = [
+            ("settlement.price", by_money && self.price.is_some()),
+            (
+                "settlement.source_price",
+                !by_money && self.source_price.is_some(),
+            ),
+            (
+                "settlement.target_price",
+                !by_money && self.target_price.is_some(),
+            ),
+            (
+                "settlement.increment",
+                !by_money && self.increment.is_some(),
+            ),
+        ];
+        match leftovers.into_iter().find(|(_, is_left)| *is_left) {
+            Some((field, _)) => Err(BadTerms::new(field, Reason::NotOfThisKind)),
+            None => Ok(()),
+        }
+    }
+
+    /// What a party sees of the terms of settlement.
+    fn seen(terms: &SettlementTerms, source: bool, target: bool) -> Option<SettlementBody> {
+        if !source && !target {
+            return None;
+        }
+        Some(match *terms {
+            SettlementTerms::CostPlus { price, commission } => SettlementBody {
+                kind: SettlementKind::CostPlus,
+                price: Some(price),
+                source_price: None,
+                target_price: None,
+                commission: source.then_some(commission),
+                increment: None,
+            },
+            SettlementTerms::Priced {
+                source_price,
+                target_price,
+                commission,
+                increment,
+            } => SettlementBody {
+                kind: SettlementKind::Priced,
+                price: None,
+                source_price: source.then_some(source_price),
+                target_price: target.then_some(target_price),
+                commission: source.then_some(commission),
+                increment,
+            },
+        })
+    }
+}
+
+/// The version as `viewer` sees it.
+pub(super) fn show(
+    ids: &Ids,
+    directory: &Directory,
+    version: &Version,
+    viewer: PartyName,
+    now: Timestamp,
+) -> RateCardBody {
+    let is_party = version.is_party(viewer);
+    let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
+    let currency = |no| directory.currency_no(no).map(|currency| &**currency);
+    let (from, to) = (currency(version.from), currency(version.to));
+    let code = |currency: Option<&Currency>| {
+        currency
+            .map(|currency| currency.code.clone())
+            .unwrap_or_default()
+    };
+    let scale =
+        |currency: Option<&Currency>| currency.map_or(Scale::WHOLE, |currency| currency.scale);
+    let (source, target) = (code(from), code(to));
+    let scales = Scales {
+        source: scale(from),
+        target: scale(to),
+    };
+    let names = Names {
+        source: &source,
+        target: &target,
+        scales,
+        fee_scale: Scale::WHOLE,
+    };
+    RateCardBody {
+        id: ids.show(Kind::RateCard, version.id),
+        version: version.number,
+        state: version.state(now),
+        agreed: sides(version),
+        sentence: sentence::english(&version.card.terms, names),
+        sentence_zh: sentence::chinese(&version.card.terms, names),
+        from: source.clone(),
+        to: target.clone(),
+        terms: version.card.terms.clone(),
+        settlement: SettlementBody::seen(
+            &version.card.settlement,
+            is(version.source),
+            is(version.target),
+        ),
+        valid_from: version.valid_from,
+        valid_to: version.valid_to,
+        origin: version.origin.clone().filter(|_| is_party),
+        content_hash: is_party.then(|| hex::encode(&version.content_hash)),
+        created_at: version.created_at,
+    }
+}
+
+/// Who has agreed, as sides: one issuer of both currencies is both.
+fn sides(version: &Version) -> Vec<Side> {
+    let has = |party| version.agreed.contains(&party);
+    let sides = [
+        (Side::Source, has(PartyName::Partner(version.source))),
+        (Side::Target, has(PartyName::Partner(version.target))),
+        (Side::Hub, has(PartyName::Hub)),
+    ];
+    sides
+        .into_iter()
+        .filter_map(|(side, agreed)| agreed.then_some(side))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::version::tests::{noon, version};
+    use super::*;
+    use serde_json::{Value, json};
+
+    const VIEWERS: [PartyName; 4] = [
+        PartyName::Partner(1),
+        PartyName::Partner(2),
+        PartyName::Hub,
+        PartyName::Partner(3),
+    ];
+
+    fn settled(settlement: Value) -> Version {
+        let version = version();
+        let settlement = serde_json::from_value(settlement).unwrap();
+        Version {
+            card: Card {
+                settlement,
+                ..version.card
+            },
+            ..version
+        }
+    }
+
+    fn seen(version: &Version, viewer: PartyName) -> Value {
+        json!(show(
+            &Ids::new(&[7; 32]),
+            &Directory::default(),
+            version,
+            viewer,
+            noon()
+        ))
+    }
+
+    #[test]
+    fn each_side_sees_its_own_price() {
+        let priced = settled(json!({
+            "kind": "priced", "source_price": "0.01", "target_price": "0.008", "commission": "0.025",
+        }));
+        let cost_plus =
+            settled(json!({"kind": "cost_plus", "price": "0.014", "commission": "0.025"}));
+        let of_priced = [
+            json!({"kind": "priced", "source_price": "0.01", "commission": "0.025"}),
+            json!({"kind": "priced", "target_price": "0.008"}),
+            json!({"kind": "priced", "source_price": "0.01", "target_price": "0.008", "commission": "0.025"}),
+            Value::Null,
+        ];
+        let of_cost_plus = [
+            json!({"kind": "cost_plus", "price": "0.014", "commission": "0.025"}),
+            json!({"kind": "cost_plus", "price": "0.014"}),
+            json!({"kind": "cost_plus", "price": "0.014", "commission": "0.025"}),
+            Value::Null,
+        ];
+        for (at, viewer) in VIEWERS.into_iter().enumerate() {
+            assert_eq!(
+                seen(&priced, viewer)["settlement"],
+                of_priced[at],
+                "{viewer}"
+            );
+            assert_eq!(
+                seen(&cost_plus, viewer)["settlement"],
+                of_cost_plus[at],
+                "{viewer}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_no_party_gets_nothing_to_try_prices_against() {
+        let version = Version {
+            origin: Some("R203".into()),
+            ..version()
+        };
+        let stranger = seen(&version, PartyName::Partner(3));
+        assert!(stranger["content_hash"].is_null() && stranger["origin"].is_null());
+        assert_eq!(
+            seen(&version, PartyName::Partner(2))["content_hash"],
+            "07".repeat(16)
+        );
+    }
+
+    #[test]
+    fn who_agreed_is_told_by_side() {
+        let agreed = vec![PartyName::Hub, PartyName::Partner(1)];
+        let version = Version {
+            agreed,
+            ..version()
+        };
+        assert_eq!(
+            seen(&version, PartyName::Hub)["agreed"],
+            json!(["source", "hub"])
+        );
+    }
+
+    #[test]
+    fn a_settlement_has_what_its_kind_needs_and_no_more() {
+        let cases = [
+            (
+                json!({"kind": "cost_plus", "commission": "0"}),
+                "settlement.price",
+            ),
+            (
+                json!({"kind": "cost_plus", "price": "1"}),
+                "settlement.commission",
+            ),
+            (
+                json!({"kind": "cost_plus", "price": "1", "commission": "0", "increment": 5}),
+                "settlement.increment",
+            ),
+            (
+                json!({"kind": "priced", "source_price": "1", "commission": "0"}),
+                "settlement.target_price",
+            ),
+            (
+                json!({"kind": "priced", "price": "1", "source_price": "1", "target_price": "1", "commission": "0"}),
+                "settlement.price",
+            ),
+        ];
+        for (body, field) in cases {
+            let read: SettlementBody = serde_json::from_value(body).unwrap();
+            assert_eq!(read.read().unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn a_content_hash_is_hexadecimal() {
+        assert!(ContentHash::try_from("07".repeat(16)).is_ok());
+        for text in ["", "07", "é7", &"0".repeat(64), &"zz".repeat(16)] {
+            assert!(ContentHash::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The book of rates: what prices quotes now, in memory.
+//!
+//! | asked for              | found by                                        |
+//! |------------------------|-------------------------------------------------|
+//! | the card of a route    | pair, and the instant in its validity           |
+//! | a card a quote names   | its id; one whose time is over is in the database |
+//! | an exchange rate       | the pair of moneys, either way round            |
+//!
+//! Validity begins with its first instant and ends before its last, so that a version and its
+//! successor never both hold.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::card::Card;
+use super::exchange::ExchangeRate;
+use super::settlement::Exchange;
+use crate::clock::Timestamp;
+use crate::partners::Directory;
+use crate::points::account::Asset;
+
+/// A card that everybody has agreed to.
+#[derive(Debug, Clone)]
+pub struct PublishedCard {
+    pub id: i64,
+    pub from: Asset,
+    pub to: Asset,
+    pub version: i32,
+    pub card: Arc<Card>,
+    pub valid_from: Timestamp,
+    pub valid_to: Option<Timestamp>,
+    /// Stopped while it was active: good for no new quote.
+    pub halted: bool,
+}
+
+impl PublishedCard {
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        !self.halted && self.valid_from <= now && self.valid_to.is_none_or(|end| now < end)
+    }
+}
+
+/// What prices quotes, as of one publication.
+#[derive(Debug, Default)]
+pub struct Book {
+    /// Who takes part.
+    pub directory: Arc<Directory>,
+    by_id: HashMap<i64, Arc<PublishedCard>>,
+    by_route: HashMap<(Asset, Asset), Vec<Arc<PublishedCard>>>,
+    exchange_rates: HashMap<(Asset, Asset), ExchangeRate>,
+}
+
+/// There is no exchange rate between these moneys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    pub source: Asset,
+    pub target: Asset,
+}
+
+impl Book {
+    pub fn new(
+        directory: Arc<Directory>,
+        cards: Vec<PublishedCard>,
+        exchange_rates: Vec<ExchangeRate>,
+    ) -> Book {
+        let mut book = Book {
+            directory,
+            ..Book::default()
+        };
+        for card in cards.into_iter().map(Arc::new) {
+            book.by_route
+                .entry((card.from, card.to))
+                .or_default()
+                .push(card.clone());
+            book.by_id.insert(card.id, card);
+        }
+        for rate in exchange_rates {
+            let pair = unordered(rate.base, rate.quote);
+            let kept = book
+                .exchange_rates
+                .entry(pair)
+                .or_insert_with(|| rate.clone());
+            if rate.id > kept.id {
+                *kept = rate;
+            }
+        }
+        book
+    }
+
+    /// The card that prices a quote of this route at `now`.
+    pub fn card_for(&self, from: Asset, to: Asset, now: Timestamp) -> Option<&Arc<PublishedCard>> {
+        self.by_route
+            .get(&(from, to))?
+            .iter()
+            .find(|card| card.holds_at(now))
+    }
+
+    /// A card that is published and not over.
+    pub fn card(&self, id: i64) -> Option<&Arc<PublishedCard>> {
+        self.by_id.get(&id)
+    }
+
+    /// Every route that is open at `now`.
+    pub fn cards_at(&self, now: Timestamp) -> impl Iterator<Item = &Arc<PublishedCard>> {
+        self.by_id.values().filter(move |card| card.holds_at(now))
+    }
+
+    /// The rate that turns the source's money into the target's, with its id; none is needed
+    /// between equal moneys.
+    pub fn exchange(
+        &self,
+        source: Asset,
+        target: Asset,
+    ) -> Result<Option<(i64, Exchange)>, Missing> {
+        if source == target {
+            return Ok(None);
+        }
+        let latest = self.exchange_rates.get(&unordered(source, target));
+        latest
+            .map(|rate| Some((rate.id, rate.out_of(source))))
+            .ok_or(Missing { source, target })
+    }
+}
+
+fn unordered(one: Asset, other: Asset) -> (Asset, Asset) {
+    (one.min(other), one.max(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exchange::tests::rate;
+    use super::super::version::tests::{noon, version};
+    use super::*;
+    use chrono::Duration;
+
+    const HKD: Asset = 344;
+    const USD: Asset = 840;
+
+    fn card(id: i64, from: i64, to: Option<i64>) -> PublishedCard {
+        let at = |hours| noon() + Duration::hours(hours);
+        PublishedCard {
+            id,
+            from: 1001,
+            to: 1002,
+            version: 1,
+            card: Arc::new(version().card),
+            valid_from: at(from),
+            valid_to: to.map(at),
+            halted: false,
+        }
+    }
+
+    #[test]
+    fn a_version_ends_where_its_successor_begins() {
+        let book = Book::new(
+            Arc::default(),
+            vec![card(1, -5, Some(0)), card(2, 0, None)],
+            vec![],
+        );
+        let found = |from, to, hours| {
+            let card = book.card_for(from, to, noon() + Duration::hours(hours));
+            card.map(|card| card.id)
+        };
+        assert_eq!(found(1001, 1002, -6), None);
+        assert_eq!(found(1001, 1002, -1), Some(1));
+        assert_eq!(found(1001, 1002, 0), Some(2));
+        assert_eq!(
+            found(1002, 1001, 0),
+            None,
+            "each direction has its own card"
+        );
+        assert!(book.card(1).is_some() && book.card(3).is_none());
+        assert_eq!(book.cards_at(noon()).count(), 1);
+    }
+
+    #[test]
+    fn a_halted_card_prices_nothing() {
+        let halted = PublishedCard {
+            halted: true,
+            ..card(1, -5, None)
+        };
+        assert!(!halted.holds_at(noon()));
+    }
+
+    #[test]
+    fn the_latest_rate_serves_both_directions() {
+        let rates = vec![
+            rate(3, HKD, USD, "0.128"),
+            rate(1, USD, HKD, "7.7"),
+            rate(2, USD, HKD, "7.8"),
+        ];
+        let book = Book::new(Arc::default(), vec![], rates);
+        let (id, there) = book.exchange(HKD, USD).unwrap().unwrap();
+        assert!(id == 3 && there.source_is_base);
+        let (id, back) = book.exchange(USD, HKD).unwrap().unwrap();
+        assert!(id == 3 && !back.source_is_base);
+        assert_eq!(there.rate, back.rate);
+    }
+
+    #[test]
+    fn equal_moneys_need_no_rate_and_others_do() {
+        let book = Book::default();
+        assert_eq!(book.exchange(USD, USD), Ok(None));
+        assert_eq!(
+            book.exchange(USD, HKD),
+            Err(Missing {
+                source: USD,
+                target: HKD
+            })
+        );
+    }
+}
