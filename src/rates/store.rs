@@ -22,9 +22,10 @@ use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::points::account::Asset;
 
 /// The first half of the advisory lock of a pair: "card" in ASCII.
-const LOCK: i32 = 0x63_61_72_64;
+const LOCK: i32 = 0x6361_7264;
 
-/// A version with its issuers, its maker, and the words of its latest approval.
+/// A version with its issuers, its maker, and what was said to its latest proposal. Words that were
+/// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
          c.terms, c.settlement, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
@@ -33,7 +34,9 @@ const VERSIONS: &str = "
     join currencies f on f.no = c.from_currency
     join currencies t on t.no = c.to_currency
     left join credentials maker on maker.id = c.created_by
-    left join lateral (select id, parties from approvals where subject = 'rate_card' and subject_id = c.id
+    left join lateral (select id, parties from approvals
+                        where subject = 'rate_card' and subject_id = c.id
+                          and (state in ('approved', 'rejected') or state = 'created' and expires_at > hub_now())
                         order by id desc limit 1) latest on true
     left join lateral (
       select array_agg(d.party order by d.decided_at) filter (where d.verdict <> 'rejected')
