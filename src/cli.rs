@@ -1,6 +1,7 @@
 //! What the command line does by itself.
 
-use std::io::{BufReader, IsTerminal, Read};
+use std::fmt::Display;
+use std::io::{BufReader, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,6 +28,13 @@ pub fn log_to_stderr() {
     }
 }
 
+/// Prints a line to standard output. Whoever reads may stop reading: that ends the program quietly.
+pub fn say(line: impl Display) {
+    if writeln!(std::io::stdout().lock(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Evaluates a file of published rules. Exit status 1 when any case fails.
 pub fn check_rates(file: &Path) -> anyhow::Result<ExitCode> {
     let opened =
@@ -46,8 +54,11 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
     .await?;
     let body = settlement::api::show_closing(&ids, &closing);
     match json {
-        true => println!("{}", serde_json::to_string_pretty(&body)?),
-        false => println!("Closed {}; {} is open now.", body.closed.id, body.opened.id),
+        true => say(serde_json::to_string_pretty(&body)?),
+        false => say(format!(
+            "Closed {}; {} is open now.",
+            body.closed.id, body.opened.id
+        )),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,6 +87,6 @@ pub async fn add_person(
         password.trim_end_matches(['\r', '\n']),
     )
     .await?;
-    println!("{login} can sign in as {}.", role.name());
+    say(format!("{login} can sign in as {}.", role.name()));
     Ok(ExitCode::SUCCESS)
 }

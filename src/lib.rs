@@ -80,4 +80,6 @@ pub mod server;
 
 // floor: command line
 pub mod cli;
+
+// floor: demo
 pub mod demo;

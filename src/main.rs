@@ -128,19 +128,19 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Migrate { database } => {
             database.open("hub", Use::Beside).await?;
-            println!("The schema is up to date.");
+            cli::say("The schema is up to date.");
             Ok(ExitCode::SUCCESS)
         }
         Command::Openapi => {
-            print!("{}", server::document_text());
+            cli::say(server::document_text().trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify { database, json } => {
             let database = database.open("hub", Use::Beside).await?;
             let report = verify::verify(&database.url).await?;
             match json {
-                true => println!("{}", serde_json::to_string_pretty(&report)?),
-                false => println!("{report}"),
+                true => cli::say(serde_json::to_string_pretty(&report)?),
+                false => cli::say(&report),
             }
             Ok(ExitCode::from(u8::from(report.difference.is_some())))
         }

@@ -261,7 +261,7 @@ async fn create(
     let quote = quotes
         .read(&body.quote)
         .ok()
-        .filter(|quote| quote.partner == partner.partner);
+        .filter(|quote| shelf.ids.read(id::Kind::Partner, &quote.partner) == Some(partner.partner));
     let quote = quote.ok_or_else(super::invalid)?;
 
     let operation = ledger

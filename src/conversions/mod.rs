@@ -80,7 +80,7 @@ pub async fn offer(
 
     let quote = Quote {
         jti: Uuid::now_v7(),
-        partner,
+        partner: shelf.ids.show(Kind::Partner, partner),
         card: shelf.ids.show(Kind::RateCard, card.id),
         exchange_rate: exchange.map(|(id, _)| shelf.ids.show(Kind::ExchangeRate, id)),
         from_wallet: shelf.ids.show(Kind::Wallet, from_wallet.0),

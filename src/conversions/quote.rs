@@ -21,7 +21,7 @@ pub const LIFE: Duration = Duration::minutes(10);
 pub struct Quote {
     pub jti: Uuid,
     /// Who asked, and may take it.
-    pub partner: i64,
+    pub partner: String,
     pub card: String,
     pub exchange_rate: Option<String>,
     pub from_wallet: String,
@@ -93,7 +93,7 @@ mod tests {
     fn quote() -> Quote {
         Quote {
             jti: Uuid::nil(),
-            partner: 1,
+            partner: "ptr_1".into(),
             card: "card_1".into(),
             exchange_rate: None,
             from_wallet: "wal_1".into(),

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use crate::cli;
 use crate::config::{DatabaseArgs, Use};
 use crate::server::Hub;
 use credentials::Credentials;
@@ -69,7 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     hub.sweep_now_and_then();
     let server = hub.serve(listener)?;
     if !walk {
-        println!("{}", welcome(&credentials, &dir));
+        cli::say(welcome(&credentials, &dir));
         server.await?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -80,9 +81,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     handle.stop(true).await;
     serving.await??;
     match walked? {
-        document if json => println!("{}", serde_json::to_string_pretty(&document)?),
-        _ => println!(
-            "\nThe walk is done: 12,187 HPT, 2,281 STAR and 14,285 MILE, and every book sums to zero."
+        document if json => cli::say(serde_json::to_string_pretty(&document)?),
+        _ => cli::say(
+            "\nThe walk is done: 12,187 HPT, 2,281 STAR and 14,285 MILE, and every book sums to zero.",
         ),
     }
     Ok(ExitCode::SUCCESS)
@@ -140,7 +141,7 @@ fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
         .map(|it| format!("{}:{}", it.client_id, it.client_secret));
     let member = members.first().map(|it| it.id.as_str()).unwrap_or_default();
     format!(
-        "\nInterline is running: ten brands, their rate cards, {MEMBERS} members with wallets.\n\
+        "\nInterline is running: ten brands, their rate cards, 2,000 members with wallets.\n\
          \n  Documentation   {base_url}/docs/\n  OpenAPI         {base_url}/openapi.json\n  Problems        \
          {base_url}/problems\n  Data            {dir}\n\
          \nBrands: code, currency, client id, client secret (for /oauth/token)\n{partners}\
@@ -152,10 +153,13 @@ fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
          curl -s {base_url}/v1/quotes -H \"Authorization: Bearer $TOKEN\" \\\n       \
          -H 'Content-Type: application/json' \\\n       \
          -d '{{\"member\":\"{member}\",\"gives\":{{\"amount\":\"10000\",\"currency\":\"MILE\"}},\"to\":\"HPT\"}}'\n\
-         \n  3. See a whole month's path, call by call\n     interline demo --walk --data-dir /tmp/interline-walk \
-         --port 0\n\
+         \n  3. See a whole month's path, call by call\n     {program} demo --walk --data-dir \
+         /tmp/interline-walk --port 0\n\
          \nStop with Ctrl-C. The data stays; the next start takes a second.\n",
         dir = dir.display(),
+        program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "interline".to_owned()),
         aero = aero.unwrap_or_default(),
     )
 }

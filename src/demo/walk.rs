@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::credentials::Credentials;
+use crate::cli;
 
 /// One call of the walk.
 pub struct Step {
@@ -347,12 +348,16 @@ impl Step {
 
     /// Title, call and answer; long answers by their beginning.
     fn tell(&self) {
-        println!("\n{}", self.title);
-        println!("  {} {}", self.method, short(&self.path));
+        cli::say(format!("\n{}", self.title));
+        cli::say(format!("  {} {}", self.method, short(&self.path)));
         if let Some(request) = &self.request {
-            println!("  {}", short(&request.to_string()));
+            cli::say(format!("  {}", short(&request.to_string())));
         }
-        println!("  {} {}", self.status, short(&self.response.to_string()));
+        cli::say(format!(
+            "  {} {}",
+            self.status,
+            short(&self.response.to_string())
+        ));
     }
 }
 

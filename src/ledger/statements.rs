@@ -488,7 +488,7 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, i1
         .context("no connection to the database")?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::warn!(%error, "a writer lost its connection");
+            tracing::debug!(%error, "a writer lost its connection");
         }
     });
     client.batch_execute(db::SESSION).await?;

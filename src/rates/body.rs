@@ -83,9 +83,10 @@ pub struct SettlementBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "0.025")]
     pub commission: Option<Share>,
-    /// Of a priced card: what is gained comes in whole increments.
+    /// Of a priced card: what is gained comes in whole increments. A whole number or a
+    /// decimal string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = serde_json::Value, example = 10)]
     pub increment: Option<Printed>,
 }
 

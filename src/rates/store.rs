@@ -13,7 +13,7 @@ use super::book::PublishedCard;
 use super::card::Card;
 use super::draft::Draft;
 use super::state::Kept;
-use super::version::Version;
+use super::version::{self, Version};
 use crate::access::Who;
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
@@ -22,9 +22,10 @@ use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::points::account::Asset;
 
 /// The first half of the advisory lock of a pair: "card" in ASCII.
-const LOCK: i32 = 0x63_61_72_64;
+const LOCK: i32 = 0x6361_7264;
 
-/// A version with its issuers, its maker, and the words of its latest approval.
+/// A version with its issuers, its maker, and what was said to its latest proposal. Words that were
+/// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
          c.terms, c.settlement, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
@@ -33,7 +34,9 @@ const VERSIONS: &str = "
     join currencies f on f.no = c.from_currency
     join currencies t on t.no = c.to_currency
     left join credentials maker on maker.id = c.created_by
-    left join lateral (select id, parties from approvals where subject = 'rate_card' and subject_id = c.id
+    left join lateral (select id, parties from approvals
+                        where subject = 'rate_card' and subject_id = c.id
+                          and (state in ('approved', 'rejected') or state = 'created' and expires_at > hub_now())
                         order by id desc limit 1) latest on true
     left join lateral (
       select array_agg(d.party order by d.decided_at) filter (where d.verdict <> 'rejected')
@@ -257,8 +260,8 @@ pub(super) async fn insert(
     let settlement = serde_json::to_value(draft.card.settlement).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, created_by, created_at)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10
+                                 origin, content_hash, terms_hash, created_by, created_at)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -270,6 +273,7 @@ pub(super) async fn insert(
     .bind::<Nullable<Timestamptz>, _>(draft.valid_to)
     .bind::<Nullable<Text>, _>(draft.origin.as_deref())
     .bind::<Binary, _>(content_hash)
+    .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
     .get_result(conn)

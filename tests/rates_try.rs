@@ -1,0 +1,1053 @@
+//! Rate cards and exchange rates by HTTP, against a PostgreSQL of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use actix_web::{App, HttpServer, middleware, web as actix};
+use chrono::{Duration, SecondsFormat, Utc};
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use interline::access::{self, Access, Role};
+use interline::db::{self, Connection, Pool};
+use interline::id::{Ids, Kind};
+use interline::partners::{self, Directories};
+use interline::pg::{Cluster, Durability};
+use interline::rates::{self, Books};
+use interline::secret::Secrets;
+use interline::{approvals, clock};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A server that ends with this process; what an earlier run left is swept away.
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
+    let root = std::env::temp_dir();
+    for old in std::fs::read_dir(&root).into_iter().flatten().flatten() {
+        let name = old.file_name().to_string_lossy().into_owned();
+        let pid = name
+            .strip_prefix("interline-rates-")
+            .and_then(|pid| pid.parse::<i32>().ok());
+        if pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = std::fs::remove_dir_all(old.path());
+        }
+    }
+    let dir = root.join(format!("interline-rates-{}", std::process::id()));
+    Cluster::start(&dir, Durability::ThrowAway, &[("max_connections", "300")]).unwrap()
+});
+
+struct World {
+    pool: Pool,
+    base: String,
+    ids: Ids,
+    client: reqwest::Client,
+    /// Tokens, by who holds them.
+    operator: String,
+    auditor: String,
+    finance: String,
+    source: String,
+    target: String,
+    stranger: String,
+}
+
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+impl Answer {
+    fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or("none")
+    }
+
+    #[track_caller]
+    fn is(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+}
+
+const SCOPES: &[&str] = &["rates:read", "rates:write"];
+
+impl World {
+    /// Citymart issues STAR and settles in HKD, Aero issues MILE and settles in USD; Bayview with
+    /// its HPT looks on.
+    async fn new() -> World {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("try_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut admin = Connection::establish(&CLUSTER.url("postgres"))
+            .await
+            .unwrap();
+        admin
+            .batch_execute(&format!("create database {name}"))
+            .await
+            .unwrap();
+        let url = CLUSTER.url(&name);
+        db::migrate(&url).await.unwrap();
+
+        let pool = Pool::new(&url, 20).unwrap();
+        let mut conn = pool.get().await.unwrap();
+        let secrets = actix::Data::new(Secrets::load(&mut conn).await.unwrap());
+        for (login, role) in [
+            ("operator", Role::Operator),
+            ("auditor", Role::Auditor),
+            ("finance", Role::Finance),
+        ] {
+            access::people::create(&mut conn, login, login, role, PASSWORD)
+                .await
+                .unwrap();
+        }
+        drop(conn);
+
+        let access = actix::Data::new(Access::new("https://hub.example", &secrets).unwrap());
+        let ids = actix::Data::new(Ids::new(&secrets.ids));
+        let directories = actix::Data::new(Directories::default());
+        let data = actix::Data::new(pool.clone());
+        let ours = Ids::new(&secrets.ids);
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(access.clone())
+                .app_data(ids.clone())
+                .app_data(secrets.clone())
+                .app_data(directories.clone())
+                .app_data(data.clone())
+                .wrap(middleware::from_fn(interline::web::problem::explain))
+                .configure(access::api::routes)
+                .configure(partners::api::routes)
+                .configure(approvals::api::routes)
+                .configure(rates::api::routes)
+        })
+        .workers(1)
+        .bind("127.0.0.1:0")
+        .unwrap();
+        let base = format!("http://{}", server.addrs()[0]);
+        tokio::spawn(server.run());
+
+        let none = String::new;
+        let mut world = World {
+            pool,
+            base,
+            ids: ours,
+            client: reqwest::Client::new(),
+            operator: none(),
+            auditor: none(),
+            finance: none(),
+            source: none(),
+            target: none(),
+            stranger: none(),
+        };
+        world.operator = world.sign_in("operator").await;
+        world.auditor = world.sign_in("auditor").await;
+        world.finance = world.sign_in("finance").await;
+        world.source = world.partner("CITYMART", "HKD", "STAR").await;
+        world.target = world.partner("AERO", "USD", "MILE").await;
+        world.stranger = world.partner("BAYVIEW", "USD", "HPT").await;
+        world
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer { status, body }
+    }
+
+    async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.post_raw(token, path, body.to_string()).await
+    }
+
+    async fn post_raw(&self, token: &str, path: &str, body: String) -> Answer {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .bearer_auth(token);
+        let request = request
+            .header("Idempotency-Key", uuid::Uuid::new_v4().to_string())
+            .header("Content-Type", "application/json");
+        self.send(request.body(body)).await
+    }
+
+    async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(
+            self.client
+                .get(format!("{}{path}", self.base))
+                .bearer_auth(token),
+        )
+        .await
+    }
+
+    async fn sign_in(&self, login: &str) -> String {
+        let body = json!({"login": login, "password": PASSWORD});
+        let request = self
+            .client
+            .post(format!("{}/v1/sessions", self.base))
+            .json(&body);
+        let session = self.send(request).await.is(200);
+        session["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A partner with a currency; its token.
+    async fn partner(&self, code: &str, money: &str, currency: &str) -> String {
+        let body = json!({"code": code, "name": code, "kind": "brand", "money": money, "zone": "Asia/Hong_Kong"});
+        let partner = self
+            .post(&self.operator, "/v1/partners", body)
+            .await
+            .is(201);
+        let id = partner["id"].as_str().unwrap().to_owned();
+        let body = json!({"code": currency, "name": currency, "scale": 0, "issuer": id,
+            "expiry": {"policy": "none"}, "display_value": "0.014"});
+        self.post(&self.operator, "/v1/currencies", body)
+            .await
+            .is(201);
+        self.token(&id).await
+    }
+
+    async fn token(&self, partner: &str) -> String {
+        let path = format!("/v1/partners/{partner}/credentials");
+        let made = self
+            .post(&self.operator, &path, json!({"scopes": SCOPES}))
+            .await
+            .is(201);
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            made["client_id"].as_str().unwrap(),
+            made["client_secret"].as_str().unwrap()
+        );
+        let request = self.client.post(format!("{}/oauth/token", self.base));
+        let request = request
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(form);
+        let granted = self.send(request).await.is(200);
+        granted["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn draft(&self, token: &str, body: Value) -> Value {
+        self.post(token, "/v1/rate-cards", body).await.is(201)
+    }
+
+    async fn step(&self, token: &str, card: &Value, step: &str) -> Answer {
+        let body = match step {
+            "approve" | "reject" => json!({"content_hash": card["content_hash"]}),
+            _ => json!({}),
+        };
+        self.post(token, &format!("/v1/rate-cards/{}/{step}", id(card)), body)
+            .await
+    }
+
+    /// Drafted and proposed by the source.
+    async fn proposed(&self, body: Value) -> Value {
+        let card = self.draft(&self.source, body).await;
+        self.step(&self.source, &card, "propose").await.is(200)
+    }
+
+    /// Agreed by all three.
+    async fn published(&self, body: Value) -> Value {
+        let card = self.proposed(body).await;
+        self.step(&self.target, &card, "approve").await.is(200);
+        self.step(&self.operator, &card, "approve").await.is(200)
+    }
+
+    async fn state(&self, card: &Value) -> Value {
+        let path = format!("/v1/rate-cards/{}", id(card));
+        self.get(&self.auditor, &path).await.is(200)["state"].clone()
+    }
+
+    fn internal(&self, card: &Value) -> i64 {
+        self.ids.read(Kind::RateCard, id(card)).unwrap()
+    }
+
+    async fn forward(&self, by: Duration) {
+        let mut conn = self.pool.get().await.unwrap();
+        conn.batch_execute("reset role").await.unwrap();
+        db::turn_clock_forward(&mut conn, by).await.unwrap();
+    }
+}
+
+fn id(card: &Value) -> &str {
+    card["id"].as_str().unwrap()
+}
+
+fn star_to_mile(give: u32) -> Value {
+    json!({
+        "from": "STAR", "to": "MILE",
+        "terms": {"kind": "ratio", "give": give, "get": 1, "min": 5000, "step": 1250},
+        "settlement": {"kind": "cost_plus", "price": "0.014000", "commission": "0.025"},
+    })
+}
+
+fn with(mut body: Value, name: &str, value: impl Into<Value>) -> Value {
+    body[name] = value.into();
+    body
+}
+
+fn in_days(days: i64) -> String {
+    (Utc::now() + Duration::days(days)).to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_is_active_when_all_three_have_agreed() {
+    let world = World::new().await;
+    let draft = world
+        .draft(&world.source, with(star_to_mile(5), "origin", "R203"))
+        .await;
+    assert_eq!(
+        (&draft["state"], &draft["version"]),
+        (&json!("draft"), &json!(1))
+    );
+    assert_eq!(
+        draft["sentence"],
+        "5,000 STAR or more, in steps of 1,250, become MILE at 5 to 1."
+    );
+    assert_eq!(
+        draft["sentence_zh"],
+        "5,000 STAR 起，以 1,250 為單位，按 5 比 1 兌換 MILE。"
+    );
+
+    let early = world.step(&world.target, &draft, "approve").await;
+    assert_eq!((early.status, early.code()), (409, "card-state"));
+    assert_eq!(early.body["state"], "draft");
+    assert_eq!(
+        world.step(&world.target, &draft, "propose").await.code(),
+        "forbidden"
+    );
+
+    let proposed = world.step(&world.source, &draft, "propose").await.is(200);
+    assert_eq!(
+        (&proposed["state"], &proposed["agreed"]),
+        (&json!("proposed"), &json!(["source"]))
+    );
+    assert_eq!(
+        world.step(&world.source, &draft, "propose").await.code(),
+        "approval-open"
+    );
+    let open = world.get(&world.target, "/v1/approvals").await.is(200);
+    assert_eq!(open["items"][0]["content_hash"], draft["content_hash"]);
+
+    assert_eq!(
+        world.step(&world.source, &draft, "approve").await.code(),
+        "maker-is-checker"
+    );
+    let other = json!({"content_hash": "0".repeat(32)});
+    let path = format!("/v1/rate-cards/{}/approve", id(&draft));
+    assert_eq!(
+        world.post(&world.target, &path, other).await.code(),
+        "approval-changed"
+    );
+
+    let halfway = world.step(&world.target, &draft, "approve").await.is(200);
+    assert_eq!(halfway["state"], "approved_by_target");
+    assert_eq!(
+        world.step(&world.target, &draft, "approve").await.code(),
+        "approval-closed"
+    );
+    let active = world.step(&world.operator, &draft, "approve").await.is(200);
+    assert_eq!(active["state"], "active");
+    assert_eq!(active["agreed"], json!(["source", "target", "hub"]));
+    assert_eq!(active["content_hash"], draft["content_hash"]);
+    assert!(active["valid_from"].is_string() && active["valid_to"].is_null());
+
+    let again = world.step(&world.operator, &draft, "approve").await;
+    assert_eq!(
+        (again.status, again.code(), &again.body["state"]),
+        (409, "card-state", &json!("active"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_version_supersedes_the_first() {
+    let world = World::new().await;
+    let books = Books::default();
+    let first = world.published(star_to_mile(5)).await;
+    let mut conn = world.pool.get().await.unwrap();
+    let (before, book) = books.current(&mut conn).await.unwrap();
+    let (star, mile) = (
+        book.directory.currency("STAR").unwrap().no,
+        book.directory.currency("MILE").unwrap().no,
+    );
+    let now = db::now(&mut conn).await.unwrap();
+    assert_eq!(
+        book.card_for(star, mile, now).unwrap().id,
+        world.internal(&first)
+    );
+    assert!(book.card_for(mile, star, now).is_none());
+
+    let second = world.published(star_to_mile(4)).await;
+    assert_eq!(
+        (&second["version"], &second["state"]),
+        (&json!(2), &json!("active"))
+    );
+    assert_eq!(world.state(&first).await, "superseded");
+
+    let (after, book) = books.current(&mut conn).await.unwrap();
+    let now = db::now(&mut conn).await.unwrap();
+    assert!(after > before);
+    assert_eq!(
+        book.card_for(star, mile, now).unwrap().id,
+        world.internal(&second)
+    );
+    assert!(
+        book.card(world.internal(&first)).is_none(),
+        "its time is over"
+    );
+    let kept = rates::find_published(&mut conn, world.internal(&first))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!kept.halted && kept.valid_to.is_some_and(|end| end <= now));
+    assert!(kept.valid_to < Some(clock::NEVER));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_scheduled_begins_by_itself_and_can_be_withdrawn() {
+    let world = World::new().await;
+    let first = world.published(star_to_mile(5)).await;
+    let next = world
+        .published(with(star_to_mile(4), "valid_from", in_days(30)))
+        .await;
+    assert_eq!(next["state"], "scheduled");
+    assert_eq!(
+        world.step(&world.source, &next, "halt").await.code(),
+        "card-state"
+    );
+    let path = format!("/v1/rate-cards/{}", id(&first));
+    assert_eq!(
+        world.get(&world.source, &path).await.is(200)["valid_to"],
+        next["valid_from"]
+    );
+
+    assert_eq!(
+        world.step(&world.stranger, &next, "withdraw").await.code(),
+        "forbidden"
+    );
+    let withdrawn = world.step(&world.target, &next, "withdraw").await.is(200);
+    assert_eq!(withdrawn["state"], "withdrawn");
+    assert!(
+        world.get(&world.source, &path).await.is(200)["valid_to"].is_null(),
+        "the first goes on"
+    );
+
+    let other = world
+        .published(with(star_to_mile(3), "valid_from", in_days(20)))
+        .await;
+    world.forward(Duration::days(21)).await;
+    let token = world.sign_in("auditor").await;
+    let state = world
+        .get(&token, &format!("/v1/rate-cards/{}", id(&other)))
+        .await
+        .is(200)["state"]
+        .clone();
+    assert_eq!(state, "active");
+    assert_eq!(
+        world.step(&world.target, &other, "withdraw").await.code(),
+        "card-state"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_versions_never_hold_at_once() {
+    let world = World::new().await;
+    let bounded = with(
+        with(star_to_mile(5), "valid_from", in_days(10)),
+        "valid_to",
+        in_days(20),
+    );
+    world.published(bounded).await;
+    for (from, to) in [
+        (Some(15), None),
+        (None, None),
+        (Some(5), Some(11)),
+        (Some(11), Some(12)),
+    ] {
+        let mut body = star_to_mile(4);
+        if let Some(from) = from {
+            body["valid_from"] = in_days(from).into();
+        }
+        if let Some(to) = to {
+            body["valid_to"] = in_days(to).into();
+        }
+        let card = world.proposed(body).await;
+        world.step(&world.target, &card, "approve").await.is(200);
+        let refused = world.step(&world.operator, &card, "approve").await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (422, "card-dates"),
+            "{from:?} {to:?}"
+        );
+        assert_eq!(
+            world.state(&card).await,
+            "approved_by_target",
+            "nothing happened"
+        );
+    }
+    let before = with(star_to_mile(4), "valid_to", in_days(9));
+    assert_eq!(world.published(before).await["state"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_agree_ends_it_and_the_maker_takes_it_back() {
+    let world = World::new().await;
+    let card = world.proposed(star_to_mile(5)).await;
+    assert_eq!(
+        world.step(&world.target, &card, "withdraw").await.code(),
+        "forbidden"
+    );
+    let rejected = world.step(&world.target, &card, "reject").await.is(200);
+    assert_eq!(rejected["state"], "rejected");
+    assert_eq!(
+        world.step(&world.operator, &card, "approve").await.code(),
+        "card-state"
+    );
+
+    let card = world.proposed(star_to_mile(5)).await;
+    assert_eq!(
+        world.step(&world.source, &card, "withdraw").await.is(200)["state"],
+        "withdrawn"
+    );
+    assert!(
+        world.get(&world.operator, "/v1/approvals").await.is(200)["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+
+    let draft = world.draft(&world.target, star_to_mile(5)).await;
+    assert_eq!(
+        world
+            .step(&world.operator, &draft, "withdraw")
+            .await
+            .is(200)["state"],
+        "withdrawn"
+    );
+    assert_eq!(draft["version"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_proposes_and_both_partners_agree() {
+    let world = World::new().await;
+    let card = world.draft(&world.operator, star_to_mile(5)).await;
+    let card = world.step(&world.operator, &card, "propose").await.is(200);
+    assert_eq!(card["agreed"], json!(["hub"]));
+    assert_eq!(
+        world.step(&world.operator, &card, "approve").await.code(),
+        "maker-is-checker"
+    );
+    let halfway = world.step(&world.source, &card, "approve").await.is(200);
+    assert_eq!(halfway["state"], "approved_by_source");
+    assert_eq!(
+        world.step(&world.target, &card, "approve").await.is(200)["state"],
+        "active"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposal_that_was_not_decided_in_time_is_made_again() {
+    let world = World::new().await;
+    let card = world.proposed(star_to_mile(5)).await;
+    world.step(&world.target, &card, "approve").await.is(200);
+    world.forward(Duration::days(15)).await;
+    assert_eq!(
+        world.step(&world.operator, &card, "approve").await.code(),
+        "approval-expired"
+    );
+    let again = world.step(&world.source, &card, "propose").await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    assert_eq!(again.body["agreed"], json!(["source"]));
+    world.step(&world.target, &card, "approve").await.is(200);
+    assert_eq!(
+        world.step(&world.operator, &card, "approve").await.is(200)["state"],
+        "active"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_card_prices_no_new_quote() {
+    let world = World::new().await;
+    let card = world.published(star_to_mile(5)).await;
+    assert_eq!(
+        world.step(&world.stranger, &card, "halt").await.code(),
+        "forbidden"
+    );
+    let halted = world.step(&world.target, &card, "halt").await.is(200);
+    assert_eq!(halted["state"], "halted");
+    assert_eq!(
+        world.step(&world.target, &card, "halt").await.code(),
+        "card-state"
+    );
+
+    let mut conn = world.pool.get().await.unwrap();
+    let (_, book) = Books::default().current(&mut conn).await.unwrap();
+    let id = world.internal(&card);
+    assert!(book.card(id).is_none());
+    assert!(
+        rates::find_published(&mut conn, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .halted
+    );
+
+    assert_eq!(
+        world.published(star_to_mile(4)).await["state"],
+        "active",
+        "another may follow"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_partner_sees_the_others_price_and_strangers_none() {
+    let world = World::new().await;
+    let priced = json!({
+        "from": "STAR", "to": "MILE", "terms": {"kind": "priced"},
+        "settlement": {"kind": "priced", "source_price": "0.080000", "target_price": "0.014000", "commission": "0.025"},
+    });
+    let draft = world.draft(&world.operator, priced).await;
+    let path = format!("/v1/rate-cards/{}", id(&draft));
+    let of = async |token: &str| world.get(token, &path).await;
+    assert_eq!(
+        of(&world.source).await.is(200)["settlement"],
+        json!({"kind": "priced", "source_price": "0.080000", "commission": "0.025"})
+    );
+    assert_eq!(
+        of(&world.target).await.is(200)["settlement"],
+        json!({"kind": "priced", "target_price": "0.014000"})
+    );
+    assert_eq!(
+        of(&world.auditor).await.is(200)["settlement"]["source_price"],
+        "0.080000"
+    );
+    assert_eq!(of(&world.stranger).await.code(), "not-found");
+    for step in ["propose", "approve", "reject", "withdraw", "halt"] {
+        assert_eq!(
+            world.step(&world.stranger, &draft, step).await.code(),
+            "not-found",
+            "{step}"
+        );
+    }
+
+    world.step(&world.operator, &draft, "propose").await.is(200);
+    world.step(&world.source, &draft, "approve").await.is(200);
+    world.step(&world.target, &draft, "approve").await.is(200);
+    let seen = of(&world.stranger).await.is(200);
+    assert_eq!(seen["state"], "active");
+    assert!(
+        seen["settlement"].is_null() && seen["content_hash"].is_null(),
+        "{seen}"
+    );
+
+    let list = async |token: &str, query: &str| {
+        let page = world
+            .get(token, &format!("/v1/rate-cards{query}"))
+            .await
+            .is(200);
+        page["items"].as_array().unwrap().len()
+    };
+    let _draft = world.draft(&world.source, star_to_mile(9)).await;
+    assert_eq!(
+        (list(&world.source, "").await, list(&world.target, "").await),
+        (2, 2)
+    );
+    assert_eq!(
+        (
+            list(&world.stranger, "").await,
+            list(&world.auditor, "").await
+        ),
+        (1, 2)
+    );
+    assert_eq!(list(&world.auditor, "?from=STAR&to=MILE").await, 2);
+    assert_eq!(list(&world.auditor, "?from=MILE").await, 0);
+    assert_eq!(list(&world.auditor, "?limit=1").await, 1);
+    assert_eq!(
+        world
+            .get(&world.auditor, "/v1/rate-cards?to=NONE")
+            .await
+            .is(400)["errors"][0]["pointer"],
+        "/to"
+    );
+    let page = world
+        .get(&world.auditor, "/v1/rate-cards?limit=1")
+        .await
+        .is(200);
+    let next = format!("?cursor={}", page["next_cursor"].as_str().unwrap());
+    assert_eq!(list(&world.auditor, &next).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_cannot_work_is_told_why() {
+    let world = World::new().await;
+    let terms = |terms: Value| with(star_to_mile(5), "terms", terms);
+    let settlement = |settlement: Value| with(star_to_mile(5), "settlement", settlement);
+    let cases = [
+        (
+            terms(json!({"kind": "ratio", "give": 0, "get": 1})),
+            "card-terms",
+            "/terms/give",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1})),
+            "card-terms",
+            "/terms/get",
+        ),
+        (
+            terms(json!({"give": 1, "get": 1})),
+            "card-terms",
+            "/terms/kind",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1, "get": 1, "table": []})),
+            "card-terms",
+            "/terms/table",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1, "get": 1, "min": 9, "max": 8})),
+            "card-terms",
+            "/terms/max",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1, "get": 1, "min": "0.5"})),
+            "card-terms",
+            "/terms/min",
+        ),
+        (
+            terms(json!({"kind": "priced"})),
+            "card-terms",
+            "/settlement/kind",
+        ),
+        (
+            terms(json!({"kind": "unpriced"})),
+            "card-terms",
+            "/terms/kind",
+        ),
+        (
+            terms(
+                json!({"kind": "ratio", "give": 1, "get": 1, "bonuses": [{"kind": "percent", "num": 1, "den": 5}]}),
+            ),
+            "card-terms",
+            "/terms/bonuses",
+        ),
+        (
+            terms(
+                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "HKD"}}),
+            ),
+            "card-terms",
+            "/terms/fee",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1.5, "get": 1})),
+            "invalid-field",
+            "/terms/give",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1, "get": 1, "min": 1.5})),
+            "invalid-field",
+            "/terms/min",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": "1", "get": 1})),
+            "invalid-field",
+            "/terms/give",
+        ),
+        (
+            terms(json!({"kind": "auction"})),
+            "invalid-field",
+            "/terms/kind",
+        ),
+        (
+            terms(json!({"kind": "ratio", "give": 1, "get": 1, "mix": 1})),
+            "invalid-field",
+            "/terms/mix",
+        ),
+        (terms(json!([])), "card-terms", "/terms/kind"),
+        (terms(json!(null)), "invalid-field", "/terms"),
+        (
+            settlement(json!({"kind": "cost_plus", "commission": "0"})),
+            "card-terms",
+            "/settlement/price",
+        ),
+        (
+            settlement(json!({"kind": "cost_plus", "price": "0", "commission": "0"})),
+            "invalid-field",
+            "/settlement/price",
+        ),
+        (
+            settlement(json!({"kind": "cost_plus", "price": "1", "commission": "1"})),
+            "invalid-field",
+            "/settlement/commission",
+        ),
+        (
+            settlement(json!({"kind": "cost_plus", "price": 1, "commission": "0"})),
+            "invalid-field",
+            "/settlement/price",
+        ),
+        (
+            with(star_to_mile(5), "from", "NONE"),
+            "invalid-field",
+            "/from",
+        ),
+        (
+            with(star_to_mile(5), "from", "ST\u{0}AR"),
+            "invalid-field",
+            "/from",
+        ),
+        (with(star_to_mile(5), "to", "STAR"), "invalid-field", "/to"),
+        (
+            with(star_to_mile(5), "origin", "a\u{0}b"),
+            "invalid-field",
+            "/origin",
+        ),
+        (
+            with(star_to_mile(5), "origin", "x".repeat(121)),
+            "invalid-field",
+            "/origin",
+        ),
+        (
+            with(star_to_mile(5), "valid_from", "tomorrow"),
+            "invalid-field",
+            "/valid_from",
+        ),
+        (with(star_to_mile(5), "more", 1), "invalid-field", "/more"),
+    ];
+    for (body, code, pointer) in cases {
+        let shown = body.to_string();
+        let answer = world.post(&world.source, "/v1/rate-cards", body).await;
+        assert_eq!(answer.code(), code, "{shown} {}", answer.body);
+        assert_eq!(
+            answer.body["errors"][0]["pointer"], pointer,
+            "{shown} {}",
+            answer.body
+        );
+    }
+
+    let dates = [
+        ("valid_from", in_days(-1)),
+        ("valid_to", in_days(-1)),
+        ("valid_from", "9999-12-31T23:59:59Z".into()),
+        ("valid_to", "2300-01-01T00:00:00Z".into()),
+        ("valid_from", "0001-01-01T00:00:00Z".into()),
+        ("valid_from", "2099-06-30T23:59:60Z".into()),
+    ];
+    for (field, at) in dates {
+        let answer = world
+            .post(
+                &world.source,
+                "/v1/rate-cards",
+                with(star_to_mile(5), field, &*at),
+            )
+            .await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (422, "card-dates"),
+            "{field} {at} {}",
+            answer.body
+        );
+    }
+
+    let stranger = world
+        .post(&world.stranger, "/v1/rate-cards", star_to_mile(5))
+        .await;
+    assert_eq!(
+        (stranger.status, stranger.code()),
+        (403, "not-your-currency")
+    );
+    assert_eq!(
+        world
+            .post(&world.finance, "/v1/rate-cards", star_to_mile(5))
+            .await
+            .status,
+        403
+    );
+    let huge = r#"{"from":"STAR","to":"MILE","terms":{"kind":"ratio","give":1e400,"get":1},"settlement":{}}"#;
+    let huge = world
+        .post_raw(&world.source, "/v1/rate-cards", huge.into())
+        .await;
+    assert_eq!(huge.status, 400, "{}", huge.body);
+
+    let card = world.proposed(star_to_mile(5)).await;
+    let path = format!("/v1/rate-cards/{}/approve", id(&card));
+    for hash in [
+        json!("zz"),
+        json!(""),
+        json!(7),
+        json!("\u{0}"),
+        json!("é".repeat(16)),
+    ] {
+        let answer = world
+            .post(&world.target, &path, json!({"content_hash": hash}))
+            .await;
+        assert_eq!(
+            answer.body["errors"][0]["pointer"], "/content_hash",
+            "{}",
+            answer.body
+        );
+    }
+    for path in ["card_0000000000000000", "%00", "x", "mem_0000000000000000"] {
+        assert_eq!(
+            world
+                .get(&world.source, &format!("/v1/rate-cards/{path}"))
+                .await
+                .status,
+            404,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_at_once_get_a_version_each() {
+    let world = World::new().await;
+    let draft = |token: String| {
+        let world = &world;
+        async move {
+            world.draft(&token, star_to_mile(5)).await["version"]
+                .as_i64()
+                .unwrap()
+        }
+    };
+    let tokens = (0..12).map(|at| {
+        if at % 2 == 0 {
+            world.source.clone()
+        } else {
+            world.target.clone()
+        }
+    });
+    let mut versions = futures_util::future::join_all(tokens.map(draft)).await;
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=12).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvals_at_once_publish_one_version_after_the_other() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for give in 2..8 {
+        let card = world.proposed(star_to_mile(give)).await;
+        world.step(&world.target, &card, "approve").await.is(200);
+        cards.push(card);
+    }
+    let approvals = cards
+        .iter()
+        .map(|card| world.step(&world.operator, card, "approve"));
+    for answer in futures_util::future::join_all(approvals).await {
+        answer.is(200);
+    }
+    let mut active = 0;
+    for card in &cards {
+        active += usize::from(world.state(card).await == "active");
+    }
+    assert_eq!(active, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_done_once_per_key() {
+    let world = World::new().await;
+    let send = async |body: &Value| {
+        let request = world
+            .client
+            .post(format!("{}/v1/rate-cards", world.base))
+            .bearer_auth(&world.source);
+        world
+            .send(request.header("Idempotency-Key", "once").json(body))
+            .await
+    };
+    let first = send(&star_to_mile(5)).await.is(201);
+    assert_eq!(send(&star_to_mile(5)).await.is(201), first);
+    assert_eq!(
+        send(&star_to_mile(4)).await.code(),
+        "idempotency-key-reused"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_exchange_rate_serves_both_directions() {
+    let world = World::new().await;
+    let books = Books::default();
+    let mut conn = world.pool.get().await.unwrap();
+    let (_, book) = books.current(&mut conn).await.unwrap();
+    let money = |code: &str| book.directory.money_by_code(code).unwrap().no;
+    let (hkd, usd) = (money("HKD"), money("USD"));
+    assert!(book.exchange(hkd, usd).is_err());
+    assert!(book.exchange(usd, usd).unwrap().is_none());
+
+    let rate = |base: &str, quote: &str, rate: &str| json!({"base": base, "quote": quote, "rate": rate, "source": "HKAB 開市", "quoted_at": in_days(-1)});
+    let path = "/v1/exchange-rates";
+    let first = world
+        .post(&world.finance, path, rate("USD", "HKD", "7.80000000"))
+        .await
+        .is(201);
+    assert_eq!(first["rate"], "7.80000000", "kept as written");
+    let (_, book) = books.current(&mut conn).await.unwrap();
+    let (id, out) = book.exchange(hkd, usd).unwrap().unwrap();
+    assert!(!out.source_is_base);
+    let found = rates::exchange::find(&mut conn, id).await.unwrap().unwrap();
+    assert_eq!(found.out_of(hkd), out);
+    assert!(book.exchange(usd, hkd).unwrap().unwrap().1.source_is_base);
+
+    let second = world
+        .post(&world.operator, path, rate("HKD", "USD", "0.128"))
+        .await
+        .is(201);
+    let (_, book) = books.current(&mut conn).await.unwrap();
+    let (newer, out) = book.exchange(hkd, usd).unwrap().unwrap();
+    assert!(newer > id && out.source_is_base);
+
+    let list = world
+        .get(&world.source, "/v1/exchange-rates?base=USD&quote=HKD")
+        .await
+        .is(200);
+    assert_eq!(
+        (&list["items"][0]["id"], &list["items"][1]["id"]),
+        (&second["id"], &first["id"])
+    );
+    assert!(
+        world
+            .get(&world.source, "/v1/exchange-rates?base=TWD")
+            .await
+            .is(200)["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+
+    for (body, pointer) in [
+        (rate("USD", "USD", "1"), "/quote"),
+        (rate("USD", "ZZZ", "1"), "/quote"),
+        (rate("U\u{0}D", "HKD", "1"), "/base"),
+        (rate("USD", "HKD", "0"), "/rate"),
+        (rate("USD", "HKD", "-1"), "/rate"),
+        (rate("USD", "HKD", "1e3"), "/rate"),
+        (rate("USD", "HKD", "9999999999999999999"), "/rate"),
+        (with(rate("USD", "HKD", "1"), "rate", 7), "/rate"),
+        (with(rate("USD", "HKD", "1"), "source", "\u{0}"), "/source"),
+        (
+            with(rate("USD", "HKD", "1"), "quoted_at", in_days(1)),
+            "/quoted_at",
+        ),
+        (
+            with(rate("USD", "HKD", "1"), "quoted_at", "1900-01-01T00:00:00Z"),
+            "/quoted_at",
+        ),
+    ] {
+        let shown = body.to_string();
+        let answer = world.post(&world.finance, path, body).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (400, &json!(pointer)),
+            "{shown} {}",
+            answer.body
+        );
+    }
+    assert_eq!(
+        world
+            .post(&world.source, path, rate("USD", "HKD", "7.8"))
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        world
+            .post(&world.auditor, path, rate("USD", "HKD", "7.8"))
+            .await
+            .status,
+        403
+    );
+}
