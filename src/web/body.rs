@@ -138,12 +138,19 @@ pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
             format!("the body is nested deeper than {DEEPEST} levels"),
         ));
     }
+    // A list would be read as the fields of an object in their order.
+    if raw.trim_ascii_start().first() == Some(&b'[') && is_json(raw) {
+        return Err(Problem::field("", "an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(raw);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         let cause = error.into_inner();
         match cause.classify() {
             serde_json::error::Category::Data => Problem::field(pointer, cause.to_string()),
+            // The reader also calls a number out of range, or a null for one of several words, bad
+            // syntax.
+            _ if is_json(raw) => Problem::field(pointer, cause.to_string()),
             _ => Problem::new(Slug::MalformedJson, cause.to_string()),
         }
     })?;
@@ -151,6 +158,10 @@ pub fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
         .end()
         .map_err(|error| Problem::new(Slug::MalformedJson, error.to_string()))?;
     Ok(parsed)
+}
+
+fn is_json(raw: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(raw).is_ok()
 }
 
 /// A path as a JSON pointer (RFC 6901).
@@ -219,6 +230,15 @@ mod tests {
         assert_eq!(
             refusal(r#"{"inner":{"count":1,"count":2}}"#).slug,
             Slug::InvalidField
+        );
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        assert_eq!(refusal("[[1]]").slug, Slug::InvalidField);
+        assert_eq!(
+            refusal(r#"{"inner":{"count":1e400}}"#).errors[0].pointer,
+            "/inner/count"
         );
     }
 

@@ -1,1 +1,475 @@
-//! x
+//! Every problem in the catalogue, provoked: over HTTP, or where the doors in front of it do not let
+//! a caller come so far today, at the lowest place that still makes it.
+
+use std::pin::Pin;
+
+use chrono::Duration;
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use futures_util::{StreamExt, stream};
+use interline::access::{Role, Who};
+use interline::approvals::{self, PartyName, Subject, Verdict};
+use interline::db::{self, Connection, GATE_LOCK};
+use interline::error::{CATALOGUE, Error};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{Answer, Member, World, send};
+
+/// What came back: an answer, or the code of a problem from below HTTP.
+enum Told {
+    Answer(Box<Answer>),
+    Code(&'static str),
+}
+
+impl From<Answer> for Told {
+    fn from(answer: Answer) -> Told {
+        Told::Answer(Box::new(answer))
+    }
+}
+
+type Provoked = Pin<Box<dyn Future<Output = Told> + Send>>;
+
+macro_rules! table {
+    ($($slug:literal => $provoke:expr;)*) => {
+        &[$(($slug, |world| Box::pin(async move { Told::from($provoke(world).await) }))),*]
+    };
+}
+
+type Row = (&'static str, fn(World) -> Provoked);
+
+/// By slug, what makes it.
+const PROVOCATIONS: &[Row] = table! {
+    "already-member" => async |w: World| {
+        let member = w.member().await;
+        let link = link(&w, &member).await;
+        let body = json!({"link_token": link, "number": "other"});
+        w.post(&w.token("BAYVIEW").await, "/v1/memberships", body).await
+    };
+    "already-reversed" => async |w: World| {
+        let award = w.award(&w.member().await, "5", "MILE").await;
+        let body = json!({"operation": award["id"]});
+        reverse(&w, &body).await.ok();
+        reverse(&w, &body).await
+    };
+    "amount-above-maximum" => async |w: World| {
+        quote(&w, &sample(&w, &["AERO", "OPENHANDS"]), "1000000", "MILE", "GIVE").await
+    };
+    "amount-below-minimum" => async |w: World| {
+        quote(&w, &w.member().await, "100", "MILE", "HPT").await
+    };
+    "amount-not-a-denomination" => async |w: World| {
+        let terms = json!({"kind": "table", "table": [{"give": 500, "get": 100}]});
+        publish(&w, card("STAR", "HPT", terms)).await;
+        quote(&w, &w.member().await, "501", "STAR", "HPT").await
+    };
+    "amount-off-step" => async |w: World| {
+        quote(&w, &w.member().await, "10001", "MILE", "HPT").await
+    };
+    "amount-scale" => async |w: World| {
+        award(&w, "1.5", "MILE").await
+    };
+    "amount-too-large" => async |w: World| {
+        award(&w, "1000000000000001", "MILE").await
+    };
+    "amount-too-small" => async |w: World| {
+        publish(&w, card("STAR", "HPT", json!({"kind": "ratio", "give": 100, "get": 1}))).await;
+        quote(&w, &w.member().await, "99", "STAR", "HPT").await
+    };
+    "approval-changed" => async |w: World| {
+        let card = propose(&w, card("STAR", "HPT", ratio())).await;
+        approve(&w, &w.token("BAYVIEW").await, &card, &"0".repeat(32)).await
+    };
+    "approval-closed" => async |w: World| {
+        let card = propose(&w, card("STAR", "HPT", ratio())).await;
+        let (bayview, hash) = (w.token("BAYVIEW").await, hash(&card));
+        approve(&w, &bayview, &card, &hash).await.ok();
+        approve(&w, &bayview, &card, &hash).await
+    };
+    // A proposal that nobody decided in time is a draft again before its approval is asked.
+    "approval-expired" => approval_expired;
+    // A rate card that is proposed is in no state to be proposed.
+    "approval-open" => approval_open;
+    "balance-too-low" => async |w: World| {
+        let member = w.member().await;
+        redeem(&w, &member, "1").await
+    };
+    "body-too-large" => async |w: World| {
+        w.post(&w.token("AERO").await, "/v1/members", json!({"number": "9".repeat(65 * 1024)})).await
+    };
+    "broken" => async |w: World| {
+        let token = w.token("AERO").await;
+        w.sql("alter table memberships rename column number to nothing").await;
+        let answer = w.get(&token, "/v1/members").await;
+        let told = answer.body.to_string();
+        for internal in ["number", "memberships", "column", "select", "sql"] {
+            assert!(!told.to_lowercase().contains(internal), "{told}");
+        }
+        answer
+    };
+    "card-dates" => async |w: World| {
+        let mut card = card("STAR", "HPT", ratio());
+        card["valid_from"] = json!("2001-01-01T00:00:00Z");
+        w.post(&w.token("CITYMART").await, "/v1/rate-cards", card).await
+    };
+    "card-state" => async |w: World| {
+        let card = draft(&w, card("STAR", "HPT", ratio())).await;
+        step(&w, &w.token("CITYMART").await, &card, "halt", json!({})).await
+    };
+    "card-terms" => async |w: World| {
+        let card = card("STAR", "HPT", json!({"kind": "ratio", "give": 0, "get": 1}));
+        w.post(&w.token("CITYMART").await, "/v1/rate-cards", card).await
+    };
+    "code-taken" => async |w: World| {
+        let body = json!({"code": "AERO", "name": "A", "kind": "bank", "money": "USD", "zone": "UTC"});
+        w.post(&w.sign_in("olivia").await, "/v1/partners", body).await
+    };
+    "credential-limit" => async |w: World| {
+        let path = format!("/v1/partners/{}/credentials", w.credentials.partner("AERO").expect("AERO").id);
+        let (token, body) = (w.token("AERO").await, json!({"scopes": ["ledger:read"]}));
+        w.post(&token, &path, body.clone()).await.ok();
+        w.post(&token, &path, body).await
+    };
+    "cursor-invalid" => async |w: World| {
+        w.get(&w.token("AERO").await, &format!("/v1/members?cursor={}", "0".repeat(32))).await
+    };
+    // The books are asked for a rate only after a card was agreed, and cards can be agreed on before.
+    "exchange-rate-missing" => async |w: World| {
+        w.sql("delete from exchange_rates").await;
+        w.sql("update control set version = version + 1").await;
+        quote(&w, &w.member().await, "4000", "HPT", "STAR").await
+    };
+    "forbidden" => async |w: World| {
+        w.get(&w.token("AERO").await, "/v1/trial-balance").await
+    };
+    "idempotency-key-invalid" => async |w: World| {
+        w.post_with_key(&w.token("AERO").await, "/v1/members", &"k".repeat(256), json!({"number": "1"})).await
+    };
+    "idempotency-key-missing" => async |w: World| {
+        let request = w.request(Method::POST, "/v1/members").bearer_auth(w.token("AERO").await);
+        send(request.json(&json!({"number": "1"}))).await
+    };
+    "idempotency-key-reused" => async |w: World| {
+        let aero = w.token("AERO").await;
+        w.post_with_key(&aero, "/v1/members", "k", json!({"number": "1"})).await.ok();
+        w.post_with_key(&aero, "/v1/members", "k", json!({"number": "2"})).await
+    };
+    "invalid-field" => async |w: World| {
+        w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await
+    };
+    "link-expired" => async |w: World| {
+        let link = link(&w, &w.member().await).await;
+        w.forward(Duration::minutes(11)).await;
+        w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": link, "number": "1"})).await
+    };
+    "link-invalid" => async |w: World| {
+        w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
+    };
+    "maker-is-checker" => async |w: World| {
+        let card = propose(&w, card("STAR", "HPT", ratio())).await;
+        approve(&w, &w.token("CITYMART").await, &card, &hash(&card)).await
+    };
+    "malformed-json" => async |w: World| {
+        let request = w.request(Method::POST, "/v1/sessions").header("content-type", "application/json");
+        send(request.body("{")).await
+    };
+    "membership-missing" => async |w: World| {
+        quote(&w, &w.member().await, "200", "MILE", "GIVE").await
+    };
+    "method-not-allowed" => async |w: World| {
+        send(w.request(Method::PATCH, "/v1/members")).await
+    };
+    "no-rate-card" => async |w: World| {
+        quote(&w, &w.member().await, "200", "MILE", "STAR").await
+    };
+    "not-found" => async |w: World| {
+        w.get(&w.token("AERO").await, "/v1/members/mem_0000000000000000").await
+    };
+    "not-reversible" => async |w: World| {
+        let award = w.award(&w.member().await, "5", "MILE").await;
+        let reversal = reverse(&w, &json!({"operation": award["id"]})).await.ok();
+        reverse(&w, &json!({"operation": reversal["id"]})).await
+    };
+    "not-your-currency" => async |w: World| {
+        award(&w, "1", "HPT").await
+    };
+    "number-taken" => async |w: World| {
+        let aero = w.token("AERO").await;
+        w.post(&aero, "/v1/members", json!({"number": "1"})).await.ok();
+        w.post(&aero, "/v1/members", json!({"number": "1"})).await
+    };
+    "partner-suspended" => async |w: World| {
+        let path = format!("/v1/partners/{}/status", w.credentials.partner("AERO").expect("AERO").id);
+        w.post(&w.sign_in("olivia").await, &path, json!({"state": "suspended"})).await.ok();
+        award(&w, "1", "MILE").await
+    };
+    "quote-expired" => async |w: World| {
+        let quote = held_quote(&w).await;
+        w.forward(Duration::minutes(11)).await;
+        take(&w, &quote).await
+    };
+    "quote-invalid" => async |w: World| {
+        take(&w, "x").await
+    };
+    "quote-taken" => async |w: World| {
+        let quote = held_quote(&w).await;
+        take(&w, &quote).await.ok();
+        take(&w, &quote).await
+    };
+    "reference-taken" => async |w: World| {
+        let amount = json!({"amount": "1", "currency": "MILE"});
+        let body = json!({"member": w.member().await.id, "amount": amount, "reason": "event", "reference": "r"});
+        let aero = w.token("AERO").await;
+        w.post(&aero, "/v1/awards", body.clone()).await.ok();
+        w.post(&aero, "/v1/awards", body).await
+    };
+    "reversal-spent" => async |w: World| {
+        let member = w.member().await;
+        let award = w.award(&member, "5", "MILE").await;
+        redeem(&w, &member, "1").await.ok();
+        reverse(&w, &json!({"operation": award["id"]})).await
+    };
+    "route-unknown" => async |w: World| {
+        w.get("", "/v1/nothing").await
+    };
+    "sign-in-failed" => async |w: World| {
+        sign_in(&w, "fiona").await
+    };
+    "too-busy" => async |w: World| {
+        let operator = w.sign_in("olivia").await;
+        let mut other = w.superuser().await;
+        let hold = format!("select pg_advisory_lock({GATE_LOCK})");
+        other.batch_execute(&hold).await.expect("the gate");
+        let body = json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
+        let answer = w.post(&operator, "/v1/partners", body).await;
+        assert_eq!(answer.headers.get("retry-after").map(|wait| wait.as_bytes()), Some(&b"1"[..]), "{}", answer.body);
+        answer
+    };
+    "too-many-requests" => async |w: World| {
+        for _ in 0..5 {
+            sign_in(&w, "fiona").await;
+        }
+        let answer = sign_in(&w, "fiona").await;
+        assert!(answer.headers.contains_key("retry-after"));
+        answer
+    };
+    "unauthenticated" => async |w: World| {
+        w.get("x", "/v1/members").await
+    };
+    "unavailable" => unavailable;
+    "unsupported-media-type" => async |w: World| {
+        send(w.request(Method::POST, "/v1/sessions").header("content-type", "text/plain").body("{}")).await
+    };
+    "window-closed" => async |w: World| {
+        let fiona = w.sign_in("fiona").await;
+        let windows = w.get(&fiona, "/v1/settlement/windows").await.ok();
+        let close = format!("/v1/settlement/windows/{}/close", windows["items"][0]["id"].as_str().expect("an id"));
+        w.post(&fiona, &close, json!({})).await.ok();
+        w.post(&fiona, &close, json!({})).await
+    };
+};
+
+#[test]
+fn every_problem_has_a_provocation() {
+    let provoked: Vec<&str> = PROVOCATIONS.iter().map(|(slug, _)| *slug).collect();
+    for entry in CATALOGUE {
+        let count = provoked.iter().filter(|slug| **slug == entry.slug).count();
+        assert_eq!(count, 1, "{}", entry.slug);
+    }
+    assert_eq!(provoked.len(), CATALOGUE.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_is_told_when_it_is_provoked() {
+    let tries = PROVOCATIONS.iter().map(|(slug, provoke)| async move {
+        // In a task of its own, so that one that panics is told beside the others.
+        let world = World::new().await;
+        let told = tokio::spawn(provoke(world)).await;
+        match told {
+            Ok(Told::Answer(answer)) if answer.status.is_success() => {
+                Some(format!("{slug}: {} {}", answer.status, answer.body))
+            }
+            Ok(Told::Answer(answer)) => {
+                let code = answer.problem();
+                let entry = CATALOGUE.iter().find(|entry| entry.slug == *slug);
+                assert_eq!(answer.status.as_u16(), entry.expect(slug).status);
+                (code != *slug).then(|| format!("{slug}: {}", answer.body))
+            }
+            Ok(Told::Code(code)) => (code != *slug).then(|| format!("{slug}: {code}")),
+            Err(panic) => Some(format!("{slug}: {panic}")),
+        }
+    });
+    let others = stream::iter(tries)
+        .buffer_unordered(4)
+        .filter_map(std::future::ready);
+    let others: Vec<String> = others.collect().await;
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+/// A hub whose database has gone says so for reads and for writes, whatever it had at hand.
+async fn unavailable(w: World) -> Answer {
+    let (aero, member) = (w.token("AERO").await, w.member().await);
+    let (server, name) = w.url.rsplit_once('/').expect("a database");
+    let mut admin = Connection::establish(&format!("{server}/postgres"))
+        .await
+        .expect("the cluster");
+    let gone = format!("drop database {name} with (force)");
+    admin.batch_execute(&gone).await.expect("a drop");
+
+    for _ in 0..3 {
+        let read = w.get(&aero, "/v1/members").await;
+        assert_eq!(read.problem(), "unavailable", "{}", read.body);
+    }
+    let ready = w.get("", "/readyz").await;
+    assert_eq!(ready.problem(), "unavailable");
+    assert_eq!(w.get("", "/healthz").await.ok(), json!({"status": "ok"}));
+    let amount = json!({"amount": "1", "currency": "MILE"});
+    let body = json!({"member": member.id, "amount": amount, "reason": "event"});
+    let write = w.post(&aero, "/v1/awards", body).await;
+    assert_eq!(write.headers["retry-after"], "1", "{}", write.body);
+    write
+}
+
+async fn approval_open(w: World) -> Told {
+    let mut conn = w.hub.pool.get().await.expect("a connection");
+    let who = Who::at_the_console(1, Role::Operator);
+    open(&mut conn, &who).await.expect("an approval");
+    refused(open(&mut conn, &who).await)
+}
+
+async fn approval_expired(w: World) -> Told {
+    let mut conn = w.hub.pool.get().await.expect("a connection");
+    let who = Who::at_the_console(1, Role::Operator);
+    open(&mut conn, &who).await.expect("an approval");
+    w.forward(Duration::days(15)).await;
+    let other = Who::at_the_console(2, Role::Operator);
+    let said = approvals::decide(&mut conn, &other, ("card", 1), b"hash", Verdict::Approved);
+    refused(said.await)
+}
+
+async fn open(conn: &mut Connection, who: &Who) -> Result<i64, Error> {
+    let subject = Subject {
+        kind: "card",
+        id: 1,
+        shown: "card_1".to_owned(),
+    };
+    let parties = [PartyName::Hub];
+    db::transaction(conn, async |conn| {
+        approvals::open(conn, who, &subject, b"hash", &parties).await
+    })
+    .await
+}
+
+fn refused<T>(result: Result<T, Error>) -> Told {
+    match result {
+        Err(Error::Refused(problem)) => Told::Code(problem.slug.entry().slug),
+        Err(Error::Broken(cause)) => panic!("{cause}"),
+        Ok(_) => Told::Code("nothing"),
+    }
+}
+
+/// A member of the sample who belongs to all of these.
+fn sample(world: &World, codes: &[&str]) -> Member {
+    let members = &world.credentials.members;
+    let belongs = |id: &str, code: &str| {
+        members
+            .iter()
+            .any(|member| member.id == id && member.partner == code)
+    };
+    let found = members
+        .iter()
+        .find(|member| codes.iter().all(|code| belongs(&member.id, code)));
+    Member {
+        id: found.expect("such a member").id.clone(),
+    }
+}
+
+async fn link(w: &World, member: &Member) -> Value {
+    let path = format!("/v1/members/{}/link-tokens", member.id);
+    let link = w.post(&w.token("AERO").await, &path, json!({})).await;
+    link.ok()["link_token"].clone()
+}
+
+async fn quote(w: &World, member: &Member, amount: &str, from: &str, to: &str) -> Answer {
+    let gives = json!({"amount": amount, "currency": from});
+    let body = json!({"member": member.id, "gives": gives, "to": to});
+    let token = w.token(crate::world::issuer(from)).await;
+    w.post(&token, "/v1/quotes", body).await
+}
+
+async fn held_quote(w: &World) -> String {
+    let member = w.member().await;
+    w.award(&member, "10000", "MILE").await;
+    w.quote(&member, "10000", "MILE", "HPT").await
+}
+
+async fn take(w: &World, quote: &str) -> Answer {
+    let body = json!({"quote": quote});
+    w.post(&w.token("AERO").await, "/v1/conversions", body)
+        .await
+}
+
+async fn award(w: &World, amount: &str, currency: &str) -> Answer {
+    let amount = json!({"amount": amount, "currency": currency});
+    let body = json!({"member": w.member().await.id, "amount": amount, "reason": "event"});
+    w.post(&w.token("AERO").await, "/v1/awards", body).await
+}
+
+async fn redeem(w: &World, member: &Member, amount: &str) -> Answer {
+    let amount = json!({"amount": amount, "currency": "MILE"});
+    let body = json!({"member": member.id, "amount": amount});
+    w.post(&w.token("AERO").await, "/v1/redemptions", body)
+        .await
+}
+
+async fn reverse(w: &World, body: &Value) -> Answer {
+    let aero = w.token("AERO").await;
+    w.post(&aero, "/v1/reversals", body.clone()).await
+}
+
+async fn sign_in(w: &World, login: &str) -> Answer {
+    let body = json!({"login": login, "password": "not this one"});
+    send(w.request(Method::POST, "/v1/sessions").json(&body)).await
+}
+
+fn ratio() -> Value {
+    json!({"kind": "ratio", "give": 2, "get": 1})
+}
+
+fn card(from: &str, to: &str, terms: Value) -> Value {
+    let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
+    json!({"from": from, "to": to, "terms": terms, "settlement": settlement})
+}
+
+/// As CITYMART.
+async fn draft(w: &World, card: Value) -> Value {
+    let citymart = w.token("CITYMART").await;
+    w.post(&citymart, "/v1/rate-cards", card).await.ok()
+}
+
+async fn propose(w: &World, card: Value) -> Value {
+    let card = draft(w, card).await;
+    let citymart = w.token("CITYMART").await;
+    step(w, &citymart, &card, "propose", json!({})).await.ok()
+}
+
+/// Agreed by CITYMART, BAYVIEW and the hub.
+async fn publish(w: &World, card: Value) {
+    let card = propose(w, card).await;
+    for token in [w.token("BAYVIEW").await, w.sign_in("olivia").await] {
+        approve(w, &token, &card, &hash(&card)).await.ok();
+    }
+}
+
+fn hash(card: &Value) -> String {
+    card["content_hash"].as_str().expect("a hash").to_owned()
+}
+
+async fn approve(w: &World, token: &str, card: &Value, hash: &str) -> Answer {
+    step(w, token, card, "approve", json!({"content_hash": hash})).await
+}
+
+async fn step(w: &World, token: &str, card: &Value, step: &str, body: Value) -> Answer {
+    let id = card["id"].as_str().expect("an id");
+    w.post(token, &format!("/v1/rate-cards/{id}/{step}"), body)
+        .await
+}

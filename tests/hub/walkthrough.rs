@@ -16,9 +16,146 @@ async fn the_walk_gives_the_figures_of_the_worked_month_and_the_books_prove_righ
     let walked = walk::walk(&world.credentials, false).await.expect("a walk");
 
     let gained = |name: &str| walked["conversions"][name]["gains"].clone();
-    insta::assert_json_snapshot!([gained("C1"), gained("C2"), gained("C3")], @"");
-    insta::assert_json_snapshot!(walked["positions"], @"");
-    insta::assert_json_snapshot!(money(&walked["trial_balance"]), @"");
+    insta::assert_json_snapshot!([gained("C1"), gained("C2"), gained("C3")], @r#"
+    [
+      {
+        "amount": "12187",
+        "currency": "HPT"
+      },
+      {
+        "amount": "2281",
+        "currency": "STAR"
+      },
+      {
+        "amount": "14285",
+        "currency": "MILE"
+      }
+    ]
+    "#);
+    insta::assert_json_snapshot!(walked["positions"], @r#"
+    [
+      {
+        "credit": {
+          "amount": "228.100000",
+          "currency": "HKD"
+        },
+        "debit": {
+          "amount": "1600.000000",
+          "currency": "HKD"
+        },
+        "direction": "owes",
+        "net": {
+          "amount": "1371.900000",
+          "currency": "HKD"
+        },
+        "partner": "CITYMART"
+      },
+      {
+        "credit": {
+          "amount": "199.990000",
+          "currency": "USD"
+        },
+        "debit": {
+          "amount": "100.000000",
+          "currency": "USD"
+        },
+        "direction": "is_owed",
+        "net": {
+          "amount": "-99.990000",
+          "currency": "USD"
+        },
+        "partner": "AERO"
+      },
+      {
+        "credit": {
+          "amount": "97.496000",
+          "currency": "USD"
+        },
+        "debit": {
+          "amount": "30.000000",
+          "currency": "USD"
+        },
+        "direction": "is_owed",
+        "net": {
+          "amount": "-67.496000",
+          "currency": "USD"
+        },
+        "partner": "BAYVIEW"
+      }
+    ]
+    "#);
+    insta::assert_json_snapshot!(money(&walked["trial_balance"]), @r#"
+    [
+      {
+        "accounts": [
+          {
+            "account": "position/CITYMART/HKD",
+            "balance": "1371.900000",
+            "credit": "228.100000",
+            "debit": "1600.000000"
+          },
+          {
+            "account": "hub/commission/HKD",
+            "balance": "-40.000000",
+            "credit": "40.000000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/rounding/HKD",
+            "balance": "-0.050000",
+            "credit": "0.050000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/fx_clearing/HKD",
+            "balance": "-1331.850000",
+            "credit": "1560.000000",
+            "debit": "228.150000"
+          }
+        ],
+        "asset": "HKD",
+        "book": "value",
+        "sum": "0.000000"
+      },
+      {
+        "accounts": [
+          {
+            "account": "position/AERO/USD",
+            "balance": "-99.990000",
+            "credit": "199.990000",
+            "debit": "100.000000"
+          },
+          {
+            "account": "position/BAYVIEW/USD",
+            "balance": "-67.496000",
+            "credit": "97.496000",
+            "debit": "30.000000"
+          },
+          {
+            "account": "hub/commission/USD",
+            "balance": "-3.250000",
+            "credit": "3.250000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/rounding/USD",
+            "balance": "-0.014000",
+            "credit": "0.014000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/fx_clearing/USD",
+            "balance": "170.750000",
+            "credit": "29.250000",
+            "debit": "200.000000"
+          }
+        ],
+        "asset": "USD",
+        "book": "value",
+        "sum": "0.000000"
+      }
+    ]
+    "#);
     World::assert_right(&world.verify().await);
 }
 
@@ -29,44 +166,228 @@ async fn one_conversion_step_by_step() {
 
     let member = world.post(&aero, "/v1/members", json!({"number": "AE-1"}));
     let member = member.await.ok();
-    insta::assert_json_snapshot!(masked(&member), @"");
+    insta::assert_json_snapshot!(masked(&member), @r#"
+    {
+      "id": "(mem)",
+      "joined_at": "(instant)",
+      "membership": "(mbs)",
+      "number": "AE-1"
+    }
+    "#);
     let id = text(&member, "/id");
 
     let link = format!("/v1/members/{id}/link-tokens");
     let link = world.post(&aero, &link, json!({})).await.ok();
-    insta::assert_json_snapshot!(masked(&link), @"");
+    insta::assert_json_snapshot!(masked(&link), @r#"
+    {
+      "expires_at": "(instant)",
+      "link_token": "(token)"
+    }
+    "#);
 
     let membership = json!({"link_token": link["link_token"], "number": "BV-1"});
     let membership = world.post(&bayview, "/v1/memberships", membership).await;
-    insta::assert_json_snapshot!(masked(&membership.ok()), @"");
+    insta::assert_json_snapshot!(masked(&membership.ok()), @r#"
+    {
+      "id": "(mem)",
+      "joined_at": "(instant)",
+      "membership": "(mbs)",
+      "number": "BV-1"
+    }
+    "#);
 
     let miles = json!({"amount": "12500", "currency": "MILE"});
     let award = json!({"member": id, "amount": miles, "reason": "purchase", "channel": "app", "reference": "AW-1"});
     let award = world.post(&aero, "/v1/awards", award).await;
-    insta::assert_json_snapshot!(masked(&award.ok()), @"");
+    insta::assert_json_snapshot!(masked(&award.ok()), @r#"
+    {
+      "amount": {
+        "amount": "12500",
+        "currency": "MILE"
+      },
+      "at": "(instant)",
+      "channel": "app",
+      "expires_at": "(instant)",
+      "id": "(awd)",
+      "location": null,
+      "reason": "purchase",
+      "reference": "AW-1",
+      "wallet": "(wal)"
+    }
+    "#);
 
     let gives = json!({"amount": "10000", "currency": "MILE"});
     let quote = json!({"member": id, "gives": gives, "to": "HPT"});
     let quote = world.post(&aero, "/v1/quotes", quote).await.ok();
-    insta::assert_json_snapshot!(masked(&quote), @"");
+    insta::assert_json_snapshot!(masked(&quote), @r#"
+    {
+      "arrives": "at_once",
+      "card": "(card)",
+      "cost": {
+        "commission": {
+          "amount": "2.500000",
+          "currency": "USD"
+        },
+        "gross": {
+          "amount": "100.000000",
+          "currency": "USD"
+        }
+      },
+      "expires_at": "(instant)",
+      "fee": null,
+      "gains": {
+        "amount": "12187",
+        "currency": "HPT"
+      },
+      "gives": {
+        "amount": "10000",
+        "currency": "MILE"
+      },
+      "id": "(uuid)",
+      "left": {
+        "amount": "0",
+        "currency": "MILE"
+      },
+      "quote": "(token)",
+      "sentence": {
+        "en": "10,000 MILE become 12,187 HPT at once. There is no fee. The price holds until (date and time) HKT.",
+        "zh-Hant": "10,000 MILE 即時兌換為 12,187 HPT。不收手續費。此價格有效至 (date and time) HKT。"
+      },
+      "worth": {
+        "gains": {
+          "amount": "85.309000",
+          "currency": "USD"
+        },
+        "gives": {
+          "amount": "120.000000",
+          "currency": "USD"
+        }
+      }
+    }
+    "#);
 
     let order = json!({"quote": quote["quote"], "reference": "CV-1"});
     let conversion = world.post(&aero, "/v1/conversions", order).await.ok();
-    insta::assert_json_snapshot!(masked(&conversion), @"");
+    insta::assert_json_snapshot!(masked(&conversion), @r#"
+    {
+      "at": "(instant)",
+      "card": "(card)",
+      "cost": {
+        "commission": {
+          "amount": "2.500000",
+          "currency": "USD"
+        },
+        "gross": {
+          "amount": "100.000000",
+          "currency": "USD"
+        }
+      },
+      "gains": {
+        "amount": "12187",
+        "currency": "HPT"
+      },
+      "gives": {
+        "amount": "10000",
+        "currency": "MILE"
+      },
+      "id": "(cnv)",
+      "quote": "(uuid)",
+      "reference": "CV-1",
+      "reversed_by": null,
+      "status": "completed",
+      "value": null
+    }
+    "#);
 
     let wallets = format!("/v1/members/{id}/wallets");
     let wallets = world.get(&aero, &wallets).await.ok();
-    insta::assert_json_snapshot!(masked(&wallets), @"");
+    insta::assert_json_snapshot!(masked(&wallets), @r#"
+    {
+      "items": [
+        {
+          "available": {
+            "amount": "2500",
+            "currency": "MILE"
+          },
+          "currency": "MILE",
+          "held": {
+            "amount": "0",
+            "currency": "MILE"
+          },
+          "id": "(wal)",
+          "lots": [
+            {
+              "amount": {
+                "amount": "2500",
+                "currency": "MILE"
+              },
+              "expires_at": "(instant)",
+              "usable_from": null
+            }
+          ]
+        }
+      ]
+    }
+    "#);
 
     let statement = text(&wallets, "/items/0/id");
     let statement = world
         .get(&aero, &format!("/v1/wallets/{statement}/statement"))
         .await
         .ok();
-    insta::assert_json_snapshot!(masked(&statement), @"");
+    insta::assert_json_snapshot!(masked(&statement), @r#"
+    {
+      "items": [
+        {
+          "amount": {
+            "amount": "10000",
+            "currency": "MILE"
+          },
+          "at": "(instant)",
+          "direction": "out",
+          "kind": "conversion",
+          "operation": "(cnv)",
+          "reverses": null
+        },
+        {
+          "amount": {
+            "amount": "12500",
+            "currency": "MILE"
+          },
+          "at": "(instant)",
+          "direction": "in",
+          "kind": "award",
+          "operation": "(awd)",
+          "reverses": null
+        }
+      ],
+      "next_cursor": null
+    }
+    "#);
 
     let positions = world.get(&aero, "/v1/reports/positions").await.ok();
-    insta::assert_json_snapshot!(positions, @"");
+    insta::assert_json_snapshot!(positions, @r#"
+    {
+      "positions": [
+        {
+          "credit": {
+            "amount": "0.000000",
+            "currency": "USD"
+          },
+          "debit": {
+            "amount": "100.000000",
+            "currency": "USD"
+          },
+          "direction": "owes",
+          "net": {
+            "amount": "100.000000",
+            "currency": "USD"
+          },
+          "partner": "AERO"
+        }
+      ]
+    }
+    "#);
     World::assert_right(&world.verify().await);
 }
 
@@ -298,7 +619,20 @@ async fn a_redemption_takes_what_it_says_once() {
     let again = world.post_with_key(&citymart, "/v1/redemptions", "k", body);
     assert_eq!(again.await.ok(), first);
     assert_eq!(world.balance(&member, "STAR").await, "60");
-    insta::assert_json_snapshot!(masked(&first), @"");
+    insta::assert_json_snapshot!(masked(&first), @r#"
+    {
+      "amount": {
+        "amount": "40",
+        "currency": "STAR"
+      },
+      "at": "(instant)",
+      "channel": null,
+      "id": "(red)",
+      "location": "shop-7",
+      "reference": null,
+      "wallet": "(wal)"
+    }
+    "#);
     World::assert_right(&world.verify().await);
 }
 
@@ -360,7 +694,24 @@ async fn what_is_posted_after_a_close_is_in_the_new_window() {
     let old = text(&windows, "/items/0/id");
     let close = format!("/v1/settlement/windows/{old}/close");
     let closing = world.post(&finance, &close, json!({})).await.ok();
-    insta::assert_json_snapshot!(masked(&closing), @"");
+    insta::assert_json_snapshot!(masked(&closing), @r#"
+    {
+      "closed": {
+        "closed_at": "(instant)",
+        "content_hash": "(hash)",
+        "id": "(win)",
+        "opened_at": "(instant)",
+        "state": "closed"
+      },
+      "opened": {
+        "closed_at": null,
+        "content_hash": null,
+        "id": "(win)",
+        "opened_at": "(instant)",
+        "state": "open"
+      }
+    }
+    "#);
     let new = text(&closing, "/opened/id");
     let positions = async |window: &str| {
         let path = format!("/v1/reports/positions?window={window}");
@@ -376,7 +727,41 @@ async fn what_is_posted_after_a_close_is_in_the_new_window() {
     assert_eq!(world.get(&finance, &path).await.ok(), closing["closed"]);
     let trial = format!("/v1/trial-balance?window={new}");
     let trial = world.get(&finance, &trial).await.ok();
-    insta::assert_json_snapshot!(money(&trial), @"");
+    insta::assert_json_snapshot!(money(&trial), @r#"
+    [
+      {
+        "accounts": [
+          {
+            "account": "position/AERO/USD",
+            "balance": "100.000000",
+            "credit": "0.000000",
+            "debit": "100.000000"
+          },
+          {
+            "account": "position/BAYVIEW/USD",
+            "balance": "-97.496000",
+            "credit": "97.496000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/commission/USD",
+            "balance": "-2.500000",
+            "credit": "2.500000",
+            "debit": "0.000000"
+          },
+          {
+            "account": "hub/rounding/USD",
+            "balance": "-0.004000",
+            "credit": "0.004000",
+            "debit": "0.000000"
+          }
+        ],
+        "asset": "USD",
+        "book": "value",
+        "sum": "0.000000"
+      }
+    ]
+    "#);
     World::assert_right(&world.verify().await);
 }
 
