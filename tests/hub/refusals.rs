@@ -132,12 +132,7 @@ const PROVOCATIONS: &[Row] = table! {
     "cursor-invalid" => async |w: World| {
         w.get(&w.token("AERO").await, &format!("/v1/members?cursor={}", "0".repeat(32))).await
     };
-    // The books are asked for a rate only after a card was agreed, and cards can be agreed on before.
-    "exchange-rate-missing" => async |w: World| {
-        w.sql("delete from exchange_rates").await;
-        w.sql("update control set version = version + 1").await;
-        quote(&w, &w.member().await, "4000", "HPT", "STAR").await
-    };
+    "exchange-rate-missing" => exchange_rate_missing;
     "forbidden" => async |w: World| {
         w.get(&w.token("AERO").await, "/v1/trial-balance").await
     };
@@ -327,6 +322,43 @@ async fn unavailable(w: World) -> Answer {
     let write = w.post(&aero, "/v1/awards", body).await;
     assert_eq!(write.headers["retry-after"], "1", "{}", write.body);
     write
+}
+
+/// A brand that settles in a money nobody has published a rate for.
+async fn exchange_rate_missing(w: World) -> Answer {
+    let (operator, aero) = (w.sign_in("olivia").await, w.token("AERO").await);
+    let brand = json!({"code": "EURO", "name": "E", "kind": "bank", "money": "EUR", "zone": "UTC"});
+    let brand = w.post(&operator, "/v1/partners", brand).await.ok();
+    let points = json!({"code": "EPTS", "name": "E", "scale": 0, "issuer": brand["id"],
+        "expiry": {"policy": "none"}, "display_value": "0.1"});
+    w.post(&operator, "/v1/currencies", points).await.ok();
+    let credentials = format!(
+        "/v1/partners/{}/credentials",
+        brand["id"].as_str().expect("an id")
+    );
+    let scopes = json!({"scopes": ["members:write", "quotes:write", "rates:write"]});
+    let credential = w.post(&operator, &credentials, scopes).await.ok();
+    let text = |name: &str| credential[name].as_str().expect(name).to_owned();
+    let form = w
+        .request(Method::POST, "/oauth/token")
+        .basic_auth(text("client_id"), Some(text("client_secret")))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials");
+    let token = send(form).await.ok()["access_token"].clone();
+    let euro = token.as_str().expect("a token");
+
+    let member = w.member().await;
+    let body = json!({"link_token": link(&w, &member).await, "number": "1"});
+    w.post(euro, "/v1/memberships", body).await.ok();
+    let drafted = w.post(euro, "/v1/rate-cards", card("EPTS", "MILE", ratio()));
+    let drafted = drafted.await.ok();
+    let proposed = step(&w, euro, &drafted, "propose", json!({})).await.ok();
+    for token in [&aero, &operator] {
+        approve(&w, token, &proposed, &hash(&proposed)).await.ok();
+    }
+    let gives = json!({"amount": "10", "currency": "EPTS"});
+    let body = json!({"member": member.id, "gives": gives, "to": "MILE"});
+    w.post(euro, "/v1/quotes", body).await
 }
 
 async fn approval_open(w: World) -> Told {
