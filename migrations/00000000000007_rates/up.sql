@@ -12,6 +12,7 @@ create table rate_cards (
   valid_to timestamptz,
   origin text,
   content_hash bytea not null,
+  terms_hash bytea not null,
   replaced_by bigint,
   created_by bigint not null,
   created_at timestamptz not null,
@@ -33,7 +34,7 @@ create table rate_cards (
   ) where (state = 'published')
 );
 comment on table rate_cards is
-  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
+  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. terms_hash: the pair and the terms, for verify; it leaves the database nowhere. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
 
 -- Which version a withdrawn one would have ended.
 create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_by is not null;
@@ -41,6 +42,7 @@ create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_b
 create function rate_cards_keep_to_their_life() returns trigger language plpgsql as $$
 begin
   if old.terms <> new.terms or old.settlement <> new.settlement or old.content_hash <> new.content_hash
+    or old.terms_hash <> new.terms_hash
     or old.from_currency <> new.from_currency or old.to_currency <> new.to_currency or old.version <> new.version
     or (old.valid_from is distinct from new.valid_from and (old.state, new.state) <> ('proposed', 'published'))
   then

@@ -13,7 +13,7 @@ use super::book::PublishedCard;
 use super::card::Card;
 use super::draft::Draft;
 use super::state::Kept;
-use super::version::Version;
+use super::version::{self, Version};
 use crate::access::Who;
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
@@ -257,8 +257,8 @@ pub(super) async fn insert(
     let settlement = serde_json::to_value(draft.card.settlement).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, created_by, created_at)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10
+                                 origin, content_hash, terms_hash, created_by, created_at)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -270,6 +270,7 @@ pub(super) async fn insert(
     .bind::<Nullable<Timestamptz>, _>(draft.valid_to)
     .bind::<Nullable<Text>, _>(draft.origin.as_deref())
     .bind::<Binary, _>(content_hash)
+    .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
     .get_result(conn)

@@ -108,7 +108,7 @@ struct CardRow {
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
     #[diesel(sql_type = Binary)]
-    content_hash: Vec<u8>,
+    terms_hash: Vec<u8>,
 }
 
 impl CardRow {
@@ -121,7 +121,7 @@ impl CardRow {
     }
 }
 
-const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, content_hash \
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, terms_hash \
      from rate_cards where state in ('published', 'halted') order by id";
 
 /// Published cards are what was approved.
@@ -129,7 +129,7 @@ pub async fn cards(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
     let rows: Vec<CardRow> = diesel::sql_query(CARDS).load(conn).await?;
     for row in &rows {
         let hash = version::content_hash(row.from_currency, row.to_currency, &row.card()?);
-        if hash[..] != row.content_hash[..] {
+        if hash[..] != row.terms_hash[..] {
             return Err(
                 Difference(format!("rate card {} is not what was approved", row.id)).into(),
             );
