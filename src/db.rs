@@ -119,7 +119,8 @@ pub async fn transaction<T>(
             Ok(done)
         }
         Err(error) => {
-            Manager::rollback_transaction(conn).await?;
+            // A connection that cannot even roll back is lost, and the pool drops it.
+            let _ = Manager::rollback_transaction(conn).await;
             Err(error)
         }
     }

@@ -3,12 +3,13 @@
 //!
 //! | what | is made again from |
 //! |------|--------------------|
-//! | a group's digest and size | its operations, read in order |
+//! | a group's digest, size and instant | its operations and their references, read in order |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
 //! | a reversal | the operation it reverses |
 //! | lots | the legs of all operations |
-//! | a closed window's content hash | its totals |
+//! | a closed window's content hash, and where it begins | its totals, and the window before |
+//! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
@@ -115,6 +116,7 @@ async fn journal(conn: &mut Connection, report: &mut Report) -> Result<(), Stopp
             .groups
             .read_up_to(conn, operation::group_of(last))
             .await?;
+        proof.references.read_up_to(conn, last).await?;
         for operation in page {
             proof.take(operation, report)?;
         }

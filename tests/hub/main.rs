@@ -1,5 +1,7 @@
 //! The hub, through HTTP, against real PostgreSQL. One binary, so that it links once and starts one
 //! cluster.
 
+mod races;
+mod sql;
 mod walkthrough;
 mod world;
