@@ -83,3 +83,6 @@ pub mod cli;
 
 // floor: demo
 pub mod demo;
+
+// floor: bench
+pub mod bench;

@@ -91,6 +91,11 @@ impl Ledger {
         Err(Problem::new(Slug::TooBusy, "terms are being published right now").into())
     }
 
+    /// Hands a command to the writers as it is.
+    pub async fn hand_in<C: Command>(&self, command: C, stamp: Stamp) -> Result<Done, Failed<C::Refusal>> {
+        self.writers.execute(command, stamp).await
+    }
+
     async fn find(&self, id: i64) -> Result<Operation, Error> {
         let found = store::find(&mut *self.pool.get().await?, id).await?;
         found.ok_or_else(|| {
