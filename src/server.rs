@@ -9,9 +9,14 @@ use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
-use utoipa::OpenApi;
+use serde::Serialize;
+use utoipa::openapi::security::{
+    ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::access::Access;
+use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Pool};
 use crate::error::Error;
@@ -20,6 +25,7 @@ use crate::ledger::Ledger;
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
+use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
 use crate::{access, approvals, conversions, ledger, members, partners, rates, settlement};
 
 /// Everything a handler may ask for, made once per hub.
@@ -87,7 +93,7 @@ impl Hub {
         let server = HttpServer::new(move || {
             let hub = hub.clone();
             App::new()
-                .wrap(from_fn(crate::web::problem::explain))
+                .wrap(from_fn(problem::explain))
                 .configure(move |config| hub.routes(config))
         })
         .max_connections(1024)
@@ -121,38 +127,74 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(web::resource("/healthz").route(web::get().to(healthz)))
         .service(web::resource("/readyz").route(web::get().to(readyz)))
-        .service(web::resource("/problems").route(web::get().to(crate::web::problem::catalogue)))
-        .service(web::resource("/problems/{slug}").route(web::get().to(crate::web::problem::page)))
+        .service(web::resource("/problems").route(web::get().to(problem::catalogue)))
+        .service(web::resource("/problems/{slug}").route(web::get().to(problem::page)))
         .service(web::resource("/openapi.json").route(web::get().to(openapi)))
         .service(web::resource("/").route(web::get().to(to_docs)))
         .service(web::resource("/docs").route(web::get().to(to_docs)))
         .service(web::resource("/docs/{file:.*}").route(web::get().to(docs)));
 }
 
-/// The process is there.
-async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+/// Whether the hub is there, or ready.
+#[derive(Serialize, ToSchema)]
+pub struct StatusBody {
+    #[schema(example = "ok")]
+    status: &'static str,
 }
 
-/// The database answers.
-async fn readyz(pool: Data<Pool>) -> Result<HttpResponse, Error> {
+/// Ask whether the process is there
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "getHealth", tag = "operations", security(()),
+    description = "Answers as long as the process does, also without a database.",
+    responses((status = 200, description = "It is there.", body = StatusBody))
+)]
+async fn healthz() -> web::Json<StatusBody> {
+    web::Json(StatusBody { status: "ok" })
+}
+
+/// Ask whether the hub can work
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "getReadiness", tag = "operations", security(()),
+    description = "Asks the database.",
+    responses((status = 200, description = "The database answers.", body = StatusBody), PublicProblems)
+)]
+async fn readyz(pool: Data<Pool>) -> Result<web::Json<StatusBody>, Error> {
     db::version(&mut *pool.get().await?).await?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
+    Ok(web::Json(StatusBody { status: "ready" }))
 }
 
+/// Read this document
+#[utoipa::path(
+    get, path = "/openapi.json", operation_id = "getOpenApi", tag = "operations", security(()),
+    description = "OpenAPI 3.1, made by the program that answers.",
+    responses((status = 200, description = "The document.", body = serde_json::Value))
+)]
 async fn openapi() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .body(document_text())
 }
 
+/// Go to the viewer
+#[utoipa::path(
+    get, path = "/docs", operation_id = "readDocs", tag = "operations", security(()),
+    description = "Leads to `/docs/`, where this document can be read and tried.",
+    responses((status = 308, description = "It is at `/docs/`."))
+)]
 async fn to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect()
         .insert_header((header::LOCATION, "/docs/"))
         .finish()
 }
 
-/// Swagger UI, from the binary: nothing is fetched from elsewhere.
+/// Read the viewer
+///
+/// Swagger UI, from the program itself: nothing is fetched from elsewhere.
+#[utoipa::path(
+    get, path = "/docs/{file}", operation_id = "readDocsFile", tag = "operations", security(()),
+    params(("file" = String, Path, description = "A file of the viewer.")),
+    responses((status = 200, description = "The file."), PublicProblems)
+)]
 async fn docs(file: web::Path<String>) -> HttpResponse {
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
     let name = if file.is_empty() {
@@ -183,9 +225,42 @@ async fn docs(file: web::Path<String>) -> HttpResponse {
             are decimal strings beside their currency.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    servers((url = "/", description = "this hub"))
+    servers((url = "/", description = "this hub")),
+    paths(healthz, readyz, openapi, to_docs, docs, problem::catalogue, problem::page),
+    components(schemas(StatusBody, CatalogueBody, KnownProblemBody, ProblemBody)),
+    tags(
+        (name = "ledger", description = "Points given, spent and taken back, and the wallets that hold them."),
+        (name = "conversions", description = "Points of one brand that become points of another."),
+        (name = "settlement", description = "What partners owe each other, window by window."),
+        (name = "operations", description = "Health, problems and this document."),
+    ),
+    modifiers(&Doors)
 )]
 struct Cover;
+
+/// The two ways to prove who is calling.
+struct Doors;
+
+impl Modify for Doors {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scopes = Scopes::from_iter(SCOPES.iter().copied());
+        let partner = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", scopes));
+        let person = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("A token of /v1/sessions, for people of the hub."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "partner",
+            SecurityScheme::OAuth2(OAuth2::with_description(
+                [partner],
+                "A token of /oauth/token, for a partner's programs.",
+            )),
+        );
+        components.add_security_scheme("person", SecurityScheme::Http(person));
+    }
+}
 
 /// The OpenAPI document of the whole hub.
 pub fn document() -> utoipa::openapi::OpenApi {

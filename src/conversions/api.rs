@@ -1,7 +1,7 @@
 //! Quotes and conversions over HTTP.
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use crate::points::agreed::Price;
 use crate::points::money::Micros;
 use crate::rates::Books;
 use crate::web::problem::{ReadProblems, WriteProblems};
-use crate::web::{Json, Write, text};
+use crate::web::{Json, Query, Write, text};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -317,7 +317,7 @@ async fn find(
     query: Query<ByReference>,
 ) -> Result<web::Json<ConversionBody>, Error> {
     let named = shelf
-        .by_reference(partner.partner, &[Kind::Conversion], &query.reference)
+        .by_reference(partner.partner, &[Kind::Conversion], &query.0.reference)
         .await?;
     let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
     Ok(web::Json(show(

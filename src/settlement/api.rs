@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
@@ -17,7 +17,7 @@ use crate::partners::{Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::money::Micros;
 use crate::web::problem::{ReadProblems, WriteProblems};
-use crate::web::{Page, Paging, Write, once};
+use crate::web::{Page, Paging, Query, Write, once};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -74,7 +74,7 @@ async fn list(
     shelf: Shelf,
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<WindowBody>>, Error> {
-    let (limit, before) = (paging.limit()?, paging.after(&shelf.ids, "windows")?);
+    let (limit, before) = (paging.0.limit()?, paging.0.after(&shelf.ids, "windows")?);
     let rows = store::windows(&mut *shelf.pool.get().await?, before, limit + 1).await?;
     Ok(web::Json(Page::of(
         rows,
@@ -206,6 +206,7 @@ async fn report(
     wanted: Query<Wanted>,
 ) -> Result<web::Json<PositionsBody>, Error> {
     let window = wanted
+        .0
         .window
         .as_deref()
         .map(|text| window_id(&shelf.ids, text))

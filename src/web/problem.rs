@@ -10,6 +10,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Json;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::request::{self, RequestId};
-use crate::error::{CATALOGUE, Error, FieldError, Problem, Slug};
+use crate::error::{CATALOGUE, Entry, Error, FieldError, Problem, Slug};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -96,21 +97,32 @@ pub struct ProblemBody {
     errors: Option<Vec<FieldError>>,
 }
 
+/// How an operation that anybody may ask can fail, for the OpenAPI document.
+pub struct PublicProblems;
+
 /// How an operation that only reads can fail, for the OpenAPI document.
 pub struct ReadProblems;
 
 /// How a write can fail, for the OpenAPI document.
 pub struct WriteProblems;
 
+impl IntoResponses for PublicProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        documented(&[404, 405, 500, 503])
+    }
+}
+
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[400, 401, 403, 404, 405, 503])
+        documented(&[400, 401, 403, 404, 405, 500, 503])
     }
 }
 
 impl IntoResponses for WriteProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 503])
+        documented(&[
+            400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 503,
+        ])
     }
 }
 
@@ -236,8 +248,37 @@ fn of_status(status: StatusCode) -> Problem {
     }
 }
 
-/// `GET /problems/{slug}`: what a problem means and what to do about it.
-pub async fn page(slug: actix_web::web::Path<String>) -> Result<HttpResponse, Error> {
+/// A problem that may occur.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "KnownProblem")]
+pub struct KnownProblemBody {
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/invalid-field")]
+    kind: String,
+    #[schema(example = "invalid-field")]
+    code: &'static str,
+    #[schema(example = 400)]
+    status: u16,
+    title: &'static str,
+    /// What to do about it.
+    advice: &'static str,
+}
+
+/// Every problem there is.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "ProblemCatalogue")]
+pub struct CatalogueBody {
+    problems: Vec<KnownProblemBody>,
+}
+
+/// Look up a problem
+#[utoipa::path(
+    get, path = "/problems/{slug}", operation_id = "getProblem", tag = "operations", security(()),
+    description = "What a problem means and what to do about it.",
+    params(("slug" = String, Path, description = "The `code` of the problem.")),
+    responses((status = 200, description = "The problem.", body = KnownProblemBody), PublicProblems)
+)]
+pub async fn page(slug: actix_web::web::Path<String>) -> Result<Json<KnownProblemBody>, Error> {
     let entry = CATALOGUE
         .iter()
         .find(|entry| entry.slug == slug.as_str())
@@ -247,20 +288,26 @@ pub async fn page(slug: actix_web::web::Path<String>) -> Result<HttpResponse, Er
                 "there is no problem of that name; /problems lists them all",
             )
         })?;
-    Ok(HttpResponse::Ok().json(line(entry)))
+    Ok(Json(line(entry)))
 }
 
-/// `GET /problems`: the whole catalogue.
-pub async fn catalogue() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "problems": CATALOGUE.iter().map(line).collect::<Vec<_>>() }))
+/// List problems
+#[utoipa::path(
+    get, path = "/problems", operation_id = "listProblems", tag = "operations", security(()),
+    description = "The whole catalogue.",
+    responses((status = 200, description = "The problems.", body = CatalogueBody))
+)]
+pub async fn catalogue() -> Json<CatalogueBody> {
+    let problems = CATALOGUE.iter().map(line).collect();
+    Json(CatalogueBody { problems })
 }
 
-fn line(entry: &crate::error::Entry) -> Value {
-    json!({
-        "type": format!("/problems/{}", entry.slug),
-        "code": entry.slug,
-        "status": entry.status,
-        "title": entry.title,
-        "advice": entry.advice,
-    })
+fn line(entry: &Entry) -> KnownProblemBody {
+    KnownProblemBody {
+        kind: format!("/problems/{}", entry.slug),
+        code: entry.slug,
+        status: entry.status,
+        title: entry.title,
+        advice: entry.advice,
+    }
 }

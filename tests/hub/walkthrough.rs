@@ -1,7 +1,13 @@
-//! The walk of one conversion: what the README shows and the demo does.
+//! The walk of one conversion, answer by answer, and what follows from it: who sees what, what time
+//! does to a quote and to points, and how an operation is taken back.
+//!
+//! In the snapshots ids, instants and tokens are replaced by what they are.
 
-use crate::world::World;
+use chrono::Duration;
 use interline::demo::walk;
+use serde_json::{Value, json};
+
+use crate::world::{Member, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_gives_the_figures_of_the_worked_month_and_the_books_prove_right() {
@@ -12,5 +18,437 @@ async fn the_walk_gives_the_figures_of_the_worked_month_and_the_books_prove_righ
     let gained = |name: &str| walked["conversions"][name]["gains"].clone();
     insta::assert_json_snapshot!([gained("C1"), gained("C2"), gained("C3")], @"");
     insta::assert_json_snapshot!(walked["positions"], @"");
+    insta::assert_json_snapshot!(money(&walked["trial_balance"]), @"");
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_conversion_step_by_step() {
+    let world = World::new().await;
+    let (aero, bayview) = (world.token("AERO").await, world.token("BAYVIEW").await);
+
+    let member = world.post(&aero, "/v1/members", json!({"number": "AE-1"}));
+    let member = member.await.ok();
+    insta::assert_json_snapshot!(masked(&member), @"");
+    let id = text(&member, "/id");
+
+    let link = format!("/v1/members/{id}/link-tokens");
+    let link = world.post(&aero, &link, json!({})).await.ok();
+    insta::assert_json_snapshot!(masked(&link), @"");
+
+    let membership = json!({"link_token": link["link_token"], "number": "BV-1"});
+    let membership = world.post(&bayview, "/v1/memberships", membership).await;
+    insta::assert_json_snapshot!(masked(&membership.ok()), @"");
+
+    let miles = json!({"amount": "12500", "currency": "MILE"});
+    let award = json!({"member": id, "amount": miles, "reason": "purchase", "channel": "app", "reference": "AW-1"});
+    let award = world.post(&aero, "/v1/awards", award).await;
+    insta::assert_json_snapshot!(masked(&award.ok()), @"");
+
+    let gives = json!({"amount": "10000", "currency": "MILE"});
+    let quote = json!({"member": id, "gives": gives, "to": "HPT"});
+    let quote = world.post(&aero, "/v1/quotes", quote).await.ok();
+    insta::assert_json_snapshot!(masked(&quote), @"");
+
+    let order = json!({"quote": quote["quote"], "reference": "CV-1"});
+    let conversion = world.post(&aero, "/v1/conversions", order).await.ok();
+    insta::assert_json_snapshot!(masked(&conversion), @"");
+
+    let wallets = format!("/v1/members/{id}/wallets");
+    let wallets = world.get(&aero, &wallets).await.ok();
+    insta::assert_json_snapshot!(masked(&wallets), @"");
+
+    let statement = text(&wallets, "/items/0/id");
+    let statement = world
+        .get(&aero, &format!("/v1/wallets/{statement}/statement"))
+        .await
+        .ok();
+    insta::assert_json_snapshot!(masked(&statement), @"");
+
+    let positions = world.get(&aero, "/v1/reports/positions").await.ok();
+    insta::assert_json_snapshot!(positions, @"");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_side_sees_its_own_money_and_the_member_none() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "10000", "MILE").await;
+    let (aero, bayview) = (world.token("AERO").await, world.token("BAYVIEW").await);
+
+    let gives = json!({"amount": "10000", "currency": "MILE"});
+    let quote = json!({"member": member.id, "gives": gives, "to": "HPT"});
+    let quote = world.post(&aero, "/v1/quotes", quote).await.ok();
+    let order = json!({"quote": quote["quote"]});
+    let conversion = world.post(&aero, "/v1/conversions", order).await.ok();
+    let path = format!("/v1/conversions/{}", text(&conversion, "/id"));
+    let source = world.get(&aero, &path).await.ok();
+    let target = world.get(&bayview, &path).await.ok();
+    let auditor = world.get(&world.sign_in("ada").await, &path).await.ok();
+
+    assert_eq!(source, conversion);
+    assert!(source["cost"].is_object() && source["value"].is_null());
+    assert!(target["cost"].is_null() && target["value"].is_object());
+    assert!(auditor["cost"].is_object() && auditor["value"].is_object());
+    let sentence = quote["sentence"].to_string();
+    for price in ["/cost/gross/amount", "/cost/commission/amount"] {
+        let price = text(&quote, price);
+        let short = price.trim_end_matches('0').trim_end_matches('.');
+        assert!(!sentence.contains(short), "{sentence} tells {price}");
+    }
+    for money in ["USD", "HKD", "$"] {
+        assert!(!sentence.contains(money), "{sentence} tells of {money}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_between_others_is_not_there() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let award = world.award(&member, "10000", "MILE").await;
+    let conversion = world.convert(&member, "10000", "MILE", "HPT").await;
+    let kwun = world.token("KWUN").await;
+
+    for path in [
+        format!("/v1/conversions/{}", text(&conversion, "/id")),
+        format!("/v1/awards/{}", text(&award, "/id")),
+        format!("/v1/wallets/{}", text(&award, "/wallet")),
+        format!("/v1/wallets/{}/statement", text(&award, "/wallet")),
+        format!("/v1/members/{}", member.id),
+        format!("/v1/members/{}/wallets", member.id),
+    ] {
+        let answer = world.get(&kwun, &path).await;
+        assert_eq!(answer.problem(), "not-found", "{path}");
+    }
+    let reversal = json!({"operation": conversion["id"]});
+    let reversal = world.post(&kwun, "/v1/reversals", reversal).await;
+    assert_eq!(reversal.problem(), "not-found");
+    let points = json!({"amount": "1", "currency": "KPOINT"});
+    let award = json!({"member": member.id, "amount": points, "reason": "purchase"});
+    let award = world.post(&kwun, "/v1/awards", award).await;
+    assert_eq!(award.problem(), "not-found");
+
+    // The target partner sees the conversion, and not the wallet it came from.
+    let wallet = format!(
+        "/v1/wallets/{}",
+        text(&conversion_award(&world, &member).await, "/wallet")
+    );
+    let bayview = world.token("BAYVIEW").await;
+    assert_eq!(world.get(&bayview, &wallet).await.problem(), "not-found");
+}
+
+async fn conversion_award(world: &World, member: &Member) -> Value {
+    world.award(member, "1", "MILE").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_is_found_by_its_reference() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "20000", "MILE").await;
+    let (aero, bayview) = (world.token("AERO").await, world.token("BAYVIEW").await);
+    let points = json!({"amount": "5", "currency": "MILE"});
+
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    let asked = [
+        (
+            "/v1/awards",
+            json!({"member": member.id, "amount": points, "reason": "survey", "reference": "one"}),
+        ),
+        (
+            "/v1/redemptions",
+            json!({"member": member.id, "amount": points, "reference": "one"}),
+        ),
+        (
+            "/v1/conversions",
+            json!({"quote": quote, "reference": "one"}),
+        ),
+    ];
+    for (path, body) in asked {
+        let made = world.post(&aero, path, body).await.ok();
+        let query = format!("{path}?reference=one");
+        assert_eq!(world.get(&aero, &query).await.ok(), made, "{path}");
+        let elsewhere = world.get(&bayview, &query).await;
+        assert_eq!(elsewhere.problem(), "not-found", "{path}");
+
+        let reversal = json!({"operation": made["id"], "reference": path});
+        let reversal = world.post(&aero, "/v1/reversals", reversal).await.ok();
+        let query = format!("/v1/reversals?reference={path}");
+        assert_eq!(world.get(&aero, &query).await.ok(), reversal);
+        let shown = format!("/v1/reversals/{}", text(&reversal, "/id"));
+        assert_eq!(world.get(&aero, &shown).await.ok(), reversal);
+    }
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_restores_lots_and_positions() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "4000", "HPT").await;
+    world.forward(Duration::days(40)).await;
+    world.award(&member, "6000", "HPT").await;
+    let (bayview, finance) = (world.token("BAYVIEW").await, world.sign_in("fiona").await);
+    let wallets = format!("/v1/members/{}/wallets", member.id);
+
+    let before = world.get(&bayview, &wallets).await.ok();
+    let conversion = world.convert(&member, "5000", "HPT", "STAR").await;
+    let during = world.get(&bayview, &wallets).await.ok();
+    let reversal = json!({"operation": conversion["id"]});
+    world.post(&bayview, "/v1/reversals", reversal).await.ok();
+
+    assert_ne!(before, during);
+    assert_eq!(world.get(&bayview, &wallets).await.ok(), before);
+    assert_eq!(world.balance(&member, "STAR").await, "0");
+    let positions = world.get(&finance, "/v1/reports/positions").await.ok();
+    for position in positions["positions"].as_array().expect("positions") {
+        assert_eq!(position["net"]["amount"], "0.000000", "{position}");
+        assert_eq!(position["direction"], "even");
+    }
+    let path = format!("/v1/conversions/{}", text(&conversion, "/id"));
+    let reversed = world.get(&bayview, &path).await.ok();
+    assert_eq!(reversed["status"], "reversed");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_quote_moves_nothing() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "10000", "MILE").await;
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+
+    world.forward(Duration::minutes(11)).await;
+    let order = json!({"quote": quote});
+    let late = world
+        .post(&world.token("AERO").await, "/v1/conversions", order)
+        .await;
+
+    assert_eq!(late.problem(), "quote-expired");
+    assert_eq!(world.balance(&member, "MILE").await, "10000");
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expires_first_is_spent_first_and_what_has_expired_is_gone() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "HPT").await;
+    world.forward(Duration::days(60)).await;
+    world.award(&member, "50", "HPT").await;
+
+    redeem(&world, &member, "30", "HPT").await;
+    assert_eq!(lots(&world, &member, "HPT").await, ["70", "50"]);
+
+    // 24 months after the first award, and not yet after the second.
+    world.forward(Duration::days(680)).await;
+    assert_eq!(world.balance(&member, "HPT").await, "50");
+    assert_eq!(lots(&world, &member, "HPT").await, ["50"]);
+    let amount = json!({"amount": "51", "currency": "HPT"});
+    let body = json!({"member": member.id, "amount": amount});
+    let bayview = world.token("BAYVIEW").await;
+    let refused = world.post(&bayview, "/v1/redemptions", body).await;
+    assert_eq!(refused.problem(), "balance-too-low");
+    World::assert_right(&world.verify().await);
+
+    let swept = world.hub.ledger.sweep(&world.hub.secrets).await;
+    assert!(swept.expect("a sweep") >= 1);
+    assert_eq!(world.balance(&member, "HPT").await, "50");
+    let again = world.hub.ledger.sweep(&world.hub.secrets).await;
+    assert_eq!(again.expect("a sweep"), 0);
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activity_keeps_points_alive() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "MILE").await;
+
+    // Each step is less than the 18 months of the policy, both together are more.
+    world.forward(Duration::days(500)).await;
+    redeem(&world, &member, "1", "MILE").await;
+    world.forward(Duration::days(500)).await;
+    assert_eq!(world.balance(&member, "MILE").await, "99");
+    world.forward(Duration::days(60)).await;
+    assert_eq!(world.balance(&member, "MILE").await, "0");
+
+    world
+        .hub
+        .ledger
+        .sweep(&world.hub.secrets)
+        .await
+        .expect("a sweep");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redemption_takes_what_it_says_once() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "STAR").await;
+    let citymart = world.token("CITYMART").await;
+    let amount = json!({"amount": "40", "currency": "STAR"});
+    let body = json!({"member": member.id, "amount": amount, "location": "shop-7"});
+
+    let first = world.post_with_key(&citymart, "/v1/redemptions", "k", body.clone());
+    let first = first.await.ok();
+    let again = world.post_with_key(&citymart, "/v1/redemptions", "k", body);
+    assert_eq!(again.await.ok(), first);
+    assert_eq!(world.balance(&member, "STAR").await, "60");
+    insta::assert_json_snapshot!(masked(&first), @"");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_partner_takes_back_and_begins_nothing() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let award = world.award(&member, "20000", "MILE").await;
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    let (aero, bayview) = (world.token("AERO").await, world.token("BAYVIEW").await);
+    let operator = world.sign_in("olivia").await;
+    let id = &world.credentials.partner("AERO").expect("AERO").id;
+    let status = format!("/v1/partners/{id}/status");
+
+    let suspended = world.post(&operator, &status, json!({"state": "suspended"}));
+    suspended.await.ok();
+    let miles = json!({"amount": "10000", "currency": "MILE"});
+    let points = json!({"amount": "10000", "currency": "HPT"});
+    for (token, path, body) in [
+        (&aero, "/v1/conversions", json!({"quote": quote})),
+        (
+            &aero,
+            "/v1/quotes",
+            json!({"member": member.id, "gives": miles, "to": "HPT"}),
+        ),
+        (
+            &bayview,
+            "/v1/quotes",
+            json!({"member": member.id, "gives": points, "to": "MILE"}),
+        ),
+        (
+            &aero,
+            "/v1/awards",
+            json!({"member": member.id, "amount": miles, "reason": "event"}),
+        ),
+    ] {
+        let refused = world.post(token, path, body).await;
+        assert_eq!(refused.problem(), "partner-suspended", "{path}");
+    }
+    let reversal = json!({"operation": award["id"]});
+    world.post(&aero, "/v1/reversals", reversal).await.ok();
+    assert_eq!(world.balance(&member, "MILE").await, "0");
+
+    let live = world.post(&operator, &status, json!({"state": "live"}));
+    live.await.ok();
+    world.award(&member, "1", "MILE").await;
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_posted_after_a_close_is_in_the_new_window() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "20000", "MILE").await;
+    let finance = world.sign_in("fiona").await;
+    world.convert(&member, "10000", "MILE", "HPT").await;
+
+    let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
+    let old = text(&windows, "/items/0/id");
+    let close = format!("/v1/settlement/windows/{old}/close");
+    let closing = world.post(&finance, &close, json!({})).await.ok();
+    insta::assert_json_snapshot!(masked(&closing), @"");
+    let new = text(&closing, "/opened/id");
+    let positions = async |window: &str| {
+        let path = format!("/v1/reports/positions?window={window}");
+        world.get(&finance, &path).await.ok()["positions"].clone()
+    };
+    let closed = positions(&old).await;
+    assert_eq!(positions(&new).await, json!([]));
+    world.convert(&member, "10000", "MILE", "HPT").await;
+
+    assert_eq!(positions(&old).await, closed);
+    assert_eq!(positions(&new).await, closed);
+    let path = format!("/v1/settlement/windows/{old}");
+    assert_eq!(world.get(&finance, &path).await.ok(), closing["closed"]);
+    let trial = format!("/v1/trial-balance?window={new}");
+    let trial = world.get(&finance, &trial).await.ok();
+    insta::assert_json_snapshot!(money(&trial), @"");
+    World::assert_right(&world.verify().await);
+}
+
+async fn redeem(world: &World, member: &Member, amount: &str, currency: &str) {
+    let amount = json!({"amount": amount, "currency": currency});
+    let body = json!({"member": member.id, "amount": amount});
+    let token = world.token(crate::world::issuer(currency)).await;
+    world.post(&token, "/v1/redemptions", body).await.ok();
+}
+
+/// The lots of a wallet in the order in which they are spent.
+async fn lots(world: &World, member: &Member, currency: &str) -> Vec<String> {
+    let token = world.token(crate::world::issuer(currency)).await;
+    let path = format!("/v1/members/{}/wallets", member.id);
+    let wallets = world.get(&token, &path).await.ok();
+    let wallets = wallets["items"].as_array().expect("wallets").iter();
+    let lots = wallets
+        .filter(|wallet| wallet["currency"] == currency)
+        .flat_map(|wallet| wallet["lots"].as_array().expect("lots"));
+    lots.map(|lot| text(lot, "/amount/amount")).collect()
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.expect(pointer).to_owned()
+}
+
+/// The part of a trial balance that is money.
+fn money(trial: &Value) -> Vec<&Value> {
+    let assets = trial["assets"].as_array().expect("assets").iter();
+    assets.filter(|asset| asset["book"] == "value").collect()
+}
+
+/// The same with ids, instants and tokens replaced by what they are.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), masked(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::String(text) => json!(masked_text(text)),
+        other => other.clone(),
+    }
+}
+
+fn masked_text(text: &str) -> String {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.split_once('_') {
+        Some((kind, digits)) if digits.len() == 16 && is_hex(digits) => return format!("({kind})"),
+        _ => {}
+    }
+    if chrono::DateTime::parse_from_rfc3339(text).is_ok() {
+        return "(instant)".to_owned();
+    }
+    if uuid::Uuid::parse_str(text).is_ok() {
+        return "(uuid)".to_owned();
+    }
+    if text.len() == 64 && is_hex(text) {
+        return "(hash)".to_owned();
+    }
+    if text.starts_with("ey") && text.matches('.').count() == 2 {
+        return "(token)".to_owned();
+    }
+    // What remains may tell a date and a time of day.
+    let (mut masked, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let told = rest
+            .get(..16)
+            .filter(|told| chrono::NaiveDateTime::parse_from_str(told, "%Y-%m-%d %H:%M").is_ok());
+        masked.push_str(told.map_or(&rest[..first.len_utf8()], |_| "(date and time)"));
+        rest = &rest[told.map_or(first.len_utf8(), str::len)..];
+    }
+    masked
 }

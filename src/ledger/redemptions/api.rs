@@ -1,7 +1,7 @@
 //! Redemptions over HTTP.
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
@@ -15,9 +15,9 @@ use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
 use crate::partners::AmountBody;
-use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
+use crate::web::{Query, Write};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -140,7 +140,7 @@ async fn find(
     query: Query<ByReference>,
 ) -> Result<web::Json<RedemptionBody>, Error> {
     let named = shelf
-        .by_reference(partner.partner, &[Kind::Redemption], &query.reference)
+        .by_reference(partner.partner, &[Kind::Redemption], &query.0.reference)
         .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }

@@ -1,7 +1,7 @@
 //! Reversals over HTTP.
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
@@ -16,9 +16,9 @@ use crate::ledger::operation::{Kind, Leg};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger};
 use crate::partners::AmountBody;
-use crate::web::Write;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
+use crate::web::{Query, Write};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -208,7 +208,7 @@ async fn find(
     query: Query<ByReference>,
 ) -> Result<web::Json<ReversalBody>, Error> {
     let named = shelf
-        .by_reference(partner.partner, &REVERSALS, &query.reference)
+        .by_reference(partner.partner, &REVERSALS, &query.0.reference)
         .await?;
     Ok(web::Json(show(&shelf.ids, &named)?))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::web::{self, Query, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
@@ -15,6 +15,7 @@ use crate::partners::Directory;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::amount;
 use crate::points::money::Micros;
+use crate::web::Query;
 use crate::web::problem::ReadProblems;
 
 #[derive(OpenApi)]
@@ -81,6 +82,7 @@ async fn read(
 ) -> Result<web::Json<TrialBalanceBody>, Error> {
     let unknown = || Problem::new(Slug::NotFound, "there is no such window");
     let window = wanted
+        .0
         .window
         .as_deref()
         .map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));

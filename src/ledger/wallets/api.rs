@@ -1,6 +1,6 @@
 //! Wallets over HTTP: balance, lots and statement.
 
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -16,7 +16,7 @@ use crate::members;
 use crate::partners::{AmountBody, Currency};
 use crate::points::account::Account;
 use crate::web::problem::ReadProblems;
-use crate::web::{Page, Paging};
+use crate::web::{Page, Paging, Query};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -135,7 +135,7 @@ async fn statement(
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<EntryBody>>, Error> {
     let ids: &Data<Ids> = &shelf.ids;
-    let (limit, before) = (paging.limit()?, paging.after(ids, "statement")?);
+    let (limit, before) = (paging.0.limit()?, paging.0.after(ids, "statement")?);
     let mut conn = shelf.pool.get().await?;
     let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
     let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;

@@ -1,0 +1,439 @@
+//! Who comes in, by which proof, and how long it lasts.
+
+use diesel_async::AsyncConnection;
+use interline::access::{self, Role};
+use interline::db::{self, Connection};
+use interline::error::Error;
+use interline::id::Kind;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::office::{MEMBERS, Office, PASSWORD, code};
+use crate::world::send;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_proves_itself_by_its_secret_and_by_nothing_else() {
+    let world = Office::open().await;
+    let aero = world.partner("ALPHA", "ALF").await;
+    let (id, secret) = world.credential(&aero, MEMBERS).await;
+    let grant = ("grant_type", "client_credentials");
+
+    let basic = world
+        .http
+        .post(format!("{}/oauth/token", world.base_url))
+        .basic_auth(&id, Some(&secret));
+    let basic = basic.header("Content-Type", "application/x-www-form-urlencoded");
+    let answer = send(basic.body("grant_type=client_credentials&scope=members:read&extra=1")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["scope"]),
+        (200, &json!("members:read")),
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.headers["cache-control"], "no-store");
+
+    for (form, status, error) in [
+        (
+            vec![grant, ("client_id", &*id), ("client_secret", "wrong")],
+            401,
+            "invalid_client",
+        ),
+        (
+            vec![
+                grant,
+                ("client_id", "crd_0000000000000000"),
+                ("client_secret", &*secret),
+            ],
+            401,
+            "invalid_client",
+        ),
+        (
+            vec![grant, ("client_id", "\0"), ("client_secret", &*secret)],
+            401,
+            "invalid_client",
+        ),
+        (vec![grant], 401, "invalid_client"),
+        (
+            vec![
+                ("grant_type", "password"),
+                ("client_id", &*id),
+                ("client_secret", &*secret),
+            ],
+            400,
+            "unsupported_grant_type",
+        ),
+        (
+            vec![("client_id", &*id), ("client_secret", &*secret)],
+            400,
+            "invalid_request",
+        ),
+        (
+            vec![
+                grant,
+                grant,
+                ("client_id", &*id),
+                ("client_secret", &*secret),
+            ],
+            400,
+            "invalid_request",
+        ),
+        (
+            vec![
+                grant,
+                ("client_id", &*id),
+                ("client_secret", &*secret),
+                ("scope", "awards:write"),
+            ],
+            400,
+            "invalid_scope",
+        ),
+    ] {
+        let answer = world.token_form(&form).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["error"]),
+            (status, &json!(error)),
+            "{form:?} {}",
+            answer.body
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+    let json = world
+        .post_bare("/oauth/token", json!({"grant_type": "client_credentials"}))
+        .await;
+    assert_eq!(
+        (json.status.as_u16(), &json.body["error"]),
+        (415, &json!("invalid_request"))
+    );
+
+    let long = "a".repeat(70_000);
+    assert_eq!(
+        world
+            .token_form(&[("grant_type", &long)])
+            .await
+            .status
+            .as_u16(),
+        413
+    );
+
+    let keys = world.get("", "/.well-known/jwks.json").await;
+    assert_eq!(keys.body["keys"][0]["crv"], "Ed25519", "{}", keys.body);
+    let about = world
+        .get("", "/.well-known/oauth-authorization-server")
+        .await;
+    assert_eq!(
+        about.body["token_endpoint"],
+        "http://interline.test/oauth/token"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_credential_stops_at_once() {
+    let world = Office::open().await;
+    let aero = world.partner("ALPHA", "ALF").await;
+    let credentials = format!("/v1/partners/{aero}/credentials");
+    let (id, secret) = world
+        .credential(&aero, &["members:read", "credentials:write"])
+        .await;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &*id),
+        ("client_secret", &*secret),
+    ];
+    let token = world.token_form(&form).await.body["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(world.get(&token, "/v1/members").await.status.as_u16(), 200);
+
+    // A partner helps itself, but to no more than it has, and to no more than two.
+    assert_eq!(
+        world
+            .post(&token, &credentials, json!({"scopes": ["awards:write"]}))
+            .await
+            .status
+            .as_u16(),
+        403
+    );
+    let first = world
+        .post_keyed(&token, &credentials, "k", r#"{"scopes":["members:read"]}"#)
+        .await;
+    let again = world
+        .post_keyed(&token, &credentials, "k", r#"{"scopes":["members:read"]}"#)
+        .await;
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
+    assert!(
+        first.body["client_secret"].is_string() && again.body["client_secret"].is_null(),
+        "{}",
+        again.body
+    );
+    assert!(again.body.get("client_secret").is_some());
+    assert_eq!(first.body["client_id"], again.body["client_id"]);
+    let third = world
+        .post(&token, &credentials, json!({"scopes": ["members:read"]}))
+        .await;
+    assert_eq!(code(&third), "credential-limit");
+
+    let listed = world.get(&token, &credentials).await;
+    assert_eq!(
+        listed.body["items"].as_array().unwrap().len(),
+        2,
+        "{}",
+        listed.body
+    );
+    assert!(!listed.body.to_string().contains("client_secret"));
+
+    assert_eq!(
+        world
+            .delete(&world.operator_token, &format!("{credentials}/{id}"))
+            .await
+            .status
+            .as_u16(),
+        204
+    );
+    assert_eq!(
+        world
+            .delete(&world.operator_token, &format!("{credentials}/{id}"))
+            .await
+            .status
+            .as_u16(),
+        204
+    );
+    let refused = world.get(&token, "/v1/members").await;
+    assert_eq!(
+        (refused.status.as_u16(), code(&refused)),
+        (401, "unauthenticated")
+    );
+    assert_eq!(
+        world.token_form(&form).await.body["error"],
+        "invalid_client"
+    );
+
+    let past = world.post(
+        &world.operator_token,
+        &credentials,
+        json!({"scopes": ["members:read"], "expires_at": "2001-01-01T00:00:00Z"}),
+    );
+    assert_eq!(past.await.body["errors"][0]["pointer"], "/expires_at");
+    let bay = world.partner("BRAVO", "BRA").await;
+    let at_bay = world.token(&bay, &["credentials:write"]).await;
+    assert_eq!(world.get(&at_bay, &credentials).await.status.as_u16(), 404);
+    assert_eq!(
+        world
+            .post(
+                &at_bay,
+                &credentials,
+                json!({"scopes": ["credentials:write"]})
+            )
+            .await
+            .status
+            .as_u16(),
+        404
+    );
+    assert_eq!(
+        world
+            .delete(&at_bay, &format!("{credentials}/{id}"))
+            .await
+            .status
+            .as_u16(),
+        404
+    );
+    let nobody = world.hub.ids.show(Kind::Partner, 999);
+    let lost = world
+        .post(
+            &world.operator_token,
+            &format!("/v1/partners/{nobody}/credentials"),
+            json!({"scopes": ["members:read"]}),
+        )
+        .await;
+    assert_eq!(lost.status.as_u16(), 404, "{}", lost.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_credential_stops_by_itself() {
+    let world = Office::open().await;
+    let aero = world.partner("ALPHA", "ALF").await;
+    let soon = chrono::Utc::now() + chrono::Duration::hours(1);
+    let body = json!({"scopes": ["members:read"], "expires_at": soon});
+    let made = world
+        .post(
+            &world.operator_token,
+            &format!("/v1/partners/{aero}/credentials"),
+            body,
+        )
+        .await;
+    let text = |name: &str| made.body[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("client_id"), text("client_secret"));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &*id),
+        ("client_secret", &*secret),
+    ];
+    let token = world.token_form(&form).await.body["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(world.get(&token, "/v1/members").await.status.as_u16(), 200);
+
+    let url = world.url.as_str().to_owned();
+    let mut owner = Connection::establish(&url).await.unwrap();
+    db::turn_clock_forward(&mut owner, chrono::Duration::hours(2))
+        .await
+        .unwrap();
+    assert_eq!(world.get(&token, "/v1/members").await.status.as_u16(), 401);
+    assert_eq!(world.token_form(&form).await.status.as_u16(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_is_told_who_may_before_anything_else() {
+    let world = Office::open().await;
+    let aero = world.partner("ALPHA", "ALF").await;
+    let token = world.token(&aero, &["members:read"]).await;
+
+    for (method, path) in [
+        (Method::GET, "/v1/members"),
+        (Method::POST, "/v1/members"),
+        (Method::POST, "/v1/partners"),
+        (Method::GET, "/v1/approvals"),
+        (Method::POST, "/v1/currencies"),
+        (Method::POST, "/v1/memberships"),
+    ] {
+        let bare = send(
+            world
+                .http
+                .request(method.clone(), format!("{}{path}", world.base_url)),
+        )
+        .await;
+        assert_eq!(
+            (bare.status.as_u16(), code(&bare)),
+            (401, "unauthenticated"),
+            "{method} {path}"
+        );
+        assert_eq!(bare.headers["www-authenticate"], "Bearer");
+    }
+    let narrow = world.post(&token, "/v1/members", json!({"bad": 1})).await;
+    assert_eq!((narrow.status.as_u16(), code(&narrow)), (403, "forbidden"));
+    assert!(
+        narrow.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("members:write"),
+        "{}",
+        narrow.body
+    );
+    let person = world.get(&world.operator_token, "/v1/members").await;
+    assert_eq!(person.status.as_u16(), 403);
+    let partner = world.post(&token, "/v1/partners", json!({})).await;
+    assert!(
+        partner.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("operator"),
+        "{}",
+        partner.body
+    );
+
+    let patch = send(world.http.patch(format!("{}/v1/members", world.base_url))).await;
+    assert_eq!(
+        (patch.status.as_u16(), code(&patch)),
+        (405, "method-not-allowed")
+    );
+    let twice = world
+        .http
+        .get(format!("{}/v1/members", world.base_url))
+        .bearer_auth(&token)
+        .bearer_auth(&token);
+    assert_eq!(send(twice).await.status.as_u16(), 401);
+    let basic = world
+        .http
+        .get(format!("{}/v1/members", world.base_url))
+        .basic_auth("a", Some("b"));
+    assert_eq!(send(basic).await.status.as_u16(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_five_times_a_minute_and_leave_when_they_leave() {
+    let world = Office::open().await;
+    let who = access::people::create(
+        &mut *world.conn().await,
+        "fin",
+        "Fin",
+        Role::Finance,
+        PASSWORD,
+    )
+    .await
+    .unwrap();
+    let token = world.sign_in("fin").await;
+    assert_eq!(world.get(&token, "/v1/partners").await.status.as_u16(), 200);
+    for password in ["wrong", "", "also wrong", "\u{0}"] {
+        let answer = world
+            .post_bare(
+                "/v1/sessions",
+                json!({"login": "fin", "password": password}),
+            )
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), code(&answer)),
+            (401, "sign-in-failed")
+        );
+    }
+    let sixth = world
+        .post_bare(
+            "/v1/sessions",
+            json!({"login": "fin", "password": PASSWORD}),
+        )
+        .await;
+    assert_eq!(
+        (sixth.status.as_u16(), code(&sixth)),
+        (429, "too-many-requests")
+    );
+    assert!(
+        sixth.headers["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            > 50
+    );
+    let unknown = world
+        .post_bare(
+            "/v1/sessions",
+            json!({"login": "nobody", "password": PASSWORD}),
+        )
+        .await;
+    assert_eq!(unknown.status.as_u16(), 401);
+    let nul = world
+        .post_bare(
+            "/v1/sessions",
+            json!({"login": "a\u{0}", "password": PASSWORD}),
+        )
+        .await;
+    assert_eq!(nul.body["errors"][0]["pointer"], "/login");
+
+    let taken = access::people::create(
+        &mut *world.conn().await,
+        "fin",
+        "Fin",
+        Role::Finance,
+        PASSWORD,
+    )
+    .await;
+    assert!(matches!(taken, Err(Error::Refused(_))));
+    let mut conn = world.conn().await;
+    access::people::change_role(&mut conn, &world.operator, who, Role::Auditor)
+        .await
+        .unwrap();
+    assert_eq!(world.get(&token, "/v1/partners").await.status.as_u16(), 401);
+    access::people::change_role(&mut conn, &world.operator, who, Role::Finance)
+        .await
+        .unwrap();
+    assert_eq!(world.get(&token, "/v1/partners").await.status.as_u16(), 200);
+    access::people::dismiss(&mut conn, &world.operator, who)
+        .await
+        .unwrap();
+    assert_eq!(world.get(&token, "/v1/partners").await.status.as_u16(), 401);
+    assert!(
+        access::people::dismiss(&mut conn, &world.operator, who)
+            .await
+            .is_err()
+    );
+}

@@ -1,0 +1,304 @@
+//! The OpenAPI document is what the hub does: kept in the repository, whole, and true of each
+//! operation's door.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use interline::access::scope::SCOPES;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::office::Office;
+use crate::world::{Answer, World, send};
+
+/// What anybody may ask without a token.
+const PUBLIC: [&str; 11] = [
+    "describeAuthorizationServer",
+    "getHealth",
+    "getOpenApi",
+    "getProblem",
+    "getReadiness",
+    "issueToken",
+    "listKeys",
+    "listProblems",
+    "readDocs",
+    "readDocsFile",
+    "signIn",
+];
+
+/// An operation of the document.
+pub struct Operation {
+    pub path: String,
+    pub method: Method,
+    pub id: String,
+    pub said: Value,
+}
+
+pub fn document() -> Value {
+    serde_json::to_value(interline::server::document()).expect("a document")
+}
+
+pub fn operations() -> Vec<Operation> {
+    let document = document();
+    let paths = document["paths"].as_object().expect("paths");
+    let of = |(path, methods): (&String, &Value)| {
+        let methods = methods.as_object().expect("methods").clone();
+        let path = path.clone();
+        methods.into_iter().map(move |(method, said)| Operation {
+            path: path.clone(),
+            method: method.to_uppercase().parse().expect("a method"),
+            id: said["operationId"].as_str().expect("an id").to_owned(),
+            said,
+        })
+    };
+    paths.iter().flat_map(of).collect()
+}
+
+/// A path with something in place of each parameter.
+fn filled(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        parameter if parameter.starts_with('{') => "x",
+        fixed => fixed,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn one_is_public(said: &Value) -> bool {
+    let alternatives = said["security"].as_array().expect("security");
+    alternatives
+        .iter()
+        .any(|scheme| scheme.as_object().is_some_and(|scheme| scheme.is_empty()))
+}
+
+impl Operation {
+    fn is_public(&self) -> bool {
+        one_is_public(&self.said)
+    }
+
+    /// What the document says a bearer of this kind needs; none when the kind is not admitted.
+    fn scheme(&self, kind: &str) -> Option<&Vec<Value>> {
+        let alternatives = self.said["security"].as_array().expect("security");
+        alternatives
+            .iter()
+            .find_map(|scheme| scheme[kind].as_array())
+    }
+
+    async fn call(&self, world: &World, token: Option<&str>) -> Answer {
+        let mut request = world
+            .request(self.method.clone(), &filled(&self.path))
+            .header("idempotency-key", "k")
+            .header("content-type", "application/json");
+        if self.method != Method::GET {
+            request = request.body("{}");
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        send(request).await
+    }
+}
+
+#[test]
+fn the_document_is_the_one_in_the_repository() {
+    let kept = std::fs::read_to_string("openapi/openapi.json").expect("openapi/openapi.json");
+    assert!(
+        kept == interline::server::document_text(),
+        "openapi/openapi.json is not what the program says. Renew it: cargo run -q -- openapi > openapi/openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_is_documented_whole() {
+    let (document, operations) = (document(), operations());
+
+    let ids: BTreeSet<&str> = operations.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids.len(), operations.len(), "an operationId stands twice");
+    let tags = document["tags"].as_array().expect("tags");
+    for Operation {
+        path,
+        method,
+        id,
+        said,
+    } in &operations
+    {
+        for member in ["summary", "description"] {
+            let text = said[member].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{method} {path} lacks {member}");
+        }
+        let tag = &said["tags"][0];
+        assert!(
+            tags.iter().any(|known| known["name"] == *tag
+                && known["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty())),
+            "{id}: the tag {tag} is not explained"
+        );
+        for (status, response) in said["responses"].as_object().expect("responses") {
+            let is_problem = !status.starts_with('2') && !status.starts_with('3');
+            let content = &response["content"]["application/problem+json"]["schema"];
+            assert_eq!(is_problem, content.is_object(), "{id}: {status}");
+        }
+        let answers = |status: &str| said["responses"][status].is_object();
+        if !one_is_public(said) {
+            for status in ["400", "401", "403", "404", "405", "500", "503"] {
+                assert!(answers(status), "{id} does not say {status}");
+            }
+        }
+        let takes = |name: &str| {
+            let parameters = said["parameters"].as_array().into_iter().flatten();
+            parameters.filter(|one| one["name"] == name).count()
+        };
+        for parameter in path.split('/').filter_map(|segment| {
+            segment
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'))
+        }) {
+            assert_eq!(takes(parameter), 1, "{id}: {parameter} is not explained");
+        }
+    }
+}
+
+#[test]
+fn every_schema_that_is_named_is_there() {
+    let document = document();
+    let text = document.to_string();
+    for part in text.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().unwrap_or_default();
+        assert!(
+            document["components"]["schemas"][name].is_object(),
+            "{name} is named and not there"
+        );
+    }
+}
+
+#[test]
+fn scopes_and_public_operations_are_the_known_ones() {
+    let operations = operations();
+    let public: BTreeSet<&str> = operations
+        .iter()
+        .filter(|one| one.is_public())
+        .map(|one| one.id.as_str())
+        .collect();
+    assert_eq!(public, PUBLIC.into_iter().collect());
+    for one in &operations {
+        let scopes = one.scheme("partner").into_iter().flatten();
+        for scope in scopes {
+            assert!(
+                SCOPES.iter().any(|(known, _)| scope == known),
+                "{}: {scope}",
+                one.id
+            );
+        }
+    }
+}
+
+/// Resources are found in the sources, because the framework keeps no list.
+#[test]
+fn every_route_is_in_the_document() {
+    let documented: BTreeSet<String> = operations().into_iter().map(|one| one.path).collect();
+    let mut sources = Vec::new();
+    collect(Path::new("src"), &mut sources);
+    let mut routes = 0;
+    for source in sources {
+        for part in source.split("web::resource(").skip(1) {
+            let literal = part.split('"').nth(1).unwrap_or_default();
+            let route = literal.replace("{{", "{").replace("}}", "}");
+            let route = route.replace(":.*}", "}");
+            let known = match route.strip_suffix("{path}") {
+                // It only leads to the viewer.
+                _ if route == "/" => true,
+                Some(start) => documented.iter().any(|path| path.starts_with(start)),
+                None => documented.contains(&route),
+            };
+            assert!(known, "{route} is not in the document");
+            routes += 1;
+        }
+    }
+    assert!(routes > 30, "only {routes} routes were found");
+}
+
+fn collect(dir: &Path, sources: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            sources.push(std::fs::read_to_string(path).expect("a file"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_asks_who_is_calling() {
+    let office = Office::open().await;
+    let aero = office.credentials.partner("AERO").expect("AERO").clone();
+    let narrowed = async |scope: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &*aero.client_id),
+            ("client_secret", &*aero.client_secret),
+            ("scope", scope),
+        ];
+        let token = office.token_form(&form).await.ok();
+        token["access_token"].as_str().expect("a token").to_owned()
+    };
+    let (quotes, awards) = (
+        narrowed("quotes:write").await,
+        narrowed("awards:write").await,
+    );
+    let operator = &office.operator_token;
+
+    for one in operations().iter().filter(|one| !one.is_public()) {
+        for token in [None, Some("x"), Some("e30.e30.e30"), Some("")] {
+            let answer = one.call(&office, token).await;
+            assert_eq!(answer.problem(), "unauthenticated", "{}", one.id);
+            assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        }
+        let (partner, person) = (one.scheme("partner"), one.scheme("person"));
+        assert!(partner.or(person).is_some(), "{} admits nobody", one.id);
+        if person.is_none() {
+            assert_eq!(
+                one.call(&office, Some(operator)).await.problem(),
+                "forbidden",
+                "{}",
+                one.id
+            );
+        }
+        let wrong = match partner {
+            Some(scopes) if scopes.is_empty() => continue,
+            Some(scopes) if scopes[0] == "quotes:write" => &awards,
+            _ => &quotes,
+        };
+        assert_eq!(
+            one.call(&office, Some(wrong)).await.problem(),
+            "forbidden",
+            "{}",
+            one.id
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let world = World::new().await;
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for one in operations() {
+        let methods = known.entry(one.path).or_default();
+        methods.insert(one.method.to_string());
+    }
+    for (path, methods) in known {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            if methods.contains(method) {
+                continue;
+            }
+            let method: Method = method.parse().expect("a method");
+            let answer = send(world.request(method.clone(), &filled(&path))).await;
+            assert_eq!(answer.problem(), "method-not-allowed", "{method} {path}");
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+            let allowed = answer.headers.get("allow").map(|value| value.to_str());
+            let allowed = allowed.and_then(Result::ok).unwrap_or_default();
+            let allowed: BTreeSet<String> = allowed.split(", ").map(str::to_owned).collect();
+            assert_eq!(allowed, methods, "{method} {path}");
+        }
+    }
+}
