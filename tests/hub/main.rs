@@ -1,6 +1,7 @@
 //! The hub, through HTTP, against real PostgreSQL. One binary, so that it links once and starts one
 //! cluster.
 
+mod faults;
 mod proof;
 mod races;
 mod sql;
