@@ -72,6 +72,11 @@ pub(crate) enum Stopped {
 
 /// Proves the books of a database.
 pub async fn verify(url: &str) -> Result<Report, Error> {
+    verify_by(url, PAGE).await
+}
+
+/// The same, reading so many operations at a time.
+pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
     let mut conn = Connection::establish(url)
         .await
         .map_err(|error| anyhow::anyhow!("cannot connect to the database: {error}"))?;
@@ -82,7 +87,7 @@ pub async fn verify(url: &str) -> Result<Report, Error> {
     .await?;
 
     let mut report = Report::default();
-    match check(&mut conn, &mut report).await {
+    match check(&mut conn, &mut report, page).await {
         Ok(()) => Ok(report),
         Err(Stopped::Found(Difference(difference))) => Ok(Report {
             difference: Some(difference),
@@ -92,9 +97,9 @@ pub async fn verify(url: &str) -> Result<Report, Error> {
     }
 }
 
-async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
-    journal(conn, report).await?;
+    journal(conn, report, page).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
     store::windows(conn, report).await?;
@@ -103,12 +108,12 @@ async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped
 }
 
 /// Reads the journal page by page, so that memory does not grow with it.
-async fn journal(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
     let mut proof = Proof::new(store::terms(conn).await?);
 
     let mut after = i64::MIN;
     loop {
-        let page = store::page(conn, after, PAGE).await?;
+        let page = store::page(conn, after, page).await?;
         let Some(last) = page[..].last().map(|operation| operation.id) else {
             break;
         };

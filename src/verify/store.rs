@@ -476,8 +476,15 @@ pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), S
             .into());
         }
     }
-    if windows[..].first().is_none_or(|last| last.state != "open") {
-        return Err(Difference("the last window is not open".into()).into());
+    for (nth, row) in windows.iter().enumerate() {
+        let right = if nth == 0 { "open" } else { "closed" };
+        if row.state != right {
+            let (id, state) = (row.id, &row.state);
+            return Err(Difference(format!("window {id} is {state} and should be {right}")).into());
+        }
+    }
+    if windows.is_empty() {
+        return Err(Difference("there is no window".into()).into());
     }
     report.windows = windows.len() as i64;
     let neighbours = windows.iter().zip(&windows[1..]);

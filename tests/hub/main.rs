@@ -1,13 +1,17 @@
 //! The hub, through HTTP, against real PostgreSQL. One binary, so that it links once and starts one
 //! cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod access;
 mod approvals;
+mod faults;
 mod hostile;
 mod members;
 mod office;
 mod openapi;
 mod partners;
+mod proof;
 mod races;
 mod refusals;
 mod sql;
