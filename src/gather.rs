@@ -34,7 +34,10 @@ const MOST: usize = 512;
 /// How long one waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Asked<B> = (<B as Batch>::Question, oneshot::Sender<<B as Batch>::Answer>);
+type Asked<B> = (
+    <B as Batch>::Question,
+    oneshot::Sender<<B as Batch>::Answer>,
+);
 
 /// Where questions of one kind gather.
 pub struct Gather<B: Batch> {
@@ -55,7 +58,9 @@ impl<B: Batch> Gather<B> {
         self.queue.try_send((question, reply)).map_err(|_| busy())?;
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(Problem::new(Slug::Unavailable, "the database does not answer").into()),
+            Ok(Err(_)) => {
+                Err(Problem::new(Slug::Unavailable, "the database does not answer").into())
+            }
             Err(_) => Err(busy().into()),
         }
     }

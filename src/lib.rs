@@ -46,6 +46,7 @@ pub mod points;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod gather;
 pub mod pg;
 pub mod secret;
 pub mod web;

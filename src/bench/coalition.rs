@@ -75,16 +75,27 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
     let checker = Who::at_the_console(1_000_002, Role::Operator);
     let mut brands = Vec::new();
     for nth in 0..BRANDS {
-        brands.push(db::transaction(&mut conn, async |conn| admit(conn, hub, &hub_person, nth).await).await?);
+        brands.push(
+            db::transaction(&mut conn, async |conn| {
+                admit(conn, hub, &hub_person, nth).await
+            })
+            .await?,
+        );
     }
-    db::transaction(&mut conn, async |conn| publish_rate(conn, hub, &hub_person).await).await?;
+    db::transaction(&mut conn, async |conn| {
+        publish_rate(conn, hub, &hub_person).await
+    })
+    .await?;
     let mut pairs = Vec::new();
     for (hop, count) in HOPS {
         pairs.extend((0..count).map(|from| (from, (from + hop) % BRANDS)));
     }
     for (from, to) in &pairs {
         let (source, target) = (&brands[*from], &brands[*to]);
-        db::transaction(&mut conn, async |conn| publish_card(conn, hub, source, target, &checker).await).await?;
+        db::transaction(&mut conn, async |conn| {
+            publish_card(conn, hub, source, target, &checker).await
+        })
+        .await?;
     }
     let member_ids = enrol(&mut conn, &hub_person, &brands, members).await?;
     let wallets = wallets(&mut conn, &brands, &member_ids).await?;
@@ -96,17 +107,31 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
     Ok(Coalition {
         members,
         member_ids,
-        codes: brands.iter().map(|brand| brand.currency.code.clone()).collect(),
-        routes: pairs.into_iter().map(route).collect::<anyhow::Result<_>>()?,
+        codes: brands
+            .iter()
+            .map(|brand| brand.currency.code.clone())
+            .collect(),
+        routes: pairs
+            .into_iter()
+            .map(route)
+            .collect::<anyhow::Result<_>>()?,
         clients: brands.into_iter().map(|brand| brand.client).collect(),
         wallets,
     })
 }
 
-async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, nth: usize) -> Result<Brand, Error> {
+async fn admit(
+    conn: &mut Connection,
+    hub: &Hub,
+    operator: &Who,
+    nth: usize,
+) -> Result<Brand, Error> {
     let (_, directory) = hub.directories.current(conn).await?;
     let money = if nth.is_multiple_of(2) { "HKD" } else { "USD" };
-    let money = directory.money_by_code(money).ok_or_else(|| broken("no such money"))?.no;
+    let money = directory
+        .money_by_code(money)
+        .ok_or_else(|| broken("no such money"))?
+        .no;
     let code = format!("B{:02}", nth + 1);
     let new = NewPartner {
         code: code.clone().try_into().map_err(broken)?,
@@ -117,8 +142,9 @@ async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, nth: usize) -> 
         zone: "Asia/Hong_Kong".parse().map_err(broken)?,
     };
     let partner = partners::admit(conn, operator, new).await?;
-    let expiry: ExpiryPolicy = serde_json::from_str(r#"{"policy":"end_of_period","period":"year","after":2}"#)
-        .map_err(broken)?;
+    let expiry: ExpiryPolicy =
+        serde_json::from_str(r#"{"policy":"end_of_period","period":"year","after":2}"#)
+            .map_err(broken)?;
     let new = NewCurrency {
         code: format!("C{:02}", nth + 1).try_into().map_err(broken)?,
         name: code.try_into().map_err(broken)?,
@@ -131,19 +157,30 @@ async fn admit(conn: &mut Connection, hub: &Hub, operator: &Who, nth: usize) -> 
     let currency = partners::currencies::issue(conn, operator, &partner, new).await?;
     let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let scopes = ScopeSet::try_from(scopes).map_err(broken)?;
-    let (credential, secret) = credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
+    let (credential, secret) =
+        credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
     let who = Who {
         principal: credential.id,
         party: Party::Partner(partner.id),
         request: RequestId::fresh(),
         endpoint: "bench".to_owned(),
     };
-    Ok(Brand { partner, currency, who, client: (hub.ids.show(Kind::Credential, credential.id), secret) })
+    Ok(Brand {
+        partner,
+        currency,
+        who,
+        client: (hub.ids.show(Kind::Credential, credential.id), secret),
+    })
 }
 
 async fn publish_rate(conn: &mut Connection, hub: &Hub, who: &Who) -> Result<(), Error> {
     let (_, directory) = hub.directories.current(conn).await?;
-    let money = |code: &str| directory.money_by_code(code).map(|money| money.no).ok_or_else(|| broken("no such money"));
+    let money = |code: &str| {
+        directory
+            .money_by_code(code)
+            .map(|money| money.no)
+            .ok_or_else(|| broken("no such money"))
+    };
     let new = NewExchangeRate {
         base: money("USD")?,
         quote: money("HKD")?,
@@ -174,25 +211,53 @@ async fn publish_card(
         valid_to: None,
         origin: None,
     };
-    let speakers = Speakers { source: &source.who, target: &target.who, hub: checker };
-    rates::publish_agreed(conn, &hub.ids, &hub.secrets, &directory, speakers, &draft).await.map(drop)
+    let speakers = Speakers {
+        source: &source.who,
+        target: &target.who,
+        hub: checker,
+    };
+    rates::publish_agreed(conn, &hub.ids, &hub.secrets, &directory, speakers, &draft)
+        .await
+        .map(drop)
 }
 
-async fn enrol(conn: &mut Connection, who: &Who, brands: &[Brand], members: usize) -> anyhow::Result<Vec<i64>> {
+async fn enrol(
+    conn: &mut Connection,
+    who: &Who,
+    brands: &[Brand],
+    members: usize,
+) -> anyhow::Result<Vec<i64>> {
     let mut ids = Vec::with_capacity(members);
     for begin in (0..members).step_by(CROWD) {
         let enrolment = |nth: usize| {
-            let number = |brand: &Brand| Ok((brand.partner.id, format!("M{nth:07}").try_into().map_err(broken)?));
-            Ok(Enrolment { memberships: brands.iter().map(number).collect::<Result<_, Error>>()? })
+            let number = |brand: &Brand| {
+                Ok((
+                    brand.partner.id,
+                    format!("M{nth:07}").try_into().map_err(broken)?,
+                ))
+            };
+            Ok(Enrolment {
+                memberships: brands.iter().map(number).collect::<Result<_, Error>>()?,
+            })
         };
-        let crowd: Vec<Enrolment> =
-            (begin..members.min(begin + CROWD)).map(enrolment).collect::<Result<_, Error>>()?;
-        ids.extend(db::transaction(conn, async |conn| members::enrol_many(conn, who, &crowd).await).await?);
+        let crowd: Vec<Enrolment> = (begin..members.min(begin + CROWD))
+            .map(enrolment)
+            .collect::<Result<_, Error>>()?;
+        ids.extend(
+            db::transaction(conn, async |conn| {
+                members::enrol_many(conn, who, &crowd).await
+            })
+            .await?,
+        );
     }
     Ok(ids)
 }
 
-async fn wallets(conn: &mut Connection, brands: &[Brand], members: &[i64]) -> anyhow::Result<Vec<Vec<i64>>> {
+async fn wallets(
+    conn: &mut Connection,
+    brands: &[Brand],
+    members: &[i64],
+) -> anyhow::Result<Vec<Vec<i64>>> {
     let mut wallets = Vec::new();
     for brand in brands {
         let no: Asset = brand.currency.no;
@@ -208,7 +273,12 @@ async fn wallets(conn: &mut Connection, brands: &[Brand], members: &[i64]) -> an
     Ok(wallets)
 }
 
-async fn award(hub: &Hub, directory: &Directory, brands: &[Brand], wallets: &[Vec<i64>]) -> anyhow::Result<()> {
+async fn award(
+    hub: &Hub,
+    directory: &Directory,
+    brands: &[Brand],
+    wallets: &[Vec<i64>],
+) -> anyhow::Result<()> {
     let awards = brands.iter().zip(wallets).flat_map(|(brand, wallets)| {
         let programme = Programme::of(directory, &Arc::new(brand.currency.clone()));
         wallets.iter().map(move |wallet| Award {
@@ -221,9 +291,17 @@ async fn award(hub: &Hub, directory: &Directory, brands: &[Brand], wallets: &[Ve
     });
     futures_util::stream::iter(awards)
         .map(|award| {
-            let claim = Claim { key_hash: Uuid::new_v4(), body_hash: Uuid::nil() };
-            let stamp =
-                Stamp { claim, principal_id: 1, request_id: Uuid::now_v7(), version: None, reference: None };
+            let claim = Claim {
+                key_hash: Uuid::new_v4(),
+                body_hash: Uuid::nil(),
+            };
+            let stamp = Stamp {
+                claim,
+                principal_id: 1,
+                request_id: Uuid::now_v7(),
+                version: None,
+                reference: None,
+            };
             async move {
                 let done = hub.ledger.hand_in(award, stamp).await;
                 done.map_err(|failed| anyhow::anyhow!("an award failed: {failed:?}"))
@@ -234,7 +312,13 @@ async fn award(hub: &Hub, directory: &Directory, brands: &[Brand], wallets: &[Ve
         .await
 }
 
-fn route(hub: &Hub, book: &rates::Book, brands: &[Brand], from: usize, to: usize) -> anyhow::Result<Route> {
+fn route(
+    hub: &Hub,
+    book: &rates::Book,
+    brands: &[Brand],
+    from: usize,
+    to: usize,
+) -> anyhow::Result<Route> {
     let (source, target) = (&brands[from], &brands[to]);
     let now = crate::clock::machine_now();
     let card = book.card_for(source.currency.no, target.currency.no, now);
@@ -260,9 +344,21 @@ fn route(hub: &Hub, book: &rates::Book, brands: &[Brand], from: usize, to: usize
         gained: amounts.1,
         exp: (now + chrono::Duration::days(1)).timestamp(),
     };
-    let order =
-        Order { quote, from: side(source), to: side(target), card_id: card.id, card: card.card.clone(), exchange };
-    Ok(Route { from, to, amounts, too_much, order })
+    let order = Order {
+        quote,
+        from: side(source),
+        to: side(target),
+        card_id: card.id,
+        card: card.card.clone(),
+        exchange,
+    };
+    Ok(Route {
+        from,
+        to,
+        amounts,
+        too_much,
+        order,
+    })
 }
 
 #[derive(Deserialize)]
@@ -280,7 +376,15 @@ impl Coalition {
                 .basic_auth(id, Some(secret))
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body("grant_type=client_credentials");
-            tokens.push(request.send().await?.error_for_status()?.json::<Token>().await?.access_token);
+            tokens.push(
+                request
+                    .send()
+                    .await?
+                    .error_for_status()?
+                    .json::<Token>()
+                    .await?
+                    .access_token,
+            );
         }
         Ok(tokens)
     }

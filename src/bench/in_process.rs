@@ -68,7 +68,11 @@ async fn run(hub: &Hub, coalition: &Coalition, time: Duration) -> anyhow::Result
 pub fn summary(latencies: Vec<Vec<u32>>, done: u64, time: Duration) -> Measured {
     let mut all: Vec<u32> = latencies.into_iter().flatten().collect();
     all.sort_unstable();
-    let at = |share: f64| all.get((all.len() as f64 * share) as usize).copied().unwrap_or_default();
+    let at = |share: f64| {
+        all.get((all.len() as f64 * share) as usize)
+            .copied()
+            .unwrap_or_default()
+    };
     Measured {
         per_s: done as f64 / time.as_secs_f64(),
         p50_ms: f64::from(at(0.5)) / 1e3,
@@ -77,7 +81,12 @@ pub fn summary(latencies: Vec<Vec<u32>>, done: u64, time: Duration) -> Measured 
     }
 }
 
-async fn call(hub: &Hub, coalition: &Coalition, counts: &Counts, end: Instant) -> anyhow::Result<Vec<u32>> {
+async fn call(
+    hub: &Hub,
+    coalition: &Coalition,
+    counts: &Counts,
+    end: Instant,
+) -> anyhow::Result<Vec<u32>> {
     let mut random = SmallRng::from_rng(&mut rand::rng());
     let mut latencies = Vec::new();
     let mut last: Option<(Order, Stamp)> = None;
@@ -92,7 +101,10 @@ async fn call(hub: &Hub, coalition: &Coalition, counts: &Counts, end: Instant) -
             _ => {
                 let route = &coalition.routes[random.random_range(0..coalition.routes.len())];
                 let member = random.random_range(0..coalition.members);
-                (order(coalition, route, member, turn == Turn::TooMuch), stamp())
+                (
+                    order(coalition, route, member, turn == Turn::TooMuch),
+                    stamp(),
+                )
             }
         };
         let began = Instant::now();
@@ -110,7 +122,11 @@ async fn call(hub: &Hub, coalition: &Coalition, counts: &Counts, end: Instant) -
 }
 
 fn order(coalition: &Coalition, route: &Route, member: usize, too_much: bool) -> Order {
-    let (given, gained) = if too_much { route.too_much } else { route.amounts };
+    let (given, gained) = if too_much {
+        route.too_much
+    } else {
+        route.amounts
+    };
     let wallet = |place: usize| Account(coalition.wallets[place][member]);
     let mut order = route.order.clone();
     order.quote.jti = Uuid::now_v7();
@@ -120,6 +136,15 @@ fn order(coalition: &Coalition, route: &Route, member: usize, too_much: bool) ->
 }
 
 fn stamp() -> Stamp {
-    let claim = Claim { key_hash: Uuid::new_v4(), body_hash: Uuid::nil() };
-    Stamp { claim, principal_id: 1, request_id: Uuid::now_v7(), version: None, reference: None }
+    let claim = Claim {
+        key_hash: Uuid::new_v4(),
+        body_hash: Uuid::nil(),
+    };
+    Stamp {
+        claim,
+        principal_id: 1,
+        request_id: Uuid::now_v7(),
+        version: None,
+        reference: None,
+    }
 }

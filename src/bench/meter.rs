@@ -50,12 +50,18 @@ const PAGE: f64 = 8192.0;
 
 impl Meter {
     pub async fn new(url: &str) -> anyhow::Result<Meter> {
-        Ok(Meter { conn: Mutex::new(Connection::establish(url).await?) })
+        Ok(Meter {
+            conn: Mutex::new(Connection::establish(url).await?),
+        })
     }
 
     /// Lets what was loaded settle, so that no measurement pays for it.
     pub async fn settle(&self) -> anyhow::Result<()> {
-        self.conn.lock().await.batch_execute("vacuum analyze; checkpoint").await.context("vacuum and checkpoint")
+        let mut conn = self.conn.lock().await;
+        conn.batch_execute("vacuum analyze")
+            .await
+            .context("vacuum")?;
+        conn.batch_execute("checkpoint").await.context("checkpoint")
     }
 
     pub async fn read(&self) -> anyhow::Result<Spent> {
@@ -72,7 +78,8 @@ impl Meter {
         .get_result(&mut *conn)
         .await?;
         let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-        let micros = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64;
+        let micros =
+            |time: nix::sys::time::TimeVal| time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64;
         Ok(Spent {
             own_cpu_us: micros(usage.user_time()) + micros(usage.system_time()),
             database_cpu_us: tree_cpu_us(postmaster.pid),

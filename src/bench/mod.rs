@@ -91,20 +91,38 @@ struct Report {
 }
 
 /// Settings of the server for every measurement, pgbench's too. Durability is not among them.
-const SETTINGS: [(&str, &str); 4] =
-    [("shared_buffers", "1GB"), ("max_wal_size", "8GB"), ("checkpoint_timeout", "15min"), ("wal_buffers", "16MB")];
+const SETTINGS: [(&str, &str); 4] = [
+    ("shared_buffers", "1GB"),
+    ("max_wal_size", "8GB"),
+    ("checkpoint_timeout", "15min"),
+    ("wal_buffers", "16MB"),
+];
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { members, seconds, rounds, data_dir, json } = arguments;
-    ensure!(members >= 100 && rounds >= 1 && seconds >= 1, "at least 100 members, one round and one second");
+    let Arguments {
+        members,
+        seconds,
+        rounds,
+        data_dir,
+        json,
+    } = arguments;
+    ensure!(
+        members >= 100 && rounds >= 1 && seconds >= 1,
+        "at least 100 members, one round and one second"
+    );
     let temporary = data_dir.is_none();
-    let dir = data_dir.unwrap_or_else(|| std::env::temp_dir().join(format!("interline-bench-{}", std::process::id())));
+    let dir = data_dir.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("interline-bench-{}", std::process::id()))
+    });
     let at = dir.clone();
-    let cluster = tokio::task::spawn_blocking(move || Cluster::start(&at, Durability::Durable, &SETTINGS)).await??;
+    let cluster =
+        tokio::task::spawn_blocking(move || Cluster::start(&at, Durability::Durable, &SETTINGS))
+            .await??;
     let result = measure(&cluster, members, Duration::from_secs(seconds), rounds).await;
     tokio::task::spawn_blocking(move || cluster.stop()).await??;
     if temporary {
-        std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        std::fs::remove_dir_all(&dir)
+            .with_context(|| format!("cannot remove {}", dir.display()))?;
     }
     let report = result?;
     match json {
@@ -114,7 +132,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.proved.difference.is_some())))
 }
 
-async fn measure(cluster: &Cluster, members: usize, time: Duration, rounds: usize) -> anyhow::Result<Report> {
+async fn measure(
+    cluster: &Cluster,
+    members: usize,
+    time: Duration,
+    rounds: usize,
+) -> anyhow::Result<Report> {
     create_database(&cluster.url("postgres")).await?;
     let url = cluster.url(crate::config::DATABASE);
     db::migrate(&url).await?;
@@ -125,12 +148,24 @@ async fn measure(cluster: &Cluster, members: usize, time: Duration, rounds: usiz
     let meter = Meter::new(&url).await?;
     meter.settle().await?;
 
-    let (mut tpcb, mut in_process, mut http, mut http_with_quote) = (vec![], vec![], vec![], vec![]);
+    let (mut tpcb, mut in_process, mut http, mut http_with_quote) =
+        (vec![], vec![], vec![], vec![]);
     for round in 1..=rounds {
         tpcb.push(pgbench::tpcb(cluster, time).await?);
         in_process.push(in_process::measure(&hub, &coalition, &meter, time).await?);
-        http.push(over_http::measure(&hub, &coalition, &meter, time, over_http::Quotes::Beforehand).await?);
-        http_with_quote.push(over_http::measure(&hub, &coalition, &meter, time, over_http::Quotes::Asked).await?);
+        http.push(
+            over_http::measure(
+                &hub,
+                &coalition,
+                &meter,
+                time,
+                over_http::Quotes::Beforehand,
+            )
+            .await?,
+        );
+        http_with_quote.push(
+            over_http::measure(&hub, &coalition, &meter, time, over_http::Quotes::Asked).await?,
+        );
         eprintln!(
             "Round {round}: TPC-B {:.0} a second, in process {:.0}, over HTTP {:.0}, with quote {:.0}",
             tpcb[round - 1],
@@ -156,7 +191,9 @@ async fn measure(cluster: &Cluster, members: usize, time: Duration, rounds: usiz
         ratio_http: rate(&http) / tpcb_tps,
         ratio_http_with_quote: rate(&http_with_quote) / tpcb_tps,
         wal_bytes_per_conversion: median(in_process.iter().map(|one| one.spent.wal_bytes)),
-        wal_full_page_bytes_per_conversion: median(in_process.iter().map(|one| one.spent.wal_full_page_bytes)),
+        wal_full_page_bytes_per_conversion: median(
+            in_process.iter().map(|one| one.spent.wal_full_page_bytes),
+        ),
         p50_ms: median(in_process.iter().map(|one| one.p50_ms)),
         p99_ms: median(in_process.iter().map(|one| one.p99_ms)),
         http_p50_ms: median(http.iter().map(|one| one.p50_ms)),
@@ -175,7 +212,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn tell(report: &Report) -> String {
-    let line = |name: &str, rate: f64, ratio: f64| format!("{name:<34} {rate:>10.0}   {ratio:>5.1} x\n");
+    let line =
+        |name: &str, rate: f64, ratio: f64| format!("{name:<34} {rate:>10.0}   {ratio:>5.1} x\n");
     let spent = |name: &str, measured: &[Measured]| {
         let of = |field: fn(&Spent) -> f64| median(measured.iter().map(|one| field(&one.spent)));
         format!(
@@ -190,9 +228,21 @@ fn tell(report: &Report) -> String {
     };
     let mut text = format!("{:<34} {:>10}   ratio\n", "", "a second");
     text += &line("pgbench, TPC-B-like", report.tpcb_tps, 1.0);
-    text += &line("conversions in process", report.conversions_in_process_per_s, report.ratio_in_process);
-    text += &line("conversions over HTTP", report.conversions_http_per_s, report.ratio_http);
-    text += &line("quote and conversion over HTTP", report.quote_and_conversion_http_per_s, report.ratio_http_with_quote);
+    text += &line(
+        "conversions in process",
+        report.conversions_in_process_per_s,
+        report.ratio_in_process,
+    );
+    text += &line(
+        "conversions over HTTP",
+        report.conversions_http_per_s,
+        report.ratio_http,
+    );
+    text += &line(
+        "quote and conversion over HTTP",
+        report.quote_and_conversion_http_per_s,
+        report.ratio_http_with_quote,
+    );
     text += &format!(
         "\nIn process p50 {:.1} ms, p99 {:.1} ms; over HTTP p50 {:.1} ms, p99 {:.1} ms.\n\nEach conversion costs\n",
         report.p50_ms, report.p99_ms, report.http_p50_ms, report.http_p99_ms

@@ -64,7 +64,9 @@ pub async fn measure(
     let server = hub.serve(listener)?;
     let handle = server.handle();
     let serving = tokio::spawn(server);
-    let http = Client::builder().pool_max_idle_per_host(CONNECTIONS).build()?;
+    let http = Client::builder()
+        .pool_max_idle_per_host(CONNECTIONS)
+        .build()?;
     let tokens = coalition.tokens(&http, &base_url).await?;
     let bench = Bench {
         hub,
@@ -84,7 +86,11 @@ pub async fn measure(
     let done = bench.done.load(Ordering::Relaxed);
     let spent = meter.read().await?.since(before, done);
     let refused = bench.refused.load(Ordering::Relaxed);
-    let measured = Measured { refused, spent, ..summary(latencies, done, time) };
+    let measured = Measured {
+        refused,
+        spent,
+        ..summary(latencies, done, time)
+    };
 
     handle.stop(false).await;
     serving.await??;
@@ -137,8 +143,16 @@ impl Bench<'_> {
 
     fn sign(&self, route: usize, member: usize, too_much: bool) -> anyhow::Result<String> {
         let route = &self.coalition.routes[route];
-        let (given, gained) = if too_much { route.too_much } else { route.amounts };
-        let wallet = |place: usize| self.hub.ids.show(Kind::Wallet, self.coalition.wallets[place][member]);
+        let (given, gained) = if too_much {
+            route.too_much
+        } else {
+            route.amounts
+        };
+        let wallet = |place: usize| {
+            self.hub
+                .ids
+                .show(Kind::Wallet, self.coalition.wallets[place][member])
+        };
         self.hub.quotes.sign(&Quote {
             jti: Uuid::now_v7(),
             given,
@@ -151,15 +165,26 @@ impl Bench<'_> {
 
     async fn ask(&self, route: usize, member: usize, too_much: bool) -> anyhow::Result<String> {
         let route = &self.coalition.routes[route];
-        let given = if too_much { route.too_much.0 } else { route.amounts.0 };
+        let given = if too_much {
+            route.too_much.0
+        } else {
+            route.amounts.0
+        };
         let body = json!({
             "member": self.hub.ids.show(Kind::Member, self.coalition.member_ids[member]),
             "gives": {"amount": given.to_string(), "currency": self.coalition.codes[route.from]},
             "to": self.coalition.codes[route.to],
         });
-        let request = self.http.post(format!("{}/v1/quotes", self.base_url)).json(&body);
+        let request = self
+            .http
+            .post(format!("{}/v1/quotes", self.base_url))
+            .json(&body);
         let answer = request.bearer_auth(&self.tokens[route.from]).send().await?;
-        ensure!(answer.status() == StatusCode::OK, "a quote failed: {}", answer.text().await?);
+        ensure!(
+            answer.status() == StatusCode::OK,
+            "a quote failed: {}",
+            answer.text().await?
+        );
         Ok(answer.json::<Quoted>().await?.quote)
     }
 
@@ -173,8 +198,15 @@ impl Bench<'_> {
         let answer = request.send().await?;
         match answer.status() {
             StatusCode::CREATED => {
-                let converted: Converted = answer.json().await.context("a conversion without a status")?;
-                ensure!(converted.status == "completed", "a conversion is {}", converted.status);
+                let converted: Converted = answer
+                    .json()
+                    .await
+                    .context("a conversion without a status")?;
+                ensure!(
+                    converted.status == "completed",
+                    "a conversion is {}",
+                    converted.status
+                );
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
             StatusCode::UNPROCESSABLE_ENTITY => _ = self.refused.fetch_add(1, Ordering::Relaxed),
