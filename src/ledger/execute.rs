@@ -113,7 +113,7 @@ impl<C: Command> Queued for Ticket<C> {
 
     fn answer(self: Box<Self>, outcome: Outcome) {
         let answer = match outcome {
-            Outcome::Done(operation) => Ok(Done::Now(Box::new(operation))),
+            Outcome::Done(operation) => Ok(Done::Now(operation)),
             Outcome::Known(operation) => Ok(Done::Before(operation)),
             Outcome::Refused => Err(match self.refusal {
                 Some(refusal) => Failed::Refused(refusal),

@@ -170,13 +170,6 @@ impl World {
             .expect("a connection")
     }
 
-    pub async fn sql(&self, sql: &str) {
-        diesel::sql_query(sql)
-            .execute(&mut self.superuser().await)
-            .await
-            .expect(sql);
-    }
-
     /// Turns the clock forward.
     pub async fn forward(&self, by: chrono::Duration) {
         db::turn_clock_forward(&mut self.superuser().await, by)
