@@ -10,7 +10,7 @@ use crate::db::{self, Connection};
 use crate::pg::{Cluster, Durability};
 
 /// The name of the hub's database in a cluster of its own.
-const DATABASE: &str = "interline";
+pub const DATABASE: &str = "interline";
 
 /// Which database to use.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,7 +90,8 @@ fn default_dir() -> anyhow::Result<PathBuf> {
         .context("HOME is not set: say --data-dir DIR")
 }
 
-async fn create_database(url: &str) -> anyhow::Result<()> {
+/// Makes the hub's database in a cluster of its own, unless it is there.
+pub async fn create_database(url: &str) -> anyhow::Result<()> {
     let mut conn = Connection::establish(url)
         .await
         .context("cannot connect to the embedded database")?;

@@ -119,7 +119,8 @@ pub async fn transaction<T>(
             Ok(done)
         }
         Err(error) => {
-            Manager::rollback_transaction(conn).await?;
+            // A connection that cannot even roll back is lost, and the pool drops it.
+            let _ = Manager::rollback_transaction(conn).await;
             Err(error)
         }
     }
@@ -152,6 +153,28 @@ pub async fn turn_clock_forward(conn: &mut Connection, by: chrono::Duration) -> 
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// What a request rests on: the publication it saw and the database's clock, read after it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    pub version: i64,
+    pub now: Timestamp,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Present {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    now: Timestamp,
+}
+
+/// The present.
+pub async fn moment(conn: &mut Connection) -> Result<Moment, Error> {
+    let sql = "select version, hub_now() as now from control";
+    let Present { version, now } = diesel::sql_query(sql).get_result(conn).await?;
+    Ok(Moment { version, now })
 }
 
 /// How many publications there have been.
@@ -205,6 +228,24 @@ impl<T> Default for Snapshot<T> {
 }
 
 impl<T> Snapshot<T> {
+    /// The state at a publication or a later one, with its version: from memory when it is there,
+    /// else read again with `load`.
+    pub async fn at(
+        &self,
+        moment: Moment,
+        pool: &Pool,
+        load: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<(i64, Arc<T>), Error> {
+        match self.kept() {
+            Some((version, value)) if version >= moment.version => Ok((version, value)),
+            _ => self.current(&mut *pool.get().await?, load).await,
+        }
+    }
+
+    fn kept(&self) -> Option<(i64, Arc<T>)> {
+        self.kept.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
     /// The current state and its version: from memory when nothing was published since, else read
     /// again with `load`. The version is read first, so what is kept is never older than it says.
     pub async fn current(
@@ -213,10 +254,10 @@ impl<T> Snapshot<T> {
         load: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
     ) -> Result<(i64, Arc<T>), Error> {
         let version = version(conn).await?;
-        if let Some((known, value)) = &*self.kept.read().unwrap_or_else(|e| e.into_inner())
-            && *known == version
+        if let Some((known, value)) = self.kept()
+            && known == version
         {
-            return Ok((version, value.clone()));
+            return Ok((version, value));
         }
 
         let value = Arc::new(load(conn).await?);

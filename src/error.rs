@@ -161,8 +161,51 @@ impl From<anyhow::Error> for Error {
 }
 
 impl From<diesel::result::Error> for Error {
+    /// What passes by itself is told as that: the caller waits and sends the same again.
     fn from(cause: diesel::result::Error) -> Error {
-        Error::Broken(cause.into())
+        match passing(&cause) {
+            Some(slug) => {
+                tracing::warn!(%cause, "the database refuses for now");
+                Problem::new(slug, slug.entry().title).into()
+            }
+            None => Error::Broken(cause.into()),
+        }
+    }
+}
+
+/// The problem of a failure that is nobody's fault and does not stay. Diesel tells few of
+/// PostgreSQL's codes; the texts are those of its messages.
+fn passing(cause: &diesel::result::Error) -> Option<Slug> {
+    use diesel::result::DatabaseErrorKind::{
+        ClosedConnection, ReadOnlyTransaction, SerializationFailure, UnableToSendCommand,
+    };
+    use diesel::result::Error as Cause;
+    const AWAY: [&str; 4] = [
+        "terminating connection",
+        "the database system is",
+        "too many clients",
+        "remaining connection slots",
+    ];
+    const IN_THE_WAY: [&str; 3] = [
+        "deadlock detected",
+        "due to statement timeout",
+        "due to lock timeout",
+    ];
+
+    let Cause::DatabaseError(kind, info) = cause else {
+        let is_lost = matches!(
+            cause,
+            Cause::BrokenTransactionManager | Cause::AlreadyInTransaction
+        );
+        return is_lost.then_some(Slug::Unavailable);
+    };
+    let says = |texts: &[&str]| texts.iter().any(|text| info.message().contains(text));
+    match kind {
+        ClosedConnection | UnableToSendCommand | ReadOnlyTransaction => Some(Slug::Unavailable),
+        SerializationFailure => Some(Slug::TooBusy),
+        _ if says(&AWAY) => Some(Slug::Unavailable),
+        _ if says(&IN_THE_WAY) => Some(Slug::TooBusy),
+        _ => None,
     }
 }
 

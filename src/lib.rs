@@ -46,6 +46,7 @@ pub mod points;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod gather;
 pub mod pg;
 pub mod secret;
 pub mod web;
@@ -83,3 +84,6 @@ pub mod cli;
 
 // floor: demo
 pub mod demo;
+
+// floor: bench
+pub mod bench;

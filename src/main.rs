@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use interline::config::{DatabaseArgs, Use};
 use interline::server::{self, Hub};
-use interline::{cli, db, demo, verify};
+use interline::{bench, cli, db, demo, verify};
 
 /// An exchange hub for loyalty coalitions.
 #[derive(Parser)]
@@ -51,6 +51,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the hub beside PostgreSQL's own benchmark
+    Bench(bench::Arguments),
     /// Published rate rules
     #[command(subcommand)]
     Rates(RatesCommand),
@@ -144,6 +146,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::from(u8::from(report.difference.is_some())))
         }
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
         Command::Windows(WindowsCommand::Close { database, json }) => {
             let database = database.open("hub", Use::Beside).await?;

@@ -22,6 +22,7 @@ use crate::db::{self, Pool};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
+use crate::members::Wallets;
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
@@ -39,6 +40,7 @@ pub struct Hub {
     pub books: Data<Books>,
     pub ledger: Data<Ledger>,
     pub quotes: Data<Quotes>,
+    pub wallets: Data<Wallets>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -56,11 +58,12 @@ impl Hub {
         drop(conn);
         Ok(Hub {
             ids: Data::new(Ids::new(&secrets.ids)),
-            access: Data::new(Access::new(address, &secrets)?),
+            access: Data::new(Access::new(address, &secrets, url)?),
             directories: Data::new(Directories::default()),
             books: Data::new(Books::default()),
             ledger: Data::new(Ledger::start(pool.clone())),
             quotes: Data::new(Quotes::new(&secrets.quotes)),
+            wallets: Data::new(Wallets::start(url)),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
@@ -76,6 +79,7 @@ impl Hub {
             .app_data(self.books.clone())
             .app_data(self.ledger.clone())
             .app_data(self.quotes.clone())
+            .app_data(self.wallets.clone())
             .configure(access::api::routes)
             .configure(approvals::api::routes)
             .configure(partners::api::routes)

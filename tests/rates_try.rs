@@ -99,7 +99,7 @@ impl World {
         }
         drop(conn);
 
-        let access = actix::Data::new(Access::new("https://hub.example", &secrets).unwrap());
+        let access = actix::Data::new(Access::new("https://hub.example", &secrets, &url).unwrap());
         let ids = actix::Data::new(Ids::new(&secrets.ids));
         let directories = actix::Data::new(Directories::default());
         let data = actix::Data::new(pool.clone());

@@ -8,7 +8,7 @@
 //!
 //! It comes first among the arguments: then a caller who may not is told so before anything is
 //! said about the body. The order of the checks: is the token good, does the door admit its
-//! bearer, is the bearer still live (one indexed read).
+//! bearer, is the bearer still live.
 
 use std::marker::PhantomData;
 
@@ -18,9 +18,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::door::{Bearer, Door, Partners};
-use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who, store};
+use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
-use crate::db::Pool;
+use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::web::RequestId;
@@ -29,6 +29,8 @@ use crate::web::RequestId;
 pub struct Partner<S> {
     pub partner: i64,
     pub who: Who,
+    /// The publication and the time when the request was let in.
+    pub moment: Moment,
     scope: PhantomData<S>,
 }
 
@@ -62,7 +64,7 @@ impl<S: Scope> FromRequest for Partner<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(
+            let (who, moment) = admit(
                 &request,
                 Door {
                     partners: partners_with::<S>(),
@@ -74,6 +76,7 @@ impl<S: Scope> FromRequest for Partner<S> {
                 Party::Partner(partner) => Ok(Partner {
                     partner,
                     who,
+                    moment,
                     scope: PhantomData,
                 }),
                 Party::Person(_) => Err(unauthenticated().into()),
@@ -89,7 +92,7 @@ impl<R: Roles> FromRequest for Staff<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(
+            let (who, _) = admit(
                 &request,
                 Door {
                     partners: Partners::None,
@@ -116,7 +119,7 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let who = admit(
+            let (who, _) = admit(
                 &request,
                 Door {
                     partners: partners_with::<S>(),
@@ -136,34 +139,35 @@ fn partners_with<S: Scope>() -> Partners {
     S::NEEDED.map_or(Partners::All, Partners::With)
 }
 
-async fn admit(request: &HttpRequest, door: Door) -> Result<Who, Error> {
+async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
     let bearer = bearer(request).ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
 
-    let mut conn = part::<Pool>(request)?.get().await?;
-    let live = match bearer {
-        Bearer::Client(id, _) => {
-            let partner = store::find_live_credential(&mut conn, id).await?;
-            partner.map(|partner| (id, Party::Partner(partner)))
-        }
-        Bearer::Person(id, role) => {
-            let still = store::find_active_person(&mut conn, id).await?;
-            (still == Some(role)).then_some((id, Party::Person(role)))
-        }
+    let principal = match bearer {
+        Bearer::Client(id, _) | Bearer::Person(id, _) => id,
+    };
+    let (moment, live) = part::<Access>(request)?.presence.ask(principal).await?;
+    let welcome = match bearer {
+        Bearer::Client(..) => live.filter(|party| matches!(party, Party::Partner(_))),
+        Bearer::Person(_, role) => live.filter(|party| *party == Party::Person(role)),
     };
 
-    let (principal, party) = live.ok_or_else(unauthenticated)?;
+    let party = welcome.ok_or_else(unauthenticated)?;
     let id = request
         .extensions()
         .get::<RequestId>()
         .cloned()
         .unwrap_or_else(RequestId::fresh);
-    Ok(Who {
-        principal,
-        party,
-        request: id,
-        endpoint: format!("{} {}", request.method(), request.path()),
-    })
+    let endpoint = format!("{} {}", request.method(), request.path());
+    Ok((
+        Who {
+            principal,
+            party,
+            request: id,
+            endpoint,
+        },
+        moment,
+    ))
 }
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.

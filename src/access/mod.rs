@@ -5,10 +5,10 @@
 //! with a password ([`people`]). Both then send the token ([`token`]) with each request, and a
 //! handler says in its signature whom it admits ([`caller`]).
 //!
-//! A token could be believed until it ends. Here each request asks the database once whether the
+//! A token could be believed until it ends. Here each request asks the database whether the
 //! credential is still live or the person still employed in the role, so that revoking works at
-//! once and on every hub; the read is by primary key and costs less than opening the transaction
-//! that follows. Whether a *partner* may act, suspended as it may be, is for the operation to say.
+//! once and on every hub. Requests that come at the same time ask together; the answer also tells
+//! the publication and the time that the request then rests on. Whether a *partner* may act, suspended as it may be, is for the operation to say.
 //!
 //! | scope | allows |
 //! |-------|--------|
@@ -44,22 +44,26 @@ pub use scope::{
 };
 pub use who::{Party, Who};
 
+use crate::gather::Gather;
 use crate::secret::Secrets;
 use people::SignIns;
+use store::Presence;
 use token::Tokens;
 
 /// What the server keeps to know its callers.
 pub struct Access {
     tokens: Tokens,
     sign_ins: SignIns,
+    presence: Gather<Presence>,
 }
 
 impl Access {
-    /// `issuer` is the hub's own address, without a slash at the end.
-    pub fn new(issuer: &str, secrets: &Secrets) -> anyhow::Result<Access> {
+    /// `issuer` is the hub's own address, without a slash at the end; `url` the database.
+    pub fn new(issuer: &str, secrets: &Secrets, url: &str) -> anyhow::Result<Access> {
         Ok(Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
+            presence: Gather::start(url),
         })
     }
 

@@ -1,50 +1,57 @@
-//! Whether the bearer of a good token is still welcome: one read by primary key per request.
+//! Whether the bearer of a good token is still welcome: one row by primary key, asked for all
+//! requests of the same instant together.
 
-use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Text};
-use diesel_async::RunQueryDsl;
+use tokio_postgres::{Client, Statement};
 
-use super::Role;
-use crate::db::Connection;
-use crate::error::Error;
+use super::{Party, Role};
+use crate::clock::Timestamp;
+use crate::db::Moment;
+use crate::gather::Batch;
 
-#[derive(diesel::QueryableByName)]
-struct Live {
-    #[diesel(sql_type = BigInt)]
-    partner_id: i64,
-}
+/// Is this credential neither revoked nor expired, this person still employed? And what is the
+/// publication and the time, for the request that asks?
+pub(super) struct Presence;
 
-#[derive(diesel::QueryableByName)]
-struct Active {
-    #[diesel(sql_type = Text)]
-    role: String,
-}
+/// Credentials and people have their ids from one sequence. A principal that is not live any more
+/// has no row.
+impl Batch for Presence {
+    type Question = i64;
+    type Answer = (Moment, Option<Party>);
 
-/// The partner of a credential that is neither revoked nor expired.
-pub(super) async fn find_live_credential(
-    conn: &mut Connection,
-    id: i64,
-) -> Result<Option<i64>, Error> {
-    let row: Option<Live> = diesel::sql_query(
-        "select partner_id from credentials
-          where id = $1 and revoked_at is null and (expires_at is null or expires_at > hub_now())",
-    )
-    .bind::<BigInt, _>(id)
-    .get_result(conn)
-    .await
-    .optional()?;
-    Ok(row.map(|row| row.partner_id))
-}
+    const SQL: &'static str = "select c.version, clock_timestamp() + c.clock_offset, l.id, l.partner_id, l.role \
+         from control c left join ( \
+           select id, partner_id, null as role from credentials \
+            where id = any($1) and revoked_at is null and (expires_at is null or expires_at > hub_now()) \
+           union all \
+           select id, null, role from people where id = any($1) and active) l on true";
 
-/// The role, today, of a person who is still employed.
-pub(super) async fn find_active_person(
-    conn: &mut Connection,
-    id: i64,
-) -> Result<Option<Role>, Error> {
-    let row: Option<Active> = diesel::sql_query("select role from people where id = $1 and active")
-        .bind::<BigInt, _>(id)
-        .get_result(conn)
-        .await
-        .optional()?;
-    Ok(row.and_then(|row| Role::named(&row.role)))
+    async fn ask(
+        client: &Client,
+        statement: &Statement,
+        principals: &[i64],
+    ) -> Result<Vec<Self::Answer>, tokio_postgres::Error> {
+        let rows = client.query(statement, &[&principals]).await?;
+        let moment = rows.first().map(|row| Moment {
+            version: row.get(0),
+            now: row.get(1),
+        });
+        let party = |wanted: i64| {
+            let row = rows
+                .iter()
+                .find(|row| row.get::<_, Option<i64>>(2) == Some(wanted))?;
+            match (row.get::<_, Option<i64>>(3), row.get::<_, Option<&str>>(4)) {
+                (Some(partner), _) => Some(Party::Partner(partner)),
+                (None, role) => Role::named(role?).map(Party::Person),
+            }
+        };
+        // The control row is always there; without it nobody is welcome.
+        let moment = moment.unwrap_or(Moment {
+            version: 0,
+            now: Timestamp::default(),
+        });
+        Ok(principals
+            .iter()
+            .map(|principal| (moment, party(*principal)))
+            .collect())
+    }
 }

@@ -11,6 +11,9 @@
 //! All have `iss`, `aud`, `iat`, `exp` and `jti`. A token lives 15 minutes; whether its holder is
 //! still welcome is asked anew at each request, so revoking does not wait for the end.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use anyhow::Context;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -67,7 +70,11 @@ pub struct Tokens {
     public: DecodingKey,
     published: JwkSet,
     validation: Validation,
+    known: Mutex<HashMap<String, (Subject, i64)>>,
 }
+
+/// How many verified tokens are remembered. A token costs at most [`LARGEST`] bytes here.
+const MOST_KNOWN: usize = 10_000;
 
 impl Tokens {
     /// `seed` is the private key, `issuer` the address of the hub: both issuer and audience.
@@ -97,6 +104,7 @@ impl Tokens {
             private,
             published: JwkSet { keys: vec![jwk] },
             validation,
+            known: Mutex::default(),
         })
     }
 
@@ -131,13 +139,42 @@ impl Tokens {
         if token.len() > LARGEST {
             return None;
         }
+        if let Some(subject) = self.recall(token, now) {
+            return Some(subject);
+        }
         let read = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation).ok()?;
         let (header, claims, now) = (read.header, read.claims, now.timestamp());
         let is_ours = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
         let has_begun =
             claims.iat <= now + LEEWAY && claims.nbf.is_none_or(|nbf| nbf <= now + LEEWAY);
         let has_not_ended = now < claims.exp + LEEWAY;
-        (is_ours && has_begun && has_not_ended).then_some(claims.subject)
+        if !(is_ours && has_begun && has_not_ended) {
+            return None;
+        }
+        self.remember(token, &claims.subject, claims.exp);
+        Some(claims.subject)
+    }
+
+    /// A token that was verified before is good until it ends; checking the signature again would
+    /// give the same.
+    fn recall(&self, token: &str, now: Timestamp) -> Option<Subject> {
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (subject, exp) = known.get(token)?;
+        (now.timestamp() < exp + LEEWAY).then(|| subject.clone())
+    }
+
+    fn remember(&self, token: &str, subject: &Subject, exp: i64) {
+        let mut known = self
+            .known
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(token.to_owned(), (subject.clone(), exp));
     }
 }
 

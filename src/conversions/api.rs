@@ -133,7 +133,7 @@ async fn quote(
     let offer = super::offer(
         &shelf,
         &books,
-        partner.partner,
+        (partner.partner, partner.moment),
         &body.member,
         &body.gives,
         &body.to,
@@ -266,9 +266,9 @@ async fn create(
 
     let operation = ledger
         .carry_out(
-            async || {
-                let mut conn = shelf.pool.get().await?;
-                let (version, order) = super::order(&mut conn, &shelf.ids, &books, &quote).await?;
+            partner.moment,
+            async |moment| {
+                let (version, order) = super::order(&shelf, &books, moment, &quote).await?;
                 let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
                 Ok((
                     order,
@@ -279,7 +279,7 @@ async fn create(
         )
         .await?;
     let named = shelf
-        .named(operation, body.reference.map(String::from))
+        .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named, Some(partner.partner), None)?))
 }

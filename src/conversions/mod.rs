@@ -19,9 +19,9 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{self, Connection};
+use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::{Ids, Kind};
+use crate::id::Kind;
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -29,6 +29,7 @@ use crate::partners::{AmountBody, Currency, Directory};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::rates::card::{self, Evaluated};
+use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
 use crate::rates::{self, Book, Books, PublishedCard};
 use decision::{Order, Side};
@@ -47,13 +48,12 @@ pub struct Offer {
 pub async fn offer(
     shelf: &Shelf,
     books: &Books,
-    partner: i64,
+    (partner, moment): (i64, Moment),
     member: &str,
     gives: &AmountBody,
     to: &str,
 ) -> Result<Offer, Error> {
-    let mut conn = shelf.pool.get().await?;
-    let (_, book) = books.current(&mut conn).await?;
+    let (_, book) = books.at(moment, &shelf.pool).await?;
     let (from, given) = gives.read(&book.directory, "/gives")?;
     let to = target(&book.directory, to)?;
     crate::ledger::api::must_issue(partner, from)?;
@@ -62,9 +62,8 @@ pub async fn offer(
             .must_be_live()
             .map_err(suspended)?;
     }
-    let from_wallet = shelf.wallet(&mut conn, partner, member, from).await?;
-    let to_wallet = shelf.wallet(&mut conn, partner, member, to).await?;
-    let now = db::now(&mut conn).await?;
+    let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
+    let now = moment.now;
 
     let card = book
         .card_for(from.no, to.no, now)
@@ -101,31 +100,32 @@ pub async fn offer(
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
 pub async fn order(
-    conn: &mut Connection,
-    ids: &Ids,
+    shelf: &Shelf,
     books: &Books,
+    moment: Moment,
     quote: &Quote,
 ) -> Result<(i64, Order), Error> {
-    let (version, book) = books.current(conn).await?;
-    let wallet = |text: &str| {
-        ids.read(Kind::Wallet, text)
-            .map(Account)
-            .ok_or_else(invalid)
-    };
-    let (from_wallet, to_wallet) = (wallet(&quote.from_wallet)?, wallet(&quote.to_wallet)?);
-    let card_id = ids.read(Kind::RateCard, &quote.card).ok_or_else(invalid)?;
-    let card = published(conn, &book, card_id).await?;
-    let from = side(&book.directory, from_wallet)?;
-    let to = side(&book.directory, to_wallet)?;
+    let (version, book) = books.at(moment, &shelf.pool).await?;
+    let id = |kind, text: &str| shelf.ids.read(kind, text).ok_or_else(invalid);
+    let from = side(
+        &book.directory,
+        Account(id(Kind::Wallet, &quote.from_wallet)?),
+    )?;
+    let to = side(
+        &book.directory,
+        Account(id(Kind::Wallet, &quote.to_wallet)?),
+    )?;
+    let card_id = id(Kind::RateCard, &quote.card)?;
+    let card = published(&shelf.pool, &book, card_id).await?;
     let exchange = match &quote.exchange_rate {
         None => None,
         Some(text) => {
-            let id = ids.read(Kind::ExchangeRate, text).ok_or_else(invalid)?;
-            let locked = rates::exchange::find(conn, id).await?.ok_or_else(invalid)?;
+            let id = id(Kind::ExchangeRate, text)?;
+            let locked = locked(&shelf.pool, &book, id).await?;
             Some((id, locked.out_of(from.position.asset())))
         }
     };
-    let quote = quote.clone();
+    let (quote, card) = (quote.clone(), card.card.clone());
     Ok((
         version,
         Order {
@@ -133,24 +133,28 @@ pub async fn order(
             from,
             to,
             card_id,
-            card: card.card.clone(),
+            card,
             exchange,
         },
     ))
 }
 
 /// A card by its id, also one that no longer prices new quotes: a quote outlives its card.
-async fn published(
-    conn: &mut Connection,
-    book: &Book,
-    id: i64,
-) -> Result<Arc<PublishedCard>, Error> {
-    match book.card(id) {
-        Some(card) => Ok(card.clone()),
-        None => Ok(Arc::new(
-            rates::find_published(conn, id).await?.ok_or_else(invalid)?,
-        )),
+async fn published(pool: &Pool, book: &Book, id: i64) -> Result<Arc<PublishedCard>, Error> {
+    if let Some(card) = book.card(id) {
+        return Ok(card.clone());
     }
+    let found = rates::find_published(&mut *pool.get().await?, id).await?;
+    Ok(Arc::new(found.ok_or_else(invalid)?))
+}
+
+/// The exchange rate that a quote locked, also when a newer one was published since.
+async fn locked(pool: &Pool, book: &Book, id: i64) -> Result<ExchangeRate, Error> {
+    if let Some(rate) = book.exchange_rate(id) {
+        return Ok(rate.clone());
+    }
+    let found = rates::exchange::find(&mut *pool.get().await?, id).await?;
+    Ok(found.ok_or_else(invalid)?)
 }
 
 fn side(directory: &Directory, wallet: Account) -> Result<Side, Error> {

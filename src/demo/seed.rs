@@ -330,10 +330,8 @@ async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Resu
             };
             let stamp = ledger::stamp(operator, claim, version, None);
             async move {
-                let build = async || Ok((award.clone(), stamp.clone()));
-                hub.ledger
-                    .carry_out(build, |suspended| ledger::api::suspended(suspended).into())
-                    .await
+                let done = hub.ledger.hand_in(award, stamp).await;
+                done.map_err(|failed| anyhow::anyhow!("an award failed: {failed:?}"))
             }
         })
         .buffer_unordered(AWARDS_AT_ONCE)

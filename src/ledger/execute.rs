@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::error::Elapsed;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -25,6 +26,10 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 const WRITERS: usize = 2;
 const TRIES: u32 = 6;
+
+/// How long a caller waits for its command. Nothing the database does for a group takes longer,
+/// so a writer that has waited as long has lost its connection.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const _: () = assert!(GROUP <= LARGEST_GROUP);
 
@@ -70,9 +75,11 @@ impl Writers {
         self.queue
             .try_send(Box::new(ticket))
             .map_err(|_| Failed::Busy)?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(Failed::Broken(anyhow::anyhow!("the writers have stopped"))))
+        // Whether it takes effect is then told by its key.
+        let Ok(answer) = tokio::time::timeout(PATIENCE, answer).await else {
+            return Err(Failed::Unavailable);
+        };
+        answer.unwrap_or_else(|_| Err(Failed::Broken(anyhow::anyhow!("the writers have stopped"))))
     }
 }
 
@@ -106,7 +113,7 @@ impl<C: Command> Queued for Ticket<C> {
 
     fn answer(self: Box<Self>, outcome: Outcome) {
         let answer = match outcome {
-            Outcome::Done(operation) => Ok(Done::Now(Box::new(operation))),
+            Outcome::Done(operation) => Ok(Done::Now(operation)),
             Outcome::Known(operation) => Ok(Done::Before(operation)),
             Outcome::Refused => Err(match self.refusal {
                 Some(refusal) => Failed::Refused(refusal),
@@ -135,8 +142,12 @@ async fn write(url: String, commands: Arc<Mutex<mpsc::Receiver<Box<dyn Queued>>>
         }
         if let Err((group, error)) = line.carry_out(group).await {
             tracing::debug!(%error, size = group.len(), "a group failed; its commands are tried one by one");
+            let mut is_away = false;
             for command in group {
-                line.insist(command).await;
+                match is_away {
+                    false => is_away = line.insist(command).await,
+                    true => command.answer(Outcome::Unavailable),
+                }
             }
         }
     }
@@ -151,12 +162,13 @@ struct Line {
 type Group = Vec<Box<dyn Queued>>;
 
 impl Line {
-    /// One command alone, several times if need be.
-    async fn insist(&mut self, command: Box<dyn Queued>) {
+    /// One command alone, several times if need be. Returns whether the database is away, so that
+    /// the next one need not find out again.
+    async fn insist(&mut self, command: Box<dyn Queued>) -> bool {
         let mut group = vec![command];
         for attempt in 1..=TRIES {
             let error = match self.carry_out(group).await {
-                Ok(()) => return,
+                Ok(()) => return false,
                 Err((back, error)) => {
                     group = back;
                     error
@@ -164,28 +176,34 @@ impl Line {
             };
             if !may_pass(&error) || attempt == TRIES {
                 let outcome = outcome_of(&error);
+                let is_away = matches!(outcome, Outcome::Unavailable);
                 group
                     .into_iter()
                     .for_each(|command| command.answer(outcome_again(&outcome)));
-                return;
+                return is_away;
             }
             tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
         }
+        false
     }
 
     /// One group in one transaction. On an error nothing was answered, and the commands come back.
     async fn carry_out(&mut self, mut group: Group) -> Result<(), (Group, anyhow::Error)> {
-        match self.attempt(&mut group).await {
-            Ok(outcomes) => {
+        match tokio::time::timeout(PATIENCE, self.attempt(&mut group)).await {
+            Ok(Ok(outcomes)) => {
                 group
                     .into_iter()
                     .zip(outcomes)
                     .for_each(|(command, outcome)| command.answer(outcome));
                 Ok(())
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 self.recover().await;
                 Err((group, error))
+            }
+            Err(late) => {
+                self.open = None;
+                Err((group, late.into()))
             }
         }
     }
@@ -223,7 +241,8 @@ impl Line {
         let Some((client, _, _)) = &self.open else {
             return;
         };
-        if client.is_closed() || client.batch_execute("rollback").await.is_err() {
+        let left = tokio::time::timeout(PATIENCE, client.batch_execute("rollback")).await;
+        if client.is_closed() || !matches!(left, Ok(Ok(()))) {
             self.open = None;
         }
     }
@@ -235,32 +254,45 @@ fn state(error: &anyhow::Error) -> Option<&SqlState> {
         .and_then(tokio_postgres::Error::code)
 }
 
-/// Whether trying again may help: somebody else was in the way, or the database was.
+/// Somebody else was in the way.
+const IN_THE_WAY: [SqlState; 5] = [
+    SqlState::T_R_DEADLOCK_DETECTED,
+    SqlState::T_R_SERIALIZATION_FAILURE,
+    SqlState::UNIQUE_VIOLATION,
+    SqlState::LOCK_NOT_AVAILABLE,
+    SqlState::QUERY_CANCELED,
+];
+
+/// The database is not there for now, or cannot take anything.
+const AWAY: [SqlState; 7] = [
+    SqlState::ADMIN_SHUTDOWN,
+    SqlState::CRASH_SHUTDOWN,
+    SqlState::CANNOT_CONNECT_NOW,
+    SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    SqlState::TOO_MANY_CONNECTIONS,
+    SqlState::DISK_FULL,
+    SqlState::READ_ONLY_SQL_TRANSACTION,
+];
+
+/// Whether trying again may help.
 fn may_pass(error: &anyhow::Error) -> bool {
     match state(error) {
-        Some(code) => [
-            SqlState::T_R_DEADLOCK_DETECTED,
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::UNIQUE_VIOLATION,
-            SqlState::LOCK_NOT_AVAILABLE,
-            SqlState::ADMIN_SHUTDOWN,
-            SqlState::CRASH_SHUTDOWN,
-            SqlState::CANNOT_CONNECT_NOW,
-            SqlState::QUERY_CANCELED,
-        ]
-        .contains(code),
-        None => true,
+        Some(code) => IN_THE_WAY.contains(code) || AWAY.contains(code),
+        // Who waited that long for the database does not wait as long again.
+        None => !error.is::<Elapsed>(),
     }
 }
 
 fn outcome_of(error: &anyhow::Error) -> Outcome {
     match state(error) {
-        None => Outcome::Unavailable,
-        Some(code) if may_pass(error) => {
+        Some(code) if IN_THE_WAY.contains(code) => {
             tracing::warn!(%error, code = code.code(), "a command could not be carried out for now");
             Outcome::Busy
         }
-        Some(_) => Outcome::Broken(format!("{error:#}: {:?}", error.root_cause())),
+        Some(code) if !AWAY.contains(code) => {
+            Outcome::Broken(format!("{error:#}: {:?}", error.root_cause()))
+        }
+        Some(_) | None => Outcome::Unavailable,
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) trait Queued: Send + Sync {
 /// What became of one command, once its group is committed.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Done(Operation),
+    Done(Box<Operation>),
     /// The operation that took effect under this key before.
     Known(i64),
     /// The command kept its refusal.
@@ -114,7 +114,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
             remember(&operation, command.stamp(), read, written);
-            Outcome::Done(operation)
+            Outcome::Done(Box::new(operation))
         }
         Err(broken) => Outcome::Broken(broken),
     }

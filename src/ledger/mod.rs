@@ -42,7 +42,7 @@ use uuid::Uuid;
 
 use crate::access::Who;
 use crate::access::audit;
-use crate::db::{self, Connection, Pool};
+use crate::db::{self, Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id;
 use crate::points::account::Account;
@@ -75,20 +75,33 @@ impl Ledger {
     /// before the decision it is built again.
     pub async fn carry_out<C: Command>(
         &self,
-        build: impl AsyncFn() -> Result<(C, Stamp), Error>,
+        mut moment: Moment,
+        build: impl AsyncFn(Moment) -> Result<(C, Stamp), Error>,
         refuse: impl Fn(C::Refusal) -> Error,
     ) -> Result<Operation, Error> {
         for _ in 0..BUILDS {
-            let (command, stamp) = build().await?;
+            let (command, stamp) = build(moment).await?;
             return match self.writers.execute(command, stamp).await {
                 Ok(Done::Now(operation)) => Ok(*operation),
                 Ok(Done::Before(id)) => self.find(id).await,
-                Err(Failed::Stale) => continue,
+                Err(Failed::Stale) => {
+                    moment = db::moment(&mut *self.pool.get().await?).await?;
+                    continue;
+                }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
                 Err(other) => Err(failure(other)),
             };
         }
         Err(Problem::new(Slug::TooBusy, "terms are being published right now").into())
+    }
+
+    /// Hands a command to the writers as it is.
+    pub async fn hand_in<C: Command>(
+        &self,
+        command: C,
+        stamp: Stamp,
+    ) -> Result<Done, Failed<C::Refusal>> {
+        self.writers.execute(command, stamp).await
     }
 
     async fn find(&self, id: i64) -> Result<Operation, Error> {

@@ -303,9 +303,17 @@ impl Operation {
     }
 }
 
-/// SHA-256 over the canonical forms of a group's operations, in order.
-pub fn digest<'a>(operations: impl Iterator<Item = &'a Operation>) -> [u8; 32] {
+/// SHA-256 over the canonical forms of a group's operations, in order, each with the partner and
+/// the hash of the reference it was given.
+pub fn digest<'a>(
+    operations: impl Iterator<Item = (&'a Operation, Option<(i64, Uuid)>)>,
+) -> [u8; 32] {
     let mut digest = Sha256::new();
-    operations.for_each(|operation| operation.digest_into(&mut digest));
+    for (operation, reference) in operations {
+        operation.digest_into(&mut digest);
+        let (partner, hash) = reference.unwrap_or_default();
+        digest.update(partner.to_be_bytes());
+        digest.update(hash.as_bytes());
+    }
     digest.finalize().into()
 }

@@ -14,10 +14,10 @@ use super::command::Reference;
 use super::operation::{Kind, Operation};
 use super::programme::Programme;
 use super::{api, store};
-use crate::db::{self, Connection, Pool};
+use crate::db::{Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
-use crate::members;
+use crate::members::{self, Wallets, Wanted};
 use crate::partners::{AmountBody, Currency, Directories, Directory};
 use crate::points::account::Account;
 use crate::secret::Secrets;
@@ -29,6 +29,7 @@ pub struct Shelf {
     pub ids: Data<Ids>,
     pub secrets: Data<Secrets>,
     pub directories: Data<Directories>,
+    pub wallets: Data<Wallets>,
 }
 
 /// A member's wallet and an amount in its currency, as published at `version`.
@@ -56,13 +57,15 @@ impl FromRequest for Shelf {
             request.app_data(),
             request.app_data(),
             request.app_data(),
+            request.app_data(),
         );
         ready(match found {
-            (Some(pool), Some(ids), Some(secrets), Some(directories)) => Ok(Shelf {
+            (Some(pool), Some(ids), Some(secrets), Some(directories), Some(wallets)) => Ok(Shelf {
                 pool: Data::clone(pool),
                 ids: Data::clone(ids),
                 secrets: Data::clone(secrets),
                 directories: Data::clone(directories),
+                wallets: Data::clone(wallets),
             }),
             _ => Err(anyhow::anyhow!("the server was built without its parts").into()),
         })
@@ -74,19 +77,20 @@ impl Shelf {
     pub async fn take(
         &self,
         partner: i64,
+        moment: Moment,
         member: &str,
         amount: &AmountBody,
     ) -> Result<Taken, Error> {
-        let mut conn = self.pool.get().await?;
-        let (version, directory) = self.directories.current(&mut conn).await?;
+        let (version, directory) = self.directories.at(moment, &self.pool).await?;
         let (currency, amount) = amount.read(&directory, "/amount")?;
-        api::must_issue(partner, &currency)?;
-        let wallet = self.wallet(&mut conn, partner, member, &currency).await?;
+        api::must_issue(partner, currency)?;
+        let (wallet, _) = self.wallets_of(partner, member, currency, currency).await?;
+        let programme = Programme::of(&directory, currency);
         Ok(Taken {
             version,
             wallet,
             amount,
-            programme: Programme::of(&directory, &currency),
+            programme,
         })
     }
 
@@ -97,38 +101,45 @@ impl Shelf {
         partner: i64,
         text: &str,
     ) -> Result<i64, Error> {
-        let unknown = || Problem::new(Slug::NotFound, "there is no such member of yours");
-        let member = self.ids.read(id::Kind::Member, text).ok_or_else(unknown)?;
+        let member = self
+            .ids
+            .read(id::Kind::Member, text)
+            .ok_or_else(no_member)?;
         match members::is_member_of(conn, member, partner).await? {
             true => Ok(member),
-            false => Err(unknown().into()),
+            false => Err(no_member().into()),
         }
     }
 
-    /// The member's wallet in a currency. The member has to be one of the partner's.
-    pub async fn wallet(
+    /// The wallets in two currencies of one of the partner's members.
+    pub async fn wallets_of(
         &self,
-        conn: &mut Connection,
         partner: i64,
         member: &str,
-        currency: &Currency,
-    ) -> Result<Account, Error> {
-        let member = self.member(conn, partner, member).await?;
-        let missing = || {
+        from: &Currency,
+        to: &Currency,
+    ) -> Result<(Account, Account), Error> {
+        let member = self
+            .ids
+            .read(id::Kind::Member, member)
+            .ok_or_else(no_member)?;
+        let wanted = Wanted {
+            member,
+            partner,
+            from: from.no,
+            to: to.no,
+        };
+        let owned = self.wallets.find(&self.pool, wanted).await?;
+        if !owned.is_member {
+            return Err(no_member().into());
+        }
+        let missing = |currency: &Currency| {
             let detail = format!("the member has no wallet in {}", currency.code);
             Problem::new(Slug::MembershipMissing, detail)
         };
-        let wallet = match members::wallet_of(conn, member, currency.no).await? {
-            Some(wallet) => Some(wallet),
-            // Opened when first needed: its currency may be younger than the membership.
-            None => {
-                db::transaction(conn, async |conn| {
-                    members::wallet(conn, member, currency.no).await
-                })
-                .await?
-            }
-        };
-        Ok(wallet.map(Account).ok_or_else(missing)?)
+        let source = owned.from.ok_or_else(|| missing(from))?;
+        let target = owned.to.ok_or_else(|| missing(to))?;
+        Ok((Account(source), Account(target)))
     }
 
     pub fn reference(
@@ -204,13 +215,11 @@ impl Shelf {
     /// An operation that was just carried out.
     pub async fn named(
         &self,
+        moment: Moment,
         operation: Operation,
         reference: Option<String>,
     ) -> Result<Named, Error> {
-        let (_, directory) = self
-            .directories
-            .current(&mut *self.pool.get().await?)
-            .await?;
+        let (_, directory) = self.directories.at(moment, &self.pool).await?;
         Ok(Named {
             operation,
             reference,
@@ -230,6 +239,10 @@ pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> b
         .iter()
         .flatten()
         .any(|leg| issuer(leg.wallet) == Some(partner))
+}
+
+fn no_member() -> Problem {
+    Problem::new(Slug::NotFound, "there is no such member of yours")
 }
 
 pub fn nothing_here() -> Error {

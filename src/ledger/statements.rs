@@ -212,7 +212,17 @@ impl Statements {
     }
 
     async fn write_group(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
-        let digest = operation::digest(written.operations.iter());
+        let named: HashMap<i64, (i64, Uuid)> = written
+            .references
+            .iter()
+            .map(|(reference, operation)| (*operation, (reference.partner_id, reference.hash)))
+            .collect();
+        let digest = operation::digest(
+            written
+                .operations
+                .iter()
+                .map(|operation| (operation, named.get(&operation.id).copied())),
+        );
         let size = written.operations.len() as i16;
         client
             .execute(

@@ -18,7 +18,7 @@ pub mod wallets;
 
 pub use membership::{Enrolment, Membership};
 pub use store::{find, is_member_of, list};
-pub use wallets::{wallet, wallet_of, wallets_of};
+pub use wallets::{Owned, Wallets, Wanted, wallet, wallet_of, wallets_of};
 
 use crate::access::{Who, audit};
 use crate::db::Connection;

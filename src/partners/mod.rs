@@ -27,7 +27,7 @@ pub use partner::{NewPartner, Partner, State};
 use std::sync::Arc;
 
 use crate::access::{Who, audit};
-use crate::db::{self, Connection, Snapshot};
+use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
 
 /// The directory as of the latest publication.
@@ -35,6 +35,11 @@ use crate::error::{Error, Problem, Slug};
 pub struct Directories(Snapshot<Directory>);
 
 impl Directories {
+    /// The directory that a request rests on, or a later one.
+    pub async fn at(&self, moment: Moment, pool: &Pool) -> Result<(i64, Arc<Directory>), Error> {
+        self.0.at(moment, pool, store::load).await
+    }
+
     /// The directory and the publication it is as of. To be asked before a transaction publishes,
     /// never after: what it then read might be rolled back.
     pub async fn current(&self, conn: &mut Connection) -> Result<(i64, Arc<Directory>), Error> {

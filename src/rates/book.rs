@@ -99,6 +99,11 @@ impl Book {
         self.by_id.get(&id)
     }
 
+    /// An exchange rate by its id, while it is the latest of its pair.
+    pub fn exchange_rate(&self, id: i64) -> Option<&ExchangeRate> {
+        self.exchange_rates.values().find(|rate| rate.id == id)
+    }
+
     /// Every route that is open at `now`.
     pub fn cards_at(&self, now: Timestamp) -> impl Iterator<Item = &Arc<PublishedCard>> {
         self.by_id.values().filter(move |card| card.holds_at(now))

@@ -72,7 +72,7 @@ use std::sync::Arc;
 use crate::access::{Who, audit};
 use crate::approvals::{self, PartyName, Subject, Verdict};
 use crate::clock::Timestamp;
-use crate::db::{self, Connection, Snapshot};
+use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::partners::{Directories, Directory};
@@ -95,12 +95,20 @@ impl Books {
     /// The book and the publication it is as of. To be asked before a transaction publishes, never
     /// after: what it then read might be rolled back.
     pub async fn current(&self, conn: &mut Connection) -> Result<(i64, Arc<Book>), Error> {
-        let load = async |conn: &mut Connection| {
-            let (_, directory) = self.directories.current(conn).await?;
-            let cards = store::list_published(conn).await?;
-            Ok(Book::new(directory, cards, exchange::latest(conn).await?))
-        };
+        let load = async |conn: &mut Connection| self.load(conn).await;
         self.books.current(conn, load).await
+    }
+
+    /// The book that a request rests on, or a later one.
+    pub async fn at(&self, moment: Moment, pool: &Pool) -> Result<(i64, Arc<Book>), Error> {
+        let load = async |conn: &mut Connection| self.load(conn).await;
+        self.books.at(moment, pool, load).await
+    }
+
+    async fn load(&self, conn: &mut Connection) -> Result<Book, Error> {
+        let (_, directory) = self.directories.current(conn).await?;
+        let cards = store::list_published(conn).await?;
+        Ok(Book::new(directory, cards, exchange::latest(conn).await?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::store::{Groups, Terms};
+use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped};
 use crate::ledger::operation::{self, Kind, Operation};
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -13,6 +13,7 @@ use crate::rates::card;
 /// operations.
 pub struct Proof {
     pub groups: Groups,
+    pub references: References,
     terms: Terms,
     /// Of the group that is being read.
     gathered: Vec<Operation>,
@@ -24,6 +25,7 @@ impl Proof {
     pub fn new(terms: Terms) -> Proof {
         Proof {
             groups: Groups::default(),
+            references: References::default(),
             terms,
             gathered: Vec::new(),
             sums: HashMap::new(),
@@ -69,10 +71,22 @@ impl Proof {
             ))
             .into());
         }
-        if group.digest != operation::digest(operations.iter()) {
+        if let Some(late) = operations.iter().find(|it| it.at != group.at) {
+            return Err(Difference(format!(
+                "operation {} is not of the instant of its group {id}",
+                late.id
+            ))
+            .into());
+        }
+        let named = operations
+            .iter()
+            .map(|operation| Ok((operation, self.references.take(operation)?)))
+            .collect::<Result<Vec<_>, Difference>>()?;
+        if group.digest != operation::digest(named.into_iter()) {
             let (from, to) = (first.id, operations[operations.len() - 1].id);
             return Err(Difference(format!(
-                "group {id} does not have the digest of its operations {from} to {to}: one of them was changed"
+                "group {id} does not have the digest of its operations {from} to {to}: one of them was changed, or the \
+                 reference of one"
             ))
             .into());
         }
@@ -107,9 +121,20 @@ impl Proof {
             .terms
             .card(card_id)
             .ok_or_else(|| wrong(format!("there is no rate card {card_id}")))?;
-        let exchange = self
-            .terms
-            .exchange(operation.exchange_rate_id, figures.pays.asset());
+        let sides = [(out.wallet, figures.pays), (into.wallet, figures.paid)];
+        for (wallet, position) in sides {
+            if self.terms.position(wallet.asset()) != Some(position) {
+                return Err(wrong(format!(
+                    "{} is not the position of the issuer of wallet {}",
+                    position.0, wallet.0
+                )));
+            }
+        }
+        let exchange = self.terms.exchange(
+            operation.exchange_rate_id,
+            figures.pays.asset(),
+            figures.paid.asset(),
+        );
         let scales = self.terms.scales(out.wallet.asset(), into.wallet.asset());
         let scales = scales.ok_or_else(|| wrong("is of an unknown currency".into()))?;
         let evaluated = card::evaluate(card, scales, exchange, out.amount)

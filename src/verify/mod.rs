@@ -3,12 +3,13 @@
 //!
 //! | what | is made again from |
 //! |------|--------------------|
-//! | a group's digest and size | its operations, read in order |
+//! | a group's digest, size and instant | its operations and their references, read in order |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
 //! | a reversal | the operation it reverses |
 //! | lots | the legs of all operations |
-//! | a closed window's content hash | its totals |
+//! | a closed window's content hash, and where it begins | its totals, and the window before |
+//! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
@@ -71,6 +72,11 @@ pub(crate) enum Stopped {
 
 /// Proves the books of a database.
 pub async fn verify(url: &str) -> Result<Report, Error> {
+    verify_by(url, PAGE).await
+}
+
+/// The same, reading so many operations at a time.
+pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
     let mut conn = Connection::establish(url)
         .await
         .map_err(|error| anyhow::anyhow!("cannot connect to the database: {error}"))?;
@@ -81,7 +87,7 @@ pub async fn verify(url: &str) -> Result<Report, Error> {
     .await?;
 
     let mut report = Report::default();
-    match check(&mut conn, &mut report).await {
+    match check(&mut conn, &mut report, page).await {
         Ok(()) => Ok(report),
         Err(Stopped::Found(Difference(difference))) => Ok(Report {
             difference: Some(difference),
@@ -91,9 +97,9 @@ pub async fn verify(url: &str) -> Result<Report, Error> {
     }
 }
 
-async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
-    journal(conn, report).await?;
+    journal(conn, report, page).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
     store::windows(conn, report).await?;
@@ -102,12 +108,12 @@ async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped
 }
 
 /// Reads the journal page by page, so that memory does not grow with it.
-async fn journal(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
     let mut proof = Proof::new(store::terms(conn).await?);
 
     let mut after = i64::MIN;
     loop {
-        let page = store::page(conn, after, PAGE).await?;
+        let page = store::page(conn, after, page).await?;
         let Some(last) = page[..].last().map(|operation| operation.id) else {
             break;
         };
@@ -115,6 +121,7 @@ async fn journal(conn: &mut Connection, report: &mut Report) -> Result<(), Stopp
             .groups
             .read_up_to(conn, operation::group_of(last))
             .await?;
+        proof.references.read_up_to(conn, last).await?;
         for operation in page {
             proof.take(operation, report)?;
         }

@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text};
+use diesel::sql_types::{
+    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
+use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
@@ -47,6 +51,8 @@ pub struct Group {
     id: i64,
     #[diesel(sql_type = BigInt)]
     pub window_id: i64,
+    #[diesel(sql_type = Timestamptz)]
+    pub at: Timestamp,
     #[diesel(sql_type = SmallInt)]
     pub size: i16,
     #[diesel(sql_type = SmallInt)]
@@ -65,7 +71,7 @@ pub struct Groups {
 impl Groups {
     pub async fn read_up_to(&mut self, conn: &mut Connection, last: i64) -> Result<(), Stopped> {
         let sql =
-            "select id, window_id, size, rules, digest from groups where id > $1 and id <= $2";
+            "select id, window_id, at, size, rules, digest from groups where id > $1 and id <= $2";
         let rows: Vec<Group> = diesel::sql_query(sql)
             .bind::<BigInt, _>(self.last)
             .bind::<BigInt, _>(last)
@@ -89,6 +95,56 @@ impl Groups {
         match self.read.keys().min() {
             None => Ok(()),
             Some(id) => Err(Difference(format!("group {id} has lost its operations")).into()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, diesel::QueryableByName)]
+struct Reference {
+    #[diesel(sql_type = BigInt)]
+    operation_id: i64,
+    #[diesel(sql_type = BigInt)]
+    partner_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    kind: i16,
+    #[diesel(sql_type = SqlUuid)]
+    reference_hash: Uuid,
+}
+
+/// What partners call the operations that are being read.
+#[derive(Default)]
+pub struct References {
+    read: HashMap<i64, Reference>,
+    last: i64,
+}
+
+impl References {
+    pub async fn read_up_to(&mut self, conn: &mut Connection, last: i64) -> Result<(), Stopped> {
+        let sql = "select operation_id, partner_id, kind, reference_hash from operation_references \
+                   where operation_id > $1 and operation_id <= $2";
+        let rows: Vec<Reference> = diesel::sql_query(sql)
+            .bind::<BigInt, _>(self.last)
+            .bind::<BigInt, _>(last)
+            .load(conn)
+            .await?;
+        for row in rows {
+            let id = row.operation_id;
+            if self.read.insert(id, row).is_some() {
+                return Err(Difference(format!("operation {id} has two references")).into());
+            }
+        }
+        self.last = last;
+        Ok(())
+    }
+
+    /// The partner that named an operation, and the hash of the name.
+    pub fn take(&mut self, operation: &Operation) -> Result<Option<(i64, Uuid)>, Difference> {
+        match self.read.remove(&operation.id) {
+            Some(reference) if reference.kind != operation.kind as i16 => Err(Difference(format!(
+                "the reference of operation {} is of another kind",
+                operation.id
+            ))),
+            reference => Ok(reference.map(|it| (it.partner_id, it.reference_hash))),
         }
     }
 }
@@ -136,7 +192,28 @@ pub async fn cards(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
         }
     }
     report.rate_cards = rows.len() as i64;
-    Ok(())
+    nothing_from(
+        conn,
+        "select 'rate card ' || c.id || ' does not have the approval of what it says' as what from rate_cards c \
+          where c.state in ('published', 'halted') and not exists (select from approvals a \
+            where a.subject = 'rate_card' and a.subject_id = c.id and a.state = 'approved' \
+              and a.content_hash = c.content_hash) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'approval ' || id || ' is of rate card ' || subject_id || ', which does not exist' as what \
+           from approvals where subject = 'rate_card' and not exists (select from rate_cards c where c.id = subject_id) \
+          limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'of the rate cards of currencies ' || from_currency || ' to ' || to_currency || ' there are ' || \
+                count(*) || ', and the last is version ' || max(version) as what \
+           from rate_cards group by from_currency, to_currency having max(version) <> count(*) limit 1",
+    )
+    .await
 }
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -145,43 +222,57 @@ struct ExchangeRow {
     id: i64,
     #[diesel(sql_type = SmallInt)]
     base: i16,
+    #[diesel(sql_type = SmallInt)]
+    quote: i16,
     #[diesel(sql_type = Numeric)]
     rate: Decimal,
 }
 
 #[derive(Debug, diesel::QueryableByName)]
-struct ScaleRow {
+struct CurrencyRow {
     #[diesel(sql_type = SmallInt)]
     no: i16,
     #[diesel(sql_type = SmallInt)]
     scale: i16,
+    #[diesel(sql_type = BigInt)]
+    issuer_id: i64,
+    #[diesel(sql_type = SmallInt)]
+    money: i16,
 }
 
 /// What conversions are evaluated by.
 pub struct Terms {
     cards: HashMap<i64, Card>,
-    exchanges: HashMap<i64, (Asset, Price)>,
+    exchanges: HashMap<i64, ([Asset; 2], Price)>,
     scales: HashMap<Asset, Scale>,
+    positions: HashMap<Asset, Account>,
 }
 
 pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     let cards: Vec<CardRow> = diesel::sql_query(CARDS).load(conn).await?;
     let exchanges: Vec<ExchangeRow> =
-        diesel::sql_query("select id, base, rate from exchange_rates")
+        diesel::sql_query("select id, base, quote, rate from exchange_rates")
             .load(conn)
             .await?;
-    let scales: Vec<ScaleRow> = diesel::sql_query("select no, scale from currencies")
-        .load(conn)
-        .await?;
-    let exchange = |row: ExchangeRow| Some((row.id, (row.base, Price::new(row.rate).ok()?)));
-    let scale = |row: ScaleRow| Some((row.no, Scale::new(row.scale.try_into().ok()?)?));
+    let currencies: Vec<CurrencyRow> = diesel::sql_query(
+        "select c.no, c.scale, c.issuer_id, p.money from currencies c join partners p on p.id = c.issuer_id",
+    )
+    .load(conn)
+    .await?;
+    let exchange = |row: ExchangeRow| {
+        let rate = Price::new(row.rate).ok()?;
+        Some((row.id, ([row.base, row.quote], rate)))
+    };
+    let scale = |row: &CurrencyRow| Some((row.no, Scale::new(row.scale.try_into().ok()?)?));
+    let position = |row: &CurrencyRow| (row.no, Account::position(row.issuer_id, row.money));
     Ok(Terms {
         cards: cards
             .iter()
             .map(|row| Ok((row.id, row.card()?)))
             .collect::<Result<_, Difference>>()?,
         exchanges: exchanges.into_iter().filter_map(exchange).collect(),
-        scales: scales.into_iter().filter_map(scale).collect(),
+        scales: currencies.iter().filter_map(scale).collect(),
+        positions: currencies.iter().map(position).collect(),
     })
 }
 
@@ -190,12 +281,19 @@ impl Terms {
         self.cards.get(&id)
     }
 
-    pub fn exchange(&self, id: Option<i64>, source: Asset) -> Option<Exchange> {
-        let (base, rate) = self.exchanges.get(&id?)?;
-        Some(Exchange {
+    /// The locked rate, when it is one between these two moneys.
+    pub fn exchange(&self, id: Option<i64>, source: Asset, target: Asset) -> Option<Exchange> {
+        let (moneys, rate) = self.exchanges.get(&id?)?;
+        let source_is_base = *moneys == [source, target];
+        (source_is_base || *moneys == [target, source]).then_some(Exchange {
             rate: *rate,
-            source_is_base: *base == source,
+            source_is_base,
         })
+    }
+
+    /// The position of a currency's issuer.
+    pub fn position(&self, currency: Asset) -> Option<Account> {
+        self.positions.get(&currency).copied()
     }
 
     pub fn scales(&self, source: Asset, target: Asset) -> Option<Scales> {
@@ -334,7 +432,7 @@ struct Count {
     count: i64,
 }
 
-/// Every lot is the sum of its legs. The database sums them, within its own memory limits.
+/// Every lot is the sum of its legs, and nothing is held: no operation holds points. The database sums them, within its own memory limits.
 pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     nothing_from(
         conn,
@@ -349,10 +447,12 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
          ), right_ones as ( \
            select wallet, expires_at, usable_from, class, sum(amount) as amount from legs group by 1, 2, 3, 4 \
          ) \
-         select 'the lot of wallet ' || wallet || ' that expires at ' || expires_at || ' holds ' || \
-                coalesce(l.available + l.held, 0) || ', and the journal says ' || coalesce(r.amount, 0) as what \
+         select 'the lot of wallet ' || wallet || ' that expires at ' || expires_at || ' has ' || \
+                coalesce(l.available, 0) || ' and ' || coalesce(l.held, 0) || ' held, and the journal says ' || \
+                coalesce(r.amount, 0) || ' and nothing' as what \
            from right_ones r full join lots l using (wallet, expires_at, usable_from, class) \
-          where coalesce(l.available + l.held, 0) <> coalesce(r.amount, 0) or l.wallet is null or r.wallet is null \
+          where coalesce(l.available, 0) <> coalesce(r.amount, 0) or l.held <> 0 \
+             or l.wallet is null or r.wallet is null \
           limit 1",
     )
     .await?;
@@ -376,10 +476,33 @@ pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), S
             .into());
         }
     }
-    if windows[..].first().is_none_or(|last| last.state != "open") {
-        return Err(Difference("the last window is not open".into()).into());
+    for (nth, row) in windows.iter().enumerate() {
+        let right = if nth == 0 { "open" } else { "closed" };
+        if row.state != right {
+            let (id, state) = (row.id, &row.state);
+            return Err(Difference(format!("window {id} is {state} and should be {right}")).into());
+        }
+    }
+    if windows.is_empty() {
+        return Err(Difference("there is no window".into()).into());
     }
     report.windows = windows.len() as i64;
+    let neighbours = windows.iter().zip(&windows[1..]);
+    for (later, earlier) in neighbours {
+        if earlier.closed_at != Some(later.opened_at) {
+            return Err(Difference(format!(
+                "window {} does not begin where window {} ends: one of them was changed, or one between them is gone",
+                later.id, earlier.id
+            ))
+            .into());
+        }
+    }
+    nothing_from(
+        conn,
+        "select 'group ' || id || ' is of window ' || window_id || ', which does not exist' as what from groups g \
+          where not exists (select from windows w where w.id = g.window_id) limit 1",
+    )
+    .await?;
     nothing_from(
         conn,
         "select 'group ' || g.id || ' of window ' || g.window_id || ' comes after group ' || n.first || ' of window ' \
@@ -418,6 +541,18 @@ pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
         conn,
         "select 'member ' || member_id || ' has wallet ' || wallet_id || ', which does not exist' as what \
            from member_wallets where not exists (select from wallets where id = wallet_id) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'wallet ' || wallet_id || ' is not of currency ' || currency_no as what from member_wallets \
+          where asset_of(wallet_id) <> currency_no limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'wallet ' || id || ' is of currency ' || asset_of(id) || ', which does not exist' as what from wallets \
+          where not exists (select from currencies c where c.no = asset_of(id)) limit 1",
     )
     .await
 }

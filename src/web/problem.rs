@@ -6,6 +6,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
@@ -14,6 +15,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -21,6 +23,9 @@ use super::request::{self, RequestId};
 use crate::error::{CATALOGUE, Entry, Error, FieldError, Problem, Slug};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// No request is worked on for longer.
+const LONGEST: Duration = Duration::from_secs(15);
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -152,7 +157,12 @@ pub async fn explain(
 
     // Handlers and extractors answer with a response also when they fail. Routing needs the request
     // to itself, so no copy of it may be kept here.
-    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let answer = tokio::time::timeout(LONGEST, next.call(request)).await;
+    let Ok(answer) = answer else {
+        tracing::warn!(request_id = %id.text, %method, path, "a request took too long");
+        return Err(too_late(&id));
+    };
+    let mut answer = answer?.map_into_boxed_body();
     if answer.status().is_client_error() || answer.status().is_server_error() {
         answer = told(answer, &id);
     }
@@ -164,6 +174,21 @@ pub async fn explain(
     );
     tracing::info!(request_id = %id.text, %method, path, status, micros, "request");
     Ok(answer)
+}
+
+/// The answer to a request whose handler was given up. What it began is undone, or goes on without
+/// it: the key tells which.
+fn too_late(id: &RequestId) -> actix_web::Error {
+    let problem = Problem::new(
+        Slug::Unavailable,
+        format!("nothing came of it within {} s", LONGEST.as_secs()),
+    );
+    let answer = HttpResponse::build(status(problem.slug))
+        .content_type(CONTENT_TYPE)
+        .insert_header((header::RETRY_AFTER, "1"))
+        .insert_header((request::HEADER, id.header()))
+        .body(body(&problem, id).to_string());
+    InternalError::from_response("too late", answer).into()
 }
 
 /// The same answer with a problem as its body.

@@ -5,12 +5,16 @@
 
 mod access;
 mod approvals;
+mod faults;
 mod hostile;
 mod members;
 mod office;
 mod openapi;
 mod partners;
+mod proof;
+mod races;
 mod refusals;
+mod sql;
 mod walkthrough;
 mod wire;
 mod world;

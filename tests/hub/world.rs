@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use interline::db::{self, Connection};
 use interline::demo::credentials::Credentials;
 use interline::demo::seed;
@@ -168,13 +168,6 @@ impl World {
         Connection::establish(&self.url)
             .await
             .expect("a connection")
-    }
-
-    pub async fn sql(&self, sql: &str) {
-        diesel::sql_query(sql)
-            .execute(&mut self.superuser().await)
-            .await
-            .expect(sql);
     }
 
     /// Turns the clock forward.

@@ -91,9 +91,10 @@ async fn create(
     let body = write.body;
     let operation = ledger
         .carry_out(
-            async || {
+            partner.moment,
+            async |moment| {
                 let taken = shelf
-                    .take(partner.partner, &body.member, &body.amount)
+                    .take(partner.partner, moment, &body.member, &body.amount)
                     .await?;
                 let Taken {
                     version,
@@ -119,7 +120,7 @@ async fn create(
         )
         .await?;
     let named = shelf
-        .named(operation, body.reference.map(String::from))
+        .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }

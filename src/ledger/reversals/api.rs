@@ -95,11 +95,9 @@ async fn create(
 
     let operation = ledger
         .carry_out(
-            async || {
-                let (version, _) = shelf
-                    .directories
-                    .current(&mut *shelf.pool.get().await?)
-                    .await?;
+            partner.moment,
+            async |moment| {
+                let (version, _) = shelf.directories.at(moment, &shelf.pool).await?;
                 let reversal = Reversal {
                     original: named.operation.clone(),
                 };
@@ -113,7 +111,7 @@ async fn create(
         )
         .await?;
     let named = shelf
-        .named(operation, body.reference.map(String::from))
+        .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }

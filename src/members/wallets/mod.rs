@@ -6,12 +6,40 @@
 
 mod store;
 
+pub use store::{Owned, Wanted, wallet_of, wallets_of};
 pub(super) use store::{list_currencies, open};
-pub use store::{wallet_of, wallets_of};
 
-use crate::db::Connection;
+use crate::db::{self, Connection, Pool};
 use crate::error::Error;
+use crate::gather::Gather;
 use crate::points::account::Asset;
+
+/// Where requests ask for a member's wallets, many at a time.
+pub struct Wallets(Gather<store::Ownership>);
+
+impl Wallets {
+    pub fn start(url: &str) -> Wallets {
+        Wallets(Gather::start(url))
+    }
+
+    /// The wallets of one of a partner's members in two currencies (which may be the same). A
+    /// wallet that the member may have and nobody needed yet is opened.
+    pub async fn find(&self, pool: &Pool, wanted: Wanted) -> Result<Owned, Error> {
+        let mut owned = self.0.ask(wanted).await?;
+        if !owned.is_member {
+            return Ok(owned);
+        }
+        for (wallet, currency) in [(&mut owned.from, wanted.from), (&mut owned.to, wanted.to)] {
+            if wallet.is_none() {
+                let mut conn = pool.get().await?;
+                let opened =
+                    async |conn: &mut Connection| self::wallet(conn, wanted.member, currency).await;
+                *wallet = db::transaction(&mut conn, opened).await?;
+            }
+        }
+        Ok(owned)
+    }
+}
 
 /// The member's wallet in a currency, opened if need be; none when the member has no membership
 /// with the issuer. Inside a transaction, and before the ledger locks anything.

@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use diesel::OptionalExtension;
 use diesel::sql_types::{Array, BigInt, SmallInt};
 use diesel_async::RunQueryDsl;
+use tokio_postgres::{Client, Row, Statement};
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::gather::Batch;
 use crate::points::account::{Account, Asset};
 
 #[derive(diesel::QueryableByName)]
@@ -25,13 +27,65 @@ struct Issued {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Owned {
+struct OwnedRow {
     #[diesel(sql_type = BigInt)]
     member_id: i64,
     #[diesel(sql_type = SmallInt)]
     currency_no: Asset,
     #[diesel(sql_type = BigInt)]
     wallet_id: i64,
+}
+
+/// A member of a partner, and the currencies its wallets are wanted in.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub member: i64,
+    pub partner: i64,
+    pub from: Asset,
+    pub to: Asset,
+}
+
+/// Whether the member is one of the partner's, and the wallets that were opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Owned {
+    pub is_member: bool,
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+}
+
+/// Asks for many at once.
+pub(super) struct Ownership;
+
+impl Batch for Ownership {
+    type Question = Wanted;
+    type Answer = Owned;
+
+    const SQL: &'static str = "select \
+         exists (select from memberships m where m.member_id = q.member and m.partner_id = q.partner), \
+         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.source), \
+         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.target) \
+         from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[]) with ordinality \
+         as q (member, partner, source, target, nth) order by q.nth";
+
+    async fn ask(
+        client: &Client,
+        statement: &Statement,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Owned>, tokio_postgres::Error> {
+        let members: Vec<i64> = wanted.iter().map(|one| one.member).collect();
+        let partners: Vec<i64> = wanted.iter().map(|one| one.partner).collect();
+        let from: Vec<Asset> = wanted.iter().map(|one| one.from).collect();
+        let to: Vec<Asset> = wanted.iter().map(|one| one.to).collect();
+        let rows = client
+            .query(statement, &[&members, &partners, &from, &to])
+            .await?;
+        let owned = |row: &Row| Owned {
+            is_member: row.get(0),
+            from: row.get(1),
+            to: row.get(2),
+        };
+        Ok(rows.iter().map(owned).collect())
+    }
 }
 
 /// The wallet of a member in a currency, if it was opened.
@@ -51,7 +105,7 @@ pub async fn wallets_of(
     owners: &[(i64, Asset)],
 ) -> Result<HashMap<(i64, Asset), i64>, Error> {
     let (members, currencies): (Vec<i64>, Vec<Asset>) = owners.iter().copied().unzip();
-    let rows: Vec<Owned> = diesel::sql_query(
+    let rows: Vec<OwnedRow> = diesel::sql_query(
         "select member_id, currency_no, wallet_id from member_wallets
            join unnest($1, $2) as wanted (member_id, currency_no) using (member_id, currency_no)",
     )

@@ -1,0 +1,395 @@
+//! Who takes part in the bench: twelve brands, thirty routes, many members with every wallet filled.
+
+use futures_util::{StreamExt, TryStreamExt};
+use reqwest::Client;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+use crate::access::scope::SCOPES;
+use crate::access::{Party, Role, ScopeSet, Who, credentials};
+use crate::conversions::decision::{Order, Side};
+use crate::conversions::quote::Quote;
+use crate::db::{self, Connection};
+use crate::error::Error;
+use crate::id::Kind;
+use crate::ledger::awards::{Award, Place, Reason};
+use crate::ledger::command::Stamp;
+use crate::ledger::programme::Programme;
+use crate::members::{self, Enrolment};
+use crate::partners::expiry::ExpiryPolicy;
+use crate::partners::{self, Currency, Directory, NewCurrency, NewPartner, Partner};
+use crate::points::account::{Account, Asset};
+use crate::points::amount::Scale;
+use crate::rates::draft::Draft;
+use crate::rates::exchange::{self, NewExchangeRate};
+use crate::rates::{self, Speakers};
+use crate::server::Hub;
+use crate::web::RequestId;
+use crate::web::once::Claim;
+
+const BRANDS: usize = 12;
+
+/// How far apart the two brands of a route are, for the thirty routes: twelve neighbours, twelve
+/// next but one, six across.
+const HOPS: [(usize, usize); 3] = [(1, 12), (2, 12), (6, 6)];
+
+/// Of every currency, for every member: enough for any run.
+const HOLDING: i64 = 1_000_000_000;
+
+/// Members enrolled at a time.
+const CROWD: usize = 2_000;
+
+pub struct Coalition {
+    pub members: usize,
+    pub member_ids: Vec<i64>,
+    pub codes: Vec<String>,
+    /// By brand, then by member.
+    pub wallets: Vec<Vec<i64>>,
+    pub routes: Vec<Route>,
+    clients: Vec<(String, String)>,
+}
+
+pub struct Route {
+    pub from: usize,
+    pub to: usize,
+    /// What is given, and what is gained for it.
+    pub amounts: (i64, i64),
+    /// The same for more than anybody has.
+    pub too_much: (i64, i64),
+    /// An order of the route; its wallets and its quote's id are to be filled in.
+    pub order: Order,
+}
+
+struct Brand {
+    partner: Partner,
+    currency: Currency,
+    who: Who,
+    client: (String, String),
+}
+
+pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
+    let mut conn = hub.pool.get().await?;
+    let hub_person = Who::at_the_console(1_000_001, Role::Operator);
+    let checker = Who::at_the_console(1_000_002, Role::Operator);
+    let mut brands = Vec::new();
+    for nth in 0..BRANDS {
+        brands.push(
+            db::transaction(&mut conn, async |conn| {
+                admit(conn, hub, &hub_person, nth).await
+            })
+            .await?,
+        );
+    }
+    db::transaction(&mut conn, async |conn| {
+        publish_rate(conn, hub, &hub_person).await
+    })
+    .await?;
+    let mut pairs = Vec::new();
+    for (hop, count) in HOPS {
+        pairs.extend((0..count).map(|from| (from, (from + hop) % BRANDS)));
+    }
+    for (from, to) in &pairs {
+        let (source, target) = (&brands[*from], &brands[*to]);
+        db::transaction(&mut conn, async |conn| {
+            publish_card(conn, hub, source, target, &checker).await
+        })
+        .await?;
+    }
+    let member_ids = enrol(&mut conn, &hub_person, &brands, members).await?;
+    let wallets = wallets(&mut conn, &brands, &member_ids).await?;
+    let (_, book) = hub.books.current(&mut conn).await?;
+    drop(conn);
+    award(hub, &book.directory, &brands, &wallets).await?;
+
+    let route = |(from, to): (usize, usize)| route(hub, &book, &brands, from, to);
+    Ok(Coalition {
+        members,
+        member_ids,
+        codes: brands
+            .iter()
+            .map(|brand| brand.currency.code.clone())
+            .collect(),
+        routes: pairs
+            .into_iter()
+            .map(route)
+            .collect::<anyhow::Result<_>>()?,
+        clients: brands.into_iter().map(|brand| brand.client).collect(),
+        wallets,
+    })
+}
+
+async fn admit(
+    conn: &mut Connection,
+    hub: &Hub,
+    operator: &Who,
+    nth: usize,
+) -> Result<Brand, Error> {
+    let (_, directory) = hub.directories.current(conn).await?;
+    let money = if nth.is_multiple_of(2) { "HKD" } else { "USD" };
+    let money = directory
+        .money_by_code(money)
+        .ok_or_else(|| broken("no such money"))?
+        .no;
+    let code = format!("B{:02}", nth + 1);
+    let new = NewPartner {
+        code: code.clone().try_into().map_err(broken)?,
+        name: code.clone().try_into().map_err(broken)?,
+        name_zh: None,
+        kind: "brand".to_owned().try_into().map_err(broken)?,
+        money,
+        zone: "Asia/Hong_Kong".parse().map_err(broken)?,
+    };
+    let partner = partners::admit(conn, operator, new).await?;
+    let expiry: ExpiryPolicy =
+        serde_json::from_str(r#"{"policy":"end_of_period","period":"year","after":2}"#)
+            .map_err(broken)?;
+    let new = NewCurrency {
+        code: format!("C{:02}", nth + 1).try_into().map_err(broken)?,
+        name: code.try_into().map_err(broken)?,
+        name_zh: None,
+        scale: Scale::WHOLE,
+        issuer: partner.id,
+        expiry,
+        display_value: "0.01".to_owned().try_into().map_err(broken)?,
+    };
+    let currency = partners::currencies::issue(conn, operator, &partner, new).await?;
+    let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let scopes = ScopeSet::try_from(scopes).map_err(broken)?;
+    let (credential, secret) =
+        credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
+    let who = Who {
+        principal: credential.id,
+        party: Party::Partner(partner.id),
+        request: RequestId::fresh(),
+        endpoint: "bench".to_owned(),
+    };
+    Ok(Brand {
+        partner,
+        currency,
+        who,
+        client: (hub.ids.show(Kind::Credential, credential.id), secret),
+    })
+}
+
+async fn publish_rate(conn: &mut Connection, hub: &Hub, who: &Who) -> Result<(), Error> {
+    let (_, directory) = hub.directories.current(conn).await?;
+    let money = |code: &str| {
+        directory
+            .money_by_code(code)
+            .map(|money| money.no)
+            .ok_or_else(|| broken("no such money"))
+    };
+    let new = NewExchangeRate {
+        base: money("USD")?,
+        quote: money("HKD")?,
+        rate: "7.80000000".to_owned().try_into().map_err(broken)?,
+        source: "bench".to_owned().try_into().map_err(broken)?,
+        quoted_at: db::now(conn).await?,
+    };
+    exchange::publish(conn, who, new).await.map(drop)
+}
+
+async fn publish_card(
+    conn: &mut Connection,
+    hub: &Hub,
+    source: &Brand,
+    target: &Brand,
+    checker: &Who,
+) -> Result<(), Error> {
+    let (_, directory) = hub.directories.current(conn).await?;
+    let card = json!({
+        "terms": {"kind": "ratio", "give": 10, "get": 9, "min": 100, "step": 10},
+        "settlement": {"kind": "cost_plus", "price": "0.010000", "commission": "0.025"},
+    });
+    let draft = Draft {
+        from: source.currency.no,
+        to: target.currency.no,
+        card: serde_json::from_value(card).map_err(broken)?,
+        valid_from: None,
+        valid_to: None,
+        origin: None,
+    };
+    let speakers = Speakers {
+        source: &source.who,
+        target: &target.who,
+        hub: checker,
+    };
+    rates::publish_agreed(conn, &hub.ids, &hub.secrets, &directory, speakers, &draft)
+        .await
+        .map(drop)
+}
+
+async fn enrol(
+    conn: &mut Connection,
+    who: &Who,
+    brands: &[Brand],
+    members: usize,
+) -> anyhow::Result<Vec<i64>> {
+    let mut ids = Vec::with_capacity(members);
+    for begin in (0..members).step_by(CROWD) {
+        let enrolment = |nth: usize| {
+            let number = |brand: &Brand| {
+                Ok((
+                    brand.partner.id,
+                    format!("M{nth:07}").try_into().map_err(broken)?,
+                ))
+            };
+            Ok(Enrolment {
+                memberships: brands.iter().map(number).collect::<Result<_, Error>>()?,
+            })
+        };
+        let crowd: Vec<Enrolment> = (begin..members.min(begin + CROWD))
+            .map(enrolment)
+            .collect::<Result<_, Error>>()?;
+        ids.extend(
+            db::transaction(conn, async |conn| {
+                members::enrol_many(conn, who, &crowd).await
+            })
+            .await?,
+        );
+    }
+    Ok(ids)
+}
+
+async fn wallets(
+    conn: &mut Connection,
+    brands: &[Brand],
+    members: &[i64],
+) -> anyhow::Result<Vec<Vec<i64>>> {
+    let mut wallets = Vec::new();
+    for brand in brands {
+        let no: Asset = brand.currency.no;
+        let mut of_brand = Vec::with_capacity(members.len());
+        for crowd in members.chunks(CROWD * 5) {
+            let owners: Vec<(i64, Asset)> = crowd.iter().map(|member| (*member, no)).collect();
+            let found = members::wallets_of(conn, &owners).await?;
+            of_brand.extend(crowd.iter().filter_map(|member| found.get(&(*member, no))));
+        }
+        anyhow::ensure!(of_brand.len() == members.len(), "wallets are missing");
+        wallets.push(of_brand);
+    }
+    Ok(wallets)
+}
+
+async fn award(
+    hub: &Hub,
+    directory: &Directory,
+    brands: &[Brand],
+    wallets: &[Vec<i64>],
+) -> anyhow::Result<()> {
+    let awards = brands.iter().zip(wallets).flat_map(|(brand, wallets)| {
+        let programme = Programme::of(directory, &Arc::new(brand.currency.clone()));
+        wallets.iter().map(move |wallet| Award {
+            wallet: Account(*wallet),
+            amount: HOLDING,
+            programme: programme.clone(),
+            reason: Reason::Purchase,
+            place: Place::default(),
+        })
+    });
+    futures_util::stream::iter(awards)
+        .map(|award| {
+            let claim = Claim {
+                key_hash: Uuid::new_v4(),
+                body_hash: Uuid::nil(),
+            };
+            let stamp = Stamp {
+                claim,
+                principal_id: 1,
+                request_id: Uuid::now_v7(),
+                version: None,
+                reference: None,
+            };
+            async move {
+                let done = hub.ledger.hand_in(award, stamp).await;
+                done.map_err(|failed| anyhow::anyhow!("an award failed: {failed:?}"))
+            }
+        })
+        .buffer_unordered(2048)
+        .try_for_each(async |_| Ok(()))
+        .await
+}
+
+fn route(
+    hub: &Hub,
+    book: &rates::Book,
+    brands: &[Brand],
+    from: usize,
+    to: usize,
+) -> anyhow::Result<Route> {
+    let (source, target) = (&brands[from], &brands[to]);
+    let now = crate::clock::machine_now();
+    let card = book.card_for(source.currency.no, target.currency.no, now);
+    let card = card.ok_or_else(|| anyhow::anyhow!("a route has no card"))?;
+    let exchange = book
+        .exchange(source.partner.money, target.partner.money)
+        .map_err(|_| anyhow::anyhow!("a route has no exchange rate"))?;
+    let side = |brand: &Brand| Side {
+        wallet: Account(0),
+        programme: Programme::of(&book.directory, &Arc::new(brand.currency.clone())),
+        position: Account::position(brand.partner.id, brand.partner.money),
+    };
+    let amounts = (100, 90);
+    let too_much = (4 * HOLDING, 4 * HOLDING / 10 * 9);
+    let quote = Quote {
+        jti: Uuid::nil(),
+        partner: hub.ids.show(Kind::Partner, source.partner.id),
+        card: hub.ids.show(Kind::RateCard, card.id),
+        exchange_rate: exchange.map(|(id, _)| hub.ids.show(Kind::ExchangeRate, id)),
+        from_wallet: String::new(),
+        to_wallet: String::new(),
+        given: amounts.0,
+        gained: amounts.1,
+        exp: (now + chrono::Duration::days(1)).timestamp(),
+    };
+    let order = Order {
+        quote,
+        from: side(source),
+        to: side(target),
+        card_id: card.id,
+        card: card.card.clone(),
+        exchange,
+    };
+    Ok(Route {
+        from,
+        to,
+        amounts,
+        too_much,
+        order,
+    })
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+}
+
+impl Coalition {
+    /// An access token for each brand.
+    pub async fn tokens(&self, http: &Client, base_url: &str) -> anyhow::Result<Vec<String>> {
+        let mut tokens = Vec::new();
+        for (id, secret) in &self.clients {
+            let request = http
+                .post(format!("{base_url}/oauth/token"))
+                .basic_auth(id, Some(secret))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body("grant_type=client_credentials");
+            tokens.push(
+                request
+                    .send()
+                    .await?
+                    .error_for_status()?
+                    .json::<Token>()
+                    .await?
+                    .access_token,
+            );
+        }
+        Ok(tokens)
+    }
+}
+
+fn broken(cause: impl std::fmt::Display) -> Error {
+    anyhow::anyhow!("the bench: {cause}").into()
+}

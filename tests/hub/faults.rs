@@ -1,0 +1,540 @@
+//! Kills: of the hub, of its database, of single sessions, and a hub that stands still for a while.
+//! Real processes on a database that syncs. Whatever was acknowledged is there exactly once
+//! afterwards; whatever was not has one effect when it is sent again under its key.
+//!
+//! The n-th award to a wallet is of 4^n, so its balance in base 4 tells how often each took effect.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use futures_util::future::join_all;
+use interline::db::{self, Connection};
+use interline::demo::credentials::Credentials;
+use interline::demo::seed;
+use interline::pg::{Cluster, Durability};
+use interline::server::Hub;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::Client;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::sql;
+use crate::world::{Answer, World, send};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_interline");
+
+/// No answer takes longer, whatever is broken.
+const SOON: Duration = Duration::from_secs(12);
+
+/// A directory with the data of a hub, and how to use the sample coalition in it.
+struct Site {
+    dir: PathBuf,
+    credentials: Credentials,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Site {
+    async fn new() -> Site {
+        let dir =
+            std::env::temp_dir().join(format!("interline-faults-{}", Uuid::new_v4().simple()));
+        let cluster = Cluster::start(&dir, Durability::Durable, &[]).expect("a cluster");
+        let mut conn = Connection::establish(&cluster.url("postgres"))
+            .await
+            .expect("a connection");
+        conn.batch_execute("create database interline")
+            .await
+            .expect("a database");
+        let url = cluster.url("interline");
+        db::migrate(&url).await.expect("the schema");
+        let hub = Hub::new(&url, "http://sample").await.expect("a hub");
+        let credentials = seed::fill(&hub, "http://sample", 6)
+            .await
+            .expect("the sample coalition");
+        drop((hub, conn));
+        cluster.stop().expect("a stop");
+        Site { dir, credentials }
+    }
+
+    fn cluster(&self) -> Cluster {
+        Cluster::start(&self.dir, Durability::Durable, &[]).expect("a cluster")
+    }
+
+    fn postmaster(&self) -> Pid {
+        let text = std::fs::read_to_string(self.dir.join("pg/postmaster.pid")).expect("a server");
+        let pid = text.lines().next().expect("a pid");
+        Pid::from_raw(pid.parse().expect("a pid"))
+    }
+
+    /// A hub as a process of its own, with the embedded database or on one that is there.
+    async fn serve(&self, database: Option<&str>) -> Served {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--port", &port.to_string()]);
+        match database {
+            Some(url) => command.args(["--database-url", url]),
+            None => command.arg("--data-dir").arg(&self.dir),
+        };
+        command.env_remove("DATABASE_URL").stderr(Stdio::null());
+        let hub = Served {
+            process: command.spawn().expect("a hub"),
+            base_url: format!("http://127.0.0.1:{port}"),
+            http: Client::builder().timeout(SOON).build().expect("a client"),
+        };
+        hub.is_ready_soon().await;
+        hub
+    }
+
+    /// The id of a fresh member of Aero.
+    async fn member(&self, hub: &Served) -> String {
+        let token = hub.token(self, "AERO").await;
+        let number = Uuid::new_v4().simple().to_string();
+        let member = hub
+            .post(&token, "/v1/members", &number, &json!({"number": number}))
+            .await;
+        member.expect("an answer").ok()["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    }
+}
+
+/// A hub that runs as a process. It is killed when the test ends.
+struct Served {
+    process: Child,
+    base_url: String,
+    http: Client,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Served {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().cast_signed()), signal).expect("a hub to signal");
+    }
+
+    async fn is_ready_soon(&self) {
+        let since = Instant::now();
+        let url = format!("{}/readyz", self.base_url);
+        while !matches!(self.http.get(&url).send().await, Ok(answer) if answer.status().is_success())
+        {
+            assert!(
+                since.elapsed() < Duration::from_secs(30),
+                "the hub does not get ready"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn token(&self, site: &Site, code: &str) -> String {
+        let partner = site.credentials.partner(code).expect(code);
+        let request = self
+            .http
+            .post(format!("{}/oauth/token", self.base_url))
+            .basic_auth(&partner.client_id, Some(&partner.client_secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        send(request).await.ok()["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+
+    async fn get(&self, token: &str, path: &str) -> Answer {
+        send(
+            self.http
+                .get(format!("{}{path}", self.base_url))
+                .bearer_auth(token),
+        )
+        .await
+    }
+
+    /// A write; none when no whole answer came.
+    async fn post(&self, token: &str, path: &str, key: &str, body: &Value) -> Option<Answer> {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base_url))
+            .bearer_auth(token)
+            .header("idempotency-key", key)
+            .json(body);
+        let since = Instant::now();
+        let response = request.send().await;
+        if let Err(error) = &response {
+            assert!(
+                !error.is_timeout(),
+                "{path}: no answer after {:?}",
+                since.elapsed()
+            );
+        }
+        let response = response.ok()?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.json().await.ok()?;
+        Some(Answer {
+            status,
+            body,
+            headers,
+        })
+    }
+}
+
+/// A write of a load, and what is known of it.
+struct Sent {
+    path: &'static str,
+    name: String,
+    body: Value,
+    acknowledged: Option<Value>,
+}
+
+/// One wallet's writes, one after the other: awards of 4^n, or conversions by quotes got before.
+struct Load {
+    member: String,
+    sent: Vec<Sent>,
+}
+
+const AWARDS: u32 = 22;
+
+impl Load {
+    async fn awards(site: &Site, hub: &Served) -> Load {
+        let member = site.member(hub).await;
+        let sent = (0..AWARDS).map(|nth| {
+            let name = format!("{member}-{nth}");
+            let amount = json!({"amount": 4_i64.pow(nth).to_string(), "currency": "MILE"});
+            let body =
+                json!({"member": member, "amount": amount, "reason": "event", "reference": name});
+            Sent {
+                path: "/v1/awards",
+                name,
+                body,
+                acknowledged: None,
+            }
+        });
+        Load {
+            sent: sent.collect(),
+            member: member.clone(),
+        }
+    }
+
+    async fn conversions(site: &Site, hub: &Served, count: usize) -> Load {
+        let token = hub.token(site, "BAYVIEW").await;
+        let member = site.credentials.members[0].id.clone();
+        let amount = json!({"amount": (4_000 * count).to_string(), "currency": "HPT"});
+        let award = json!({"member": member, "amount": amount, "reason": "event"});
+        let key = Uuid::new_v4().to_string();
+        hub.post(&token, "/v1/awards", &key, &award)
+            .await
+            .expect("an answer")
+            .ok();
+        let mut sent = Vec::new();
+        for _ in 0..count {
+            let body = json!({"member": member, "gives": {"amount": "4000", "currency": "HPT"}, "to": "STAR"});
+            let quote = hub
+                .post(&token, "/v1/quotes", "none", &body)
+                .await
+                .expect("an answer")
+                .ok();
+            let name = Uuid::new_v4().to_string();
+            let body = json!({"quote": quote["quote"], "reference": name});
+            sent.push(Sent {
+                path: "/v1/conversions",
+                name,
+                body,
+                acknowledged: None,
+            });
+        }
+        Load { member, sent }
+    }
+
+    fn partner(&self) -> &'static str {
+        match self.sent[0].path {
+            "/v1/awards" => "AERO",
+            _ => "BAYVIEW",
+        }
+    }
+
+    /// Sends each once. What is not done is refused for now, or unknown.
+    async fn run(&mut self, site: &Site, hub: &Served) {
+        let token = hub.token(site, self.partner()).await;
+        for write in &mut self.sent {
+            let answer = hub.post(&token, write.path, &write.name, &write.body).await;
+            write.acknowledged = answer.and_then(done);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What was acknowledged is found as it was; the rest has one effect when it is sent again.
+    async fn settle(&mut self, site: &Site, hub: &Served) {
+        let token = hub.token(site, self.partner()).await;
+        for write in &mut self.sent {
+            if let Some(acknowledged) = &write.acknowledged {
+                let found = hub
+                    .get(&token, &format!("{}?reference={}", write.path, write.name))
+                    .await
+                    .ok();
+                assert_eq!(&found, acknowledged);
+            }
+            let since = Instant::now();
+            let again = loop {
+                let answer = hub.post(&token, write.path, &write.name, &write.body).await;
+                if let Some(done) = answer.and_then(done) {
+                    break done;
+                }
+                assert!(
+                    since.elapsed() < Duration::from_secs(20),
+                    "{} stays refused",
+                    write.name
+                );
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            };
+            if let Some(acknowledged) = &write.acknowledged {
+                assert_eq!(&again, acknowledged);
+            }
+        }
+    }
+
+    async fn assert_each_took_effect_once(&self, site: &Site, hub: &Served) {
+        if self.sent[0].path != "/v1/awards" {
+            return;
+        }
+        let token = hub.token(site, "AERO").await;
+        let wallets = hub
+            .get(&token, &format!("/v1/members/{}/wallets", self.member))
+            .await
+            .ok();
+        let balance: i64 = wallets["items"][0]["available"]["amount"]
+            .as_str()
+            .and_then(|amount| amount.parse().ok())
+            .expect("a balance");
+        let once_each: i64 = (0..AWARDS).map(|nth| 4_i64.pow(nth)).sum();
+        assert_eq!(balance, once_each, "in base 4 each digit should be 1");
+    }
+}
+
+/// The body of a success. Otherwise it must be a refusal that says when to come again.
+fn done(answer: Answer) -> Option<Value> {
+    if answer.status.is_success() {
+        return Some(answer.body);
+    }
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(
+        answer.headers.contains_key("retry-after"),
+        "{}",
+        answer.body
+    );
+    None
+}
+
+async fn loads(site: &Site, hub: &Served) -> Vec<Load> {
+    let mut loads = join_all((0..5).map(|_| Load::awards(site, hub))).await;
+    loads.push(Load::conversions(site, hub, 20).await);
+    loads
+}
+
+/// Runs the loads, each at one of the hubs, while a fault happens.
+async fn under_load(
+    site: &Site,
+    hubs: &[&Served],
+    loads: &mut [Load],
+    fault: impl Future<Output = ()>,
+) {
+    let running = loads
+        .iter_mut()
+        .enumerate()
+        .map(|(nth, load)| load.run(site, hubs[nth % hubs.len()]));
+    tokio::join!(join_all(running), async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        fault.await;
+    });
+}
+
+async fn settle(site: &Site, hub: &Served, loads: &mut [Load]) {
+    join_all(loads.iter_mut().map(|load| load.settle(site, hub))).await;
+    join_all(
+        loads
+            .iter()
+            .map(|load| load.assert_each_took_effect_once(site, hub)),
+    )
+    .await;
+}
+
+fn acknowledged(loads: &[Load]) -> (usize, usize) {
+    let all = loads.iter().flat_map(|load| &load.sent);
+    let known = all
+        .clone()
+        .filter(|write| write.acknowledged.is_some())
+        .count();
+    (known, all.count())
+}
+
+/// `interline verify` beside whatever runs there.
+fn assert_right(dir: &Path) {
+    let said = Command::new(PROGRAM)
+        .args(["verify", "--data-dir"])
+        .arg(dir)
+        .env_remove("DATABASE_URL")
+        .output()
+        .expect("a proof");
+    let report = String::from_utf8_lossy(&said.stdout);
+    assert!(
+        said.status.success(),
+        "{report}{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+    assert!(report.contains("The books are right."), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_killed_comes_back_with_all_that_it_acknowledged() {
+    let site = Site::new().await;
+
+    let hub = site.serve(None).await;
+    let mut first = loads(&site, &hub).await;
+    under_load(&site, &[&hub], &mut first, async {
+        hub.signal(Signal::SIGKILL)
+    })
+    .await;
+    let (known, all) = acknowledged(&first);
+    assert!(
+        known > 0 && known < all,
+        "{known} of {all} were acknowledged"
+    );
+    drop(hub);
+
+    let hub = site.serve(None).await;
+    settle(&site, &hub, &mut first).await;
+    assert_right(&site.dir);
+
+    // Its database is killed under it: it says so, at once, for as long as that lasts.
+    let mut second = loads(&site, &hub).await;
+    let kill_database = async { kill(site.postmaster(), Signal::SIGKILL).expect("a server") };
+    under_load(&site, &[&hub], &mut second, kill_database).await;
+    let (known, all) = acknowledged(&second);
+    assert!(
+        known > 0 && known < all,
+        "{known} of {all} were acknowledged"
+    );
+    drop(hub);
+
+    let hub = site.serve(None).await;
+    settle(&site, &hub, &mut second).await;
+    assert_right(&site.dir);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hubs_on_one_database_lose_nothing_when_either_or_it_is_killed() {
+    let site = Site::new().await;
+    let cluster = site.cluster();
+    let url = cluster.url("interline");
+    let (one, two) = tokio::join!(site.serve(Some(&url)), site.serve(Some(&url)));
+
+    // Sessions are ended one after the other, those of the writers too.
+    let mut under_ended_sessions = loads(&site, &one).await;
+    under_load(&site, &[&one, &two], &mut under_ended_sessions, async {
+        let session = sql::session(&url).await;
+        for _ in 0..10 {
+            let ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                where datname = 'interline' and pid <> pg_backend_pid()";
+            sql::rows(&session, ended).await;
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    })
+    .await;
+    settle(&site, &two, &mut under_ended_sessions).await;
+
+    // One hub stands still for longer than an idle transaction may last; the other goes on.
+    let mut under_standstill = loads(&site, &one).await;
+    under_load(&site, &[&one, &two], &mut under_standstill, async {
+        one.signal(Signal::SIGSTOP);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        one.signal(Signal::SIGCONT);
+    })
+    .await;
+    settle(&site, &one, &mut under_standstill).await;
+
+    // One hub is killed; the other takes over what it left open.
+    let mut under_kill = loads(&site, &one).await;
+    under_load(&site, &[&one, &two], &mut under_kill, async {
+        one.signal(Signal::SIGKILL)
+    })
+    .await;
+    let (known, all) = acknowledged(&under_kill);
+    assert!(
+        known > 0 && known < all,
+        "{known} of {all} were acknowledged"
+    );
+    settle(&site, &two, &mut under_kill).await;
+
+    // The database is killed and comes back; the hub that is left finds it by itself.
+    let mut under_recovery = loads(&site, &two).await;
+    let token = two.token(&site, "AERO").await;
+    under_load(&site, &[&two], &mut under_recovery, async {
+        kill(site.postmaster(), Signal::SIGKILL).expect("a server");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        every_answer_is_come_again(&two, &token).await;
+    })
+    .await;
+    drop(cluster);
+    let cluster = site.cluster();
+    two.is_ready_soon().await;
+    settle(&site, &two, &mut under_recovery).await;
+
+    let report = interline::verify::verify(&url).await.expect("a proof");
+    World::assert_right(&report);
+    drop((one, two, cluster));
+}
+
+/// While the database is away everything is answered within seconds, with when to come again.
+async fn every_answer_is_come_again(hub: &Served, token: &str) {
+    let get = |path: &str| {
+        hub.http
+            .get(format!("{}{path}", hub.base_url))
+            .bearer_auth(token)
+    };
+    let post = |path: &str| {
+        let request = hub
+            .http
+            .post(format!("{}{path}", hub.base_url))
+            .bearer_auth(token);
+        request.header("idempotency-key", Uuid::new_v4().to_string())
+    };
+    let award = json!({"member": "mem_0000000000000000", "amount": {"amount": "1", "currency": "MILE"}, "reason": "event"});
+    let requests = [
+        get("/readyz"),
+        get("/v1/partners"),
+        get("/v1/awards?reference=x"),
+        post("/v1/awards").json(&award),
+        post("/v1/members").json(&json!({"number": "1"})),
+        post("/v1/conversions").json(&json!({"quote": "x"})),
+    ];
+    let since = Instant::now();
+    for answer in join_all(requests.map(send)).await {
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert_eq!(answer.problem(), "unavailable");
+        assert!(
+            answer.headers.contains_key("retry-after"),
+            "{}",
+            answer.body
+        );
+    }
+    assert!(
+        since.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        since.elapsed()
+    );
+    let alive = send(hub.http.get(format!("{}/healthz", hub.base_url))).await;
+    assert!(alive.status.is_success());
+}

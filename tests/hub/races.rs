@@ -1,0 +1,630 @@
+//! Many at once: the same key, the last points, one quote, one reversal, a suspension, a closing
+//! window, a caller who does not wait for the answer. Through one hub and through two.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::sql;
+use crate::world::{Answer, Member, World, issuer};
+
+const MANY: usize = 64;
+
+/// Sends them all without waiting for an answer, then waits for every one. Each hub gets its share.
+async fn at_once<'w, F: Future<Output = Answer>>(
+    hubs: &[&'w World],
+    count: usize,
+    send: impl Fn(usize, &'w World) -> F,
+) -> Vec<Answer> {
+    join_all((0..count).map(|nth| send(nth, hubs[nth % hubs.len()]))).await
+}
+
+/// One write, sent many times at once under one key, is answered with one and the same answer.
+async fn same_key(hubs: &[&World], token: &str, path: &str, body: Value) -> Value {
+    let key = Uuid::new_v4().to_string();
+    let answers = at_once(hubs, MANY, |_, hub| {
+        hub.post_with_key(token, path, &key, body.clone())
+    })
+    .await;
+    let first = answers[0].clone().ok();
+    for answer in &answers {
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        assert_eq!(answer.body, first);
+    }
+    first
+}
+
+/// How many succeeded, and how often each problem was the answer.
+fn tally(answers: &[Answer]) -> (usize, Vec<(String, usize)>) {
+    let (done, refused): (Vec<&Answer>, Vec<&Answer>) = answers
+        .iter()
+        .partition(|answer| answer.status.is_success());
+    let codes: BTreeSet<&str> = refused.iter().map(|answer| answer.problem()).collect();
+    let count = |code: &str| {
+        let of_code = refused.iter().filter(|answer| answer.problem() == code);
+        (code.to_owned(), of_code.count())
+    };
+    (done.len(), codes.into_iter().map(count).collect())
+}
+
+fn refused(code: &str, count: usize) -> Vec<(String, usize)> {
+    vec![(code.to_owned(), count)]
+}
+
+fn award(member: &Member, amount: i64, currency: &str) -> Value {
+    let amount = json!({"amount": amount.to_string(), "currency": currency});
+    json!({"member": member.id, "amount": amount, "reason": "event"})
+}
+
+fn redemption(member: &Member, amount: i64, currency: &str) -> Value {
+    let amount = json!({"amount": amount.to_string(), "currency": currency});
+    json!({"member": member.id, "amount": amount})
+}
+
+/// Several quotes for the same.
+async fn quotes(
+    world: &World,
+    member: &Member,
+    amount: &str,
+    route: [&str; 2],
+    count: usize,
+) -> Vec<String> {
+    let token = world.token(issuer(route[0])).await;
+    let gives = json!({"amount": amount, "currency": route[0]});
+    let body = json!({"member": member.id, "gives": gives, "to": route[1]});
+    let answers = at_once(&[world], count, |_, hub| {
+        hub.post(&token, "/v1/quotes", body.clone())
+    })
+    .await;
+    let token = |answer: Answer| answer.ok()["quote"].as_str().expect("a token").to_owned();
+    answers.into_iter().map(token).collect()
+}
+
+async fn every_write_once(hubs: &[&World]) {
+    let world = hubs[0];
+    let member = world.member().await;
+    let (aero, olivia) = (world.token("AERO").await, world.sign_in("olivia").await);
+
+    same_key(hubs, &aero, "/v1/awards", award(&member, 30_000, "MILE")).await;
+    assert_eq!(world.balance(&member, "MILE").await, "30000");
+    let spent = same_key(
+        hubs,
+        &aero,
+        "/v1/redemptions",
+        redemption(&member, 5_000, "MILE"),
+    )
+    .await;
+    assert_eq!(world.balance(&member, "MILE").await, "25000");
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    let taken = same_key(
+        hubs,
+        &aero,
+        "/v1/conversions",
+        json!({"quote": quote, "reference": "once"}),
+    )
+    .await;
+    assert_eq!(world.balance(&member, "MILE").await, "15000");
+    assert_eq!(world.balance(&member, "HPT").await, "12187");
+    for operation in [&taken["id"], &spent["id"]] {
+        same_key(
+            hubs,
+            &aero,
+            "/v1/reversals",
+            json!({"operation": operation}),
+        )
+        .await;
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "30000");
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+
+    let number = Uuid::new_v4().simple().to_string();
+    let enrolled = same_key(hubs, &aero, "/v1/members", json!({"number": number})).await;
+    assert_eq!(enrolled["number"], number.as_str());
+    let brand = json!({"code": "ONCE", "name": "Once", "kind": "app", "money": "HKD", "zone": "Asia/Hong_Kong"});
+    same_key(hubs, &olivia, "/v1/partners", brand).await;
+
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_sent_many_times_at_once_has_one_effect_and_one_answer() {
+    let world = World::new().await;
+    every_write_once(&[&world]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_sent_to_two_hubs_at_once_has_one_effect_and_one_answer() {
+    let world = World::new().await;
+    every_write_once(&[&world, &world.second().await]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_bodies_under_one_key_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let (member, other) = (world.member().await, world.member().await);
+    let aero = world.token("AERO").await;
+    for _ in 0..3 {
+        let before: [i64; 2] = [
+            world.balance(&member, "MILE").await.parse().expect("miles"),
+            world.balance(&other, "MILE").await.parse().expect("miles"),
+        ];
+        // The two bodies lock different wallets: nothing but the key stands between them.
+        let bodies = [award(&member, 1, "MILE"), award(&other, 4, "MILE")];
+        let key = Uuid::new_v4().to_string();
+        let answers = at_once(&hubs, MANY, |nth, hub| {
+            hub.post_with_key(&aero, "/v1/awards", &key, bodies[nth / 2 % 2].clone())
+        })
+        .await;
+
+        assert_eq!(
+            tally(&answers),
+            (MANY / 2, refused("idempotency-key-reused", MANY / 2))
+        );
+        let done = answers.iter().filter(|answer| answer.status.is_success());
+        let ids: BTreeSet<&str> = done
+            .filter_map(|answer| answer.body["id"].as_str())
+            .collect();
+        assert_eq!(ids.len(), 1);
+        let gained = world
+            .balance(&member, "MILE")
+            .await
+            .parse::<i64>()
+            .expect("miles")
+            - before[0];
+        let gained_by_other = world
+            .balance(&other, "MILE")
+            .await
+            .parse::<i64>()
+            .expect("miles")
+            - before[1];
+        assert!(
+            matches!((gained, gained_by_other), (1, 0) | (0, 4)),
+            "{gained}, {gained_by_other}"
+        );
+    }
+
+    let numbers = [
+        Uuid::new_v4().simple().to_string(),
+        Uuid::new_v4().simple().to_string(),
+    ];
+    let key = Uuid::new_v4().to_string();
+    let answers = at_once(&hubs, MANY, |nth, hub| {
+        hub.post_with_key(
+            &aero,
+            "/v1/members",
+            &key,
+            json!({"number": numbers[nth / 2 % 2]}),
+        )
+    })
+    .await;
+    assert_eq!(
+        tally(&answers),
+        (MANY / 2, refused("idempotency-key-reused", MANY / 2))
+    );
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_what_was_refused_can_be_used_again() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    let key = Uuid::new_v4().to_string();
+    let spend = redemption(&member, 100, "MILE");
+
+    let answers = at_once(&[&world], 8, |_, hub| {
+        hub.post_with_key(&aero, "/v1/redemptions", &key, spend.clone())
+    })
+    .await;
+    assert_eq!(tally(&answers), (0, refused("balance-too-low", 8)));
+
+    world.award(&member, "100", "MILE").await;
+    let other_body = redemption(&member, 60, "MILE");
+    world
+        .post_with_key(&aero, "/v1/redemptions", &key, other_body)
+        .await
+        .ok();
+    assert_eq!(world.balance(&member, "MILE").await, "40");
+    let late = world
+        .post_with_key(&aero, "/v1/redemptions", &key, spend)
+        .await;
+    assert_eq!(late.problem(), "idempotency-key-reused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_points_are_spent_once() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let bayview = world.token("BAYVIEW").await;
+    for hubs in [&[&world][..], &[&world, &second]] {
+        for (orders, room) in [(2, 1), (MANY, 10)] {
+            let member = world.member().await;
+            world
+                .award(&member, &(4_000 * room).to_string(), "HPT")
+                .await;
+            let quotes = quotes(&world, &member, "4000", ["HPT", "STAR"], orders).await;
+
+            let answers = at_once(hubs, orders, |nth, hub| {
+                hub.post(&bayview, "/v1/conversions", json!({"quote": quotes[nth]}))
+            })
+            .await;
+
+            assert_eq!(
+                tally(&answers),
+                (room, refused("balance-too-low", orders - room))
+            );
+            assert_eq!(world.balance(&member, "HPT").await, "0");
+        }
+    }
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quote_is_good_for_one_conversion_however_many_take_it() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let member = world.member().await;
+    world.award(&member, "640000", "MILE").await;
+    let aero = world.token("AERO").await;
+    for hubs in [&[&world][..], &[&world, &second]] {
+        let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+        let answers = at_once(hubs, MANY, |_, hub| {
+            hub.post(&aero, "/v1/conversions", json!({"quote": quote}))
+        })
+        .await;
+        assert_eq!(tally(&answers), (1, refused("quote-taken", MANY - 1)));
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "620000");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_is_reversed_once_however_many_ask() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let member = world.member().await;
+    let bayview = world.token("BAYVIEW").await;
+    for hubs in [&[&world][..], &[&world, &second]] {
+        let given = world.award(&member, "700", "HPT").await;
+        let answers = at_once(hubs, MANY, |_, hub| {
+            hub.post(&bayview, "/v1/reversals", json!({"operation": given["id"]}))
+        })
+        .await;
+        assert_eq!(tally(&answers), (1, refused("already-reversed", MANY - 1)));
+    }
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_names_one_operation_however_many_claim_it() {
+    let world = World::new().await;
+    let second = world.second().await;
+    // Each claims it for a wallet of its own, so that nothing but the reference is in the way.
+    let members = join_all((0..8).map(|_| world.member())).await;
+    let aero = world.token("AERO").await;
+    let claims = at_once(&[&world, &second], MANY, |nth, hub| {
+        let mut body = award(&members[nth % members.len()], 4, "MILE");
+        body["reference"] = json!("the one");
+        hub.post(&aero, "/v1/awards", body)
+    })
+    .await;
+    assert_eq!(tally(&claims), (1, refused("reference-taken", MANY - 1)));
+
+    let balances = join_all(members.iter().map(|member| world.balance(member, "MILE"))).await;
+    let total: i64 = balances
+        .iter()
+        .map(|balance| balance.parse::<i64>().expect("miles"))
+        .sum();
+    assert_eq!(total, 4);
+    let found = world
+        .get(&aero, "/v1/awards?reference=the%20one")
+        .await
+        .ok();
+    let winner = claims.iter().find(|answer| answer.status.is_success());
+    assert_eq!(found, winner.expect("one succeeded").body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_happens_for_a_suspended_partner_once_that_is_acknowledged() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    let (aero, olivia) = (world.token("AERO").await, world.sign_in("olivia").await);
+    let partner = &world.credentials.partner("AERO").expect("Aero").id;
+    let status = format!("/v1/partners/{partner}/status");
+    let journal = "select count(*) from operations";
+
+    for round in 0..3 {
+        let acknowledged = AtomicBool::new(false);
+        let steady = join_all((0..8).map(|nth| {
+            let (hub, acknowledged, aero, member) = (hubs[nth % 2], &acknowledged, &aero, &member);
+            async move {
+                let mut succeeded = 0;
+                loop {
+                    let late = acknowledged.load(Ordering::SeqCst);
+                    let answer = hub.post(aero, "/v1/awards", award(member, 1, "MILE")).await;
+                    match answer.status.is_success() {
+                        true => {
+                            assert!(!late, "an award after the suspension was acknowledged");
+                            succeeded += 1;
+                        }
+                        false => assert_eq!(answer.problem(), "partner-suspended"),
+                    }
+                    if late {
+                        return succeeded;
+                    }
+                }
+            }
+        }));
+        let suspend = async {
+            tokio::time::sleep(Duration::from_millis(150 + 50 * round)).await;
+            world
+                .post(&olivia, &status, json!({"state": "suspended"}))
+                .await
+                .ok();
+            acknowledged.store(true, Ordering::SeqCst);
+            sql::number(&world.url, journal).await
+        };
+        let (succeeded, at_acknowledgement) = tokio::join!(steady, suspend);
+
+        assert!(succeeded.iter().all(|count| *count > 0), "{succeeded:?}");
+        assert_eq!(sql::number(&world.url, journal).await, at_acknowledgement);
+        second
+            .post(&olivia, &status, json!({"state": "live"}))
+            .await
+            .ok();
+    }
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_in_one_window_while_windows_close() {
+    const CLOSINGS: i64 = 30;
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    world.award(&member, "10000000", "HPT").await;
+    let bayview = world.token("BAYVIEW").await;
+    let fiona = world.sign_in("fiona").await;
+    let closed = AtomicBool::new(false);
+
+    let steady = join_all((0..8).map(|nth| {
+        let (hub, closed, bayview, member) = (hubs[nth % 2], &closed, &bayview, &member);
+        async move {
+            let mut done = 0;
+            while !closed.load(Ordering::SeqCst) {
+                match nth < 4 {
+                    true => {
+                        hub.post(bayview, "/v1/awards", award(member, 1, "HPT"))
+                            .await
+                            .ok();
+                    }
+                    false => {
+                        hub.convert(member, "4000", "HPT", "STAR").await;
+                    }
+                }
+                done += 1;
+            }
+            done
+        }
+    }));
+    let closing = async {
+        for nth in 0..CLOSINGS {
+            let windows = world
+                .get(&fiona, "/v1/settlement/windows?limit=1")
+                .await
+                .ok();
+            let open = windows["items"][0]["id"]
+                .as_str()
+                .expect("an open window")
+                .to_owned();
+            let path = format!("/v1/settlement/windows/{open}/close");
+            // Two closers at once, through two hubs, make one close.
+            let answers = at_once(&hubs, 2, |_, hub| hub.post(&fiona, &path, json!({}))).await;
+            assert_eq!(
+                tally(&answers),
+                (1, refused("window-closed", 1)),
+                "closing {nth}"
+            );
+        }
+        closed.store(true, Ordering::SeqCst);
+    };
+    let (done, ()) = tokio::join!(steady, closing);
+
+    let report = world.verify().await;
+    World::assert_right(&report);
+    assert_eq!(report.windows, CLOSINGS + 1);
+    assert!(done.iter().sum::<i64>() > CLOSINGS, "{done:?}");
+    let url = &world.url;
+    assert_eq!(
+        sql::number(
+            url,
+            "select count(*) from operations o where not exists \
+            (select from groups g join windows w on w.id = g.window_id where g.id = o.id >> 12)"
+        )
+        .await,
+        0
+    );
+    let torn =
+        "select count(*) from groups a join groups b on a.window_id < b.window_id and a.id > b.id";
+    assert_eq!(
+        sql::number(url, torn).await,
+        0,
+        "a window is a contiguous range of groups"
+    );
+    let gaps = "select count(*) from windows w join windows n on n.id = w.id + 1 where n.opened_at <> w.closed_at";
+    assert_eq!(
+        sql::number(url, gaps).await,
+        0,
+        "a window opens when the one before closes"
+    );
+}
+
+/// Sends a request to the last byte, waits a little, and is gone without having read anything.
+fn send_and_leave(
+    world: &World,
+    token: &str,
+    path: &str,
+    key: &str,
+    body: &Value,
+    after: Duration,
+) {
+    let address = world.base_url.strip_prefix("http://").expect("an address");
+    let body = body.to_string();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nidempotency-key: {key}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).expect("the hub listens");
+    stream.write_all(request.as_bytes()).expect("the hub reads");
+    std::thread::sleep(after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_leaves_a_whole_effect_or_none() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+
+    // Amounts of 4^n: the balance in base 4 tells how often each took effect.
+    const AWARDS: u32 = 24;
+    let keys: Vec<String> = (0..AWARDS).map(|_| Uuid::new_v4().to_string()).collect();
+    for (nth, key) in (0..AWARDS).zip(&keys) {
+        let body = award(&member, 4_i64.pow(nth), "MILE");
+        let after = Duration::from_millis(u64::from(nth % 8));
+        send_and_leave(&world, &aero, "/v1/awards", key, &body, after);
+    }
+    for (nth, key) in (0..AWARDS).zip(&keys) {
+        let body = award(&member, 4_i64.pow(nth), "MILE");
+        world
+            .post_with_key(&aero, "/v1/awards", key, body)
+            .await
+            .ok();
+    }
+    let once_each: i64 = (0..AWARDS).map(|nth| 4_i64.pow(nth)).sum();
+    assert_eq!(world.balance(&member, "MILE").await, once_each.to_string());
+
+    let numbers: Vec<String> = (0..24)
+        .map(|_| Uuid::new_v4().simple().to_string())
+        .collect();
+    for (nth, number) in (0..).zip(&numbers) {
+        let after = Duration::from_millis(nth % 12);
+        send_and_leave(
+            &world,
+            &aero,
+            "/v1/members",
+            number,
+            &json!({"number": number}),
+            after,
+        );
+    }
+    for number in &numbers {
+        let body = json!({"number": number});
+        let enrolled = world
+            .post_with_key(&aero, "/v1/members", number, body)
+            .await
+            .ok();
+        assert_eq!(enrolled["number"], number.as_str());
+    }
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
+    let world = World::new().await;
+    let olivia = world.sign_in("olivia").await;
+    let brand = |nth: usize| json!({"code": format!("GONE{nth}"), "name": "Gone", "kind": "app", "money": "HKD", "zone": "Asia/Taipei"});
+
+    // Publishing waits for the gate, in the middle of its transaction.
+    let gate = sql::session(&world.url).await;
+    gate.batch_execute(&format!(
+        "begin; select pg_advisory_xact_lock({})",
+        interline::db::GATE_LOCK
+    ))
+    .await
+    .expect("the gate");
+    for nth in 0..20 {
+        send_and_leave(
+            &world,
+            &olivia,
+            "/v1/partners",
+            &format!("gone-{nth}"),
+            &brand(nth),
+            Duration::from_millis(20),
+        );
+    }
+    gate.batch_execute("commit").await.expect("the gate opens");
+
+    for nth in 0..20 {
+        let key = format!("gone-{nth}");
+        let admitted = world
+            .post_with_key(&olivia, "/v1/partners", &key, brand(nth))
+            .await
+            .ok();
+        assert_eq!(admitted["code"], format!("GONE{nth}"));
+    }
+    let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
+    assert_eq!(sql::number(&world.url, open).await, 0);
+    let written = "select count(*) from partners p where code like 'GONE%' and \
+        (select count(*) from audit where subject = 'partner' and subject_id = p.id) = 1";
+    assert_eq!(sql::number(&world.url, written).await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_approve_at_once_one_is_the_last_word() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let (aero, bayview) = (world.token("AERO").await, world.token("BAYVIEW").await);
+    let operators = [world.sign_in("olivia").await, world.sign_in("oscar").await];
+
+    let terms = json!({"kind": "ratio", "give": 5, "get": 2, "min": 5, "step": 5});
+    let settlement = json!({"kind": "cost_plus", "price": "0.008", "commission": "0.02"});
+    let body = json!({"from": "MILE", "to": "HPT", "terms": terms, "settlement": settlement});
+    let drafted = world.post(&aero, "/v1/rate-cards", body).await.ok();
+    let card = format!("/v1/rate-cards/{}", drafted["id"].as_str().expect("an id"));
+    let (propose, approve) = (format!("{card}/propose"), format!("{card}/approve"));
+    let proposals = at_once(&[&world, &second], 16, |_, hub| {
+        hub.post(&aero, &propose, json!({}))
+    })
+    .await;
+    assert_eq!(tally(&proposals), (1, refused("approval-open", 15)));
+    let read = json!({"content_hash": drafted["content_hash"]});
+
+    // Both parties, the hub's with two voices, each again and again.
+    let voices = [&bayview, &operators[0], &operators[1]];
+    let answers = at_once(&[&world, &second], 60, |nth, hub| {
+        hub.post(voices[nth % 3], &approve, read.clone())
+    })
+    .await;
+
+    let (agreed, refusals) = tally(&answers);
+    assert_eq!(agreed, 2, "{refusals:?}");
+    let known = ["approval-closed", "card-state"];
+    assert!(
+        refusals
+            .iter()
+            .all(|(code, _)| known.contains(&code.as_str())),
+        "{refusals:?}"
+    );
+    let url = &world.url;
+    let words = "select count(*) from approval_decisions d join approvals a on a.id = d.approval_id \
+        where a.id = (select max(id) from approvals)";
+    assert_eq!(sql::number(url, words).await, 3, "one word of each party");
+    let published = "select count(*) from rate_cards where state = 'published' and valid_to is null \
+        and (from_currency, to_currency) = (select from_currency, to_currency from rate_cards order by id desc limit 1)";
+    assert_eq!(sql::number(url, published).await, 1);
+    World::assert_right(&world.verify().await);
+}
