@@ -98,7 +98,8 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "broken" => async |w: World| {
         let token = w.token("AERO").await;
-        w.sql("alter table memberships rename column number to nothing").await;
+        let rename = "alter table memberships rename column number to nothing";
+        w.superuser().await.batch_execute(rename).await.expect(rename);
         let answer = w.get(&token, "/v1/members").await;
         let told = answer.body.to_string();
         for internal in ["number", "memberships", "column", "select", "sql"] {
