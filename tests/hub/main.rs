@@ -2,6 +2,8 @@
 //! cluster.
 
 mod faults;
+mod laws;
+mod postgres;
 mod proof;
 mod races;
 mod sql;
