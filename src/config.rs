@@ -2,6 +2,8 @@
 //! defaults that need nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -25,11 +27,60 @@ pub struct DatabaseArgs {
 }
 
 /// A database that is there, with the schema up to date. The embedded server stops when this is
-/// dropped, if this process started it.
+/// dropped, if this process started it, and until then is started again when it ends by itself.
 pub struct Database {
     pub url: String,
     /// Kept for its drop.
-    _cluster: Option<Cluster>,
+    _cluster: Option<Kept>,
+}
+
+/// An embedded server under watch.
+struct Kept(Arc<Mutex<Watched>>);
+
+struct Watched {
+    cluster: Option<Cluster>,
+    is_over: bool,
+}
+
+/// How often the embedded server is looked after.
+const LOOK: Duration = Duration::from_millis(200);
+
+impl Kept {
+    fn watch(cluster: Cluster, dir: PathBuf, mode: Use) -> Kept {
+        let watched = Arc::new(Mutex::new(Watched {
+            cluster: Some(cluster),
+            is_over: false,
+        }));
+        let kept = Kept(watched.clone());
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(LOOK);
+                let mut watched = watched.lock().unwrap_or_else(|e| e.into_inner());
+                if watched.is_over {
+                    return;
+                }
+                if watched.cluster.as_ref().is_some_and(Cluster::is_running) {
+                    continue;
+                }
+                tracing::error!("PostgreSQL has ended by itself and is started again");
+                // The directory is let go of before it is taken again.
+                watched.cluster = None;
+                match start(&dir, mode) {
+                    Ok(cluster) => watched.cluster = Some(cluster),
+                    Err(error) => tracing::error!("{error:#}"),
+                }
+            }
+        });
+        kept
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut watched = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        watched.is_over = true;
+        watched.cluster = None;
+    }
 }
 
 /// Whether a server that runs already may be used.
@@ -57,9 +108,11 @@ impl DatabaseArgs {
             Some(url) => (url.clone(), None),
             None => {
                 let dir = self.dir(name)?;
-                let cluster = tokio::task::spawn_blocking(move || start(&dir, mode)).await??;
+                let starting = dir.clone();
+                let cluster = tokio::task::spawn_blocking(move || start(&starting, mode)).await??;
                 create_database(&cluster.url("postgres")).await?;
-                (cluster.url(DATABASE), Some(cluster))
+                let url = cluster.url(DATABASE);
+                (url, Some(Kept::watch(cluster, dir, mode)))
             }
         };
         let applied = db::migrate(&url).await?;

@@ -44,7 +44,7 @@ pub(super) enum Outcome {
 }
 
 /// What was read under the locks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Read {
     pub group: i64,
     pub window: i64,
@@ -232,4 +232,309 @@ fn net(operations: &[Operation], before: &BTreeSet<(Account, LotKey)>) -> (PerLo
     }
     net.into_iter()
         .partition(|(place, _)| before.contains(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::command::Move;
+    use crate::ledger::operation::{Figures, Kind, Leg};
+    use crate::points::account::AccountKind;
+    use crate::points::money::Micros;
+    use crate::web::once::Claim;
+
+    const VERSION: i64 = 7;
+    const WALLETS: u8 = 4;
+
+    /// What a fake command wants. Wallets are numbered; the last one does not exist.
+    #[derive(Debug, Clone)]
+    enum Wish {
+        Give {
+            to: u8,
+            day: u32,
+            amount: i64,
+        },
+        Take {
+            from: u8,
+            amount: i64,
+        },
+        Turn {
+            from: u8,
+            amount: i64,
+            quote: u8,
+        },
+        Undo {
+            target: i64,
+            to: u8,
+        },
+        /// Takes from a lot without looking whether it is there.
+        Snatch {
+            from: u8,
+            day: u32,
+            amount: i64,
+        },
+    }
+
+    #[derive(Debug, Clone)]
+    struct Fake {
+        wish: Wish,
+        touches: Touches,
+        stamp: Stamp,
+    }
+
+    fn wallet(number: u8) -> Account {
+        Account::wallet(1_000 + i16::from(number % 2), i64::from(number) + 1)
+    }
+
+    fn lot(day: u32) -> LotKey {
+        let at = chrono::Utc.with_ymd_and_hms(2027, 1, day, 0, 0, 0);
+        LotKey::expiring(at.single().expect("a day"))
+    }
+
+    fn id(number: u8) -> Uuid {
+        Uuid::from_u128(u128::from(number) + 1)
+    }
+
+    impl Queued for Fake {
+        fn touches(&self) -> &Touches {
+            &self.touches
+        }
+
+        fn stamp(&self) -> &Stamp {
+            &self.stamp
+        }
+
+        fn decide(&mut self, seen: &Seen<'_>, now: Timestamp) -> Option<Decided> {
+            match self.wish {
+                Wish::Give { to, day, amount } => {
+                    Some(Decided::new(Kind::Award).giving(wallet(to), amount, lot(day)))
+                }
+                Wish::Take { from, amount } => Decided::new(Kind::Redemption)
+                    .taking(seen, wallet(from), amount, now)
+                    .ok(),
+                Wish::Turn { from, amount, .. } if seen.quote_taken.is_none() => {
+                    let decided = Decided::new(Kind::Conversion)
+                        .taking(seen, wallet(from), amount, now)
+                        .ok()?;
+                    Some(Decided {
+                        figures: Some(figures(amount)),
+                        quote: self.touches.quote,
+                        ..decided.giving(wallet(from + 1), amount * 2, lot(20))
+                    })
+                }
+                Wish::Undo { target, to } if seen.reversed_by.is_none() => Some(Decided {
+                    reverses: Some(target),
+                    ..Decided::new(Kind::RedemptionReversal).giving(wallet(to), 5, lot(10))
+                }),
+                Wish::Turn { .. } | Wish::Undo { .. } => None,
+                Wish::Snatch { from, day, amount } => Some(Decided {
+                    out: Some(Leg {
+                        wallet: wallet(from),
+                        amount,
+                    }),
+                    moves: vec![Move {
+                        wallet: wallet(from),
+                        lot: lot(day),
+                        change: -amount,
+                    }],
+                    ..Decided::new(Kind::Expiry)
+                }),
+            }
+        }
+
+        fn answer(self: Box<Self>, _: Outcome) {}
+    }
+
+    fn figures(amount: i64) -> Figures {
+        Figures {
+            pays: Account::position(1, 840),
+            paid: Account::position(2, 344),
+            gross: Micros(amount * 100),
+            commission: Micros(amount * 3),
+            net: Micros(amount * 97),
+            converted: Micros(amount * 700),
+            value: Micros(amount * 699),
+            residual: Micros(amount),
+        }
+    }
+
+    prop_compose! {
+        fn fake()(
+            wish in prop_oneof![
+                4 => (0..=WALLETS, 1..28u32, 1..50i64)
+                    .prop_map(|(to, day, amount)| Wish::Give { to, day, amount }),
+                4 => (0..WALLETS, 1..60i64).prop_map(|(from, amount)| Wish::Take { from, amount }),
+                4 => (0..WALLETS, 1..60i64, 0..4u8)
+                    .prop_map(|(from, amount, quote)| Wish::Turn { from, amount, quote }),
+                1 => (1..4i64, 0..WALLETS).prop_map(|(target, to)| Wish::Undo { target, to }),
+                1 => (0..WALLETS, 1..28u32, 1..9i64)
+                    .prop_map(|(from, day, amount)| Wish::Snatch { from, day, amount }),
+            ],
+            key in 0..20u8,
+            body in prop_oneof![9 => Just(0u8), 1 => Just(1)],
+            version in prop_oneof![2 => Just(None), 6 => Just(Some(VERSION)), 1 => Just(Some(VERSION - 1))],
+            reference in prop::option::of(0..6u8),
+        ) -> Fake {
+            let (wallets, quote, reverses) = match wish {
+                Wish::Give { to, .. } => (vec![wallet(to)], None, None),
+                Wish::Take { from, .. } | Wish::Snatch { from, .. } => (vec![wallet(from)], None, None),
+                Wish::Turn { from, quote, .. } => (vec![wallet(from), wallet(from + 1)], Some(id(quote)), None),
+                Wish::Undo { target, to } => (vec![wallet(to)], None, Some(target)),
+            };
+            let reference = reference.map(|number| Reference {
+                partner_id: 1,
+                kind: Kind::Award,
+                hash: id(number),
+                text: String::new(),
+            });
+            Fake {
+                wish,
+                touches: Touches { wallets, quote, reverses },
+                stamp: Stamp {
+                    claim: Claim { key_hash: id(key), body_hash: id(body) },
+                    principal_id: 1,
+                    request_id: Uuid::nil(),
+                    version,
+                    reference,
+                },
+            }
+        }
+    }
+
+    /// What a database holds before anything happened.
+    fn nothing_yet() -> Read {
+        let wallets = (0..WALLETS).map(|number| (wallet(number), Wallet::default()));
+        Read {
+            group: 1,
+            window: 1,
+            version: VERSION,
+            now: lot(8).expires_at,
+            wallets: wallets.collect(),
+            ..Read::default()
+        }
+    }
+
+    fn queue(fakes: &[Fake]) -> Vec<Box<dyn Queued>> {
+        let boxed = |fake: &Fake| Box::new(fake.clone()) as Box<dyn Queued>;
+        fakes.iter().map(boxed).collect()
+    }
+
+    /// Keeps what was written, as the database would.
+    fn keep(read: &mut Read, written: &Written) {
+        for ((account, lot), change) in written.changed.iter().chain(&written.made) {
+            let wallet = read
+                .wallets
+                .get_mut(account)
+                .expect("a wallet that was read");
+            wallet.change(*lot, *change).expect("no lot below zero");
+        }
+        for operation in &written.operations {
+            let effect = (operation.id, operation.body_hash);
+            read.keys.insert(operation.key_hash, effect);
+            read.quotes
+                .extend(operation.quote.map(|quote| (quote, operation.id)));
+            read.reversals
+                .extend(operation.reverses.map(|target| (target, operation.id)));
+        }
+        for (reference, operation) in &written.references {
+            read.references.insert(place(reference), *operation);
+        }
+    }
+
+    /// Everything that was done, with operations numbered in the order of their effect.
+    #[derive(Debug, Default, PartialEq)]
+    struct Story {
+        outcomes: Vec<String>,
+        operations: Vec<Operation>,
+        sums: Sums,
+        wallets: BTreeMap<Account, Vec<(LotKey, i64)>>,
+    }
+
+    /// Folds the commands in groups of a size.
+    fn story(fakes: &[Fake], size: usize) -> Story {
+        let (mut before, mut story) = (nothing_yet(), Story::default());
+        let mut numbers: HashMap<i64, i64> = HashMap::new();
+        for commands in fakes.chunks(size) {
+            let (written, outcomes) = fold(before.clone(), &mut queue(commands));
+            keep(&mut before, &written);
+            before.group += 1;
+            for operation in &written.operations {
+                let number = numbers.len() as i64;
+                numbers.insert(operation.id, number);
+                story.operations.push(Operation {
+                    id: number,
+                    ..operation.clone()
+                });
+            }
+            for (pair, sum) in &written.sums {
+                let kept = story.sums.entry(*pair).or_default();
+                kept.amount += sum.amount;
+                kept.operations += sum.operations;
+            }
+            story
+                .outcomes
+                .extend(outcomes.iter().map(|outcome| match outcome {
+                    Outcome::Done(operation) => format!("done {}", numbers[&operation.id]),
+                    Outcome::Known(id) => format!("known {}", numbers[id]),
+                    Outcome::ReferenceTaken(id) => format!("taken {}", numbers[id]),
+                    other => format!("{other:?}"),
+                }));
+        }
+        let held = |wallet: &Wallet| {
+            wallet
+                .lots
+                .iter()
+                .map(|(lot, it)| (*lot, it.available))
+                .collect()
+        };
+        let wallets = before
+            .wallets
+            .iter()
+            .map(|(account, wallet)| (*account, held(wallet)));
+        story.wallets = wallets.collect();
+        story
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn commands_in_a_group_come_to_what_they_come_to_one_by_one(
+            fakes in prop::collection::vec(fake(), 1..60),
+            size in 2..60usize,
+        ) {
+            let one_by_one = story(&fakes, 1);
+            prop_assert_eq!(&story(&fakes, fakes.len()), &one_by_one);
+            prop_assert_eq!(&story(&fakes, size), &one_by_one);
+        }
+
+        #[test]
+        fn a_fold_balances_and_leaves_no_lot_below_zero(fakes in prop::collection::vec(fake(), 1..60)) {
+            let story = story(&fakes, fakes.len());
+
+            let mut balances: BTreeMap<Account, i64> = BTreeMap::new();
+            for (pair, sum) in &story.sums {
+                prop_assert_eq!(pair.debit.asset(), pair.credit.asset());
+                *balances.entry(pair.debit).or_default() += sum.amount;
+                *balances.entry(pair.credit).or_default() -= sum.amount;
+            }
+            let mut per_asset: BTreeMap<i16, i64> = BTreeMap::new();
+            for (account, balance) in &balances {
+                *per_asset.entry(account.asset()).or_default() += balance;
+            }
+            prop_assert!(per_asset.values().all(|sum| *sum == 0), "{per_asset:?}");
+            let mut held: BTreeMap<i16, i64> = BTreeMap::new();
+            for (account, lots) in &story.wallets {
+                prop_assert!(lots.iter().all(|(_, amount)| *amount >= 0), "{lots:?}");
+                *held.entry(account.asset()).or_default() += lots.iter().map(|(_, amount)| amount).sum::<i64>();
+            }
+            for (asset, held) in held {
+                let members = Account::of(AccountKind::Members, asset);
+                prop_assert_eq!(-balances.get(&members).copied().unwrap_or_default(), held);
+            }
+        }
+    }
 }

@@ -46,8 +46,16 @@ impl Programs {
 /// Why there is no server to run. The message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
-    #[error("{VARIABLE} names {}, which cannot be used: {why}", bin.display())]
-    Named { bin: PathBuf, why: String },
+    #[error(
+        "{VARIABLE} names {}, which cannot be used: {why}. Leave it unset to have PostgreSQL found. \
+         Install it: {install}",
+        bin.display()
+    )]
+    Named {
+        bin: PathBuf,
+        why: String,
+        install: String,
+    },
     #[error("PostgreSQL is not installed. Install it: {install}")]
     Absent { install: String },
     #[error(
@@ -82,7 +90,11 @@ pub fn find(existing_data: Option<&Path>) -> Result<Programs, NotFound> {
             Ok(programs) => suits(&programs, wanted).map(|()| programs),
             Err(why) => Err(why),
         }
-        .map_err(|why| NotFound::Named { bin, why });
+        .map_err(|why| NotFound::Named {
+            bin,
+            why,
+            install: install_command(wanted.map(|(_, major)| major)),
+        });
     }
 
     let found: Vec<Programs> = candidates()

@@ -418,7 +418,7 @@ async fn a_hub_that_is_killed_comes_back_with_all_that_it_acknowledged() {
     settle(&site, &hub, &mut first).await;
     assert_right(&site.dir);
 
-    // Its database is killed under it: it says so, at once, for as long as that lasts.
+    // Its database is killed under it: it says so, and starts it again.
     let mut second = loads(&site, &hub).await;
     let kill_database = async { kill(site.postmaster(), Signal::SIGKILL).expect("a server") };
     under_load(&site, &[&hub], &mut second, kill_database).await;
@@ -427,11 +427,69 @@ async fn a_hub_that_is_killed_comes_back_with_all_that_it_acknowledged() {
         known > 0 && known < all,
         "{known} of {all} were acknowledged"
     );
-    drop(hub);
-
-    let hub = site.serve(None).await;
+    hub.is_ready_soon().await;
     settle(&site, &hub, &mut second).await;
     assert_right(&site.dir);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stands_still_makes_nobody_wait_for_ever() {
+    let site = Site::new().await;
+    let cluster = site.cluster();
+    let url = cluster.url("interline");
+    let hub = site.serve(Some(&url)).await;
+    let mut awards = Load::awards(&site, &hub).await;
+    let token = hub.token(&site, "AERO").await;
+    // The writers are connected.
+    awards.sent.truncate(3);
+    awards.run(&site, &hub).await;
+    let mut awards = Load::awards(&site, &hub).await;
+
+    let postmaster = site.postmaster();
+    let children =
+        std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+    let children = children.expect("children");
+    let children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    let all: Vec<Pid> = children.map(Pid::from_raw).chain([postmaster]).collect();
+    let send_all = |signal: Signal| {
+        for pid in &all {
+            // A session may have ended meanwhile.
+            let _ = kill(*pid, signal);
+        }
+    };
+    send_all(Signal::SIGSTOP);
+
+    let patient = Client::builder()
+        .timeout(Duration::from_secs(20))
+        .build()
+        .expect("a client");
+    let write = &awards.sent[0];
+    let post = patient
+        .post(format!("{}{}", hub.base_url, write.path))
+        .bearer_auth(&token)
+        .header("idempotency-key", &write.name)
+        .json(&write.body);
+    let get = patient.get(format!("{}/readyz", hub.base_url));
+    let (posted, got) = tokio::join!(send(post), send(get));
+    send_all(Signal::SIGCONT);
+
+    for answer in [posted, got] {
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(
+            answer.headers.contains_key("retry-after"),
+            "{}",
+            answer.body
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+    hub.is_ready_soon().await;
+    awards.settle(&site, &hub).await;
+    awards.assert_each_took_effect_once(&site, &hub).await;
+    let report = interline::verify::verify(&url).await.expect("a proof");
+    World::assert_right(&report);
+    drop((hub, cluster));
 }
 
 #[tokio::test(flavor = "multi_thread")]
