@@ -15,6 +15,7 @@ mod partners;
 mod postgres;
 mod proof;
 mod races;
+mod rates;
 mod refusals;
 mod sql;
 mod walkthrough;

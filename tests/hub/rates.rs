@@ -1,45 +1,21 @@
-//! Rate cards and exchange rates by HTTP, against a PostgreSQL of their own.
+//! Rate cards and exchange rates: drafted, proposed, agreed, seen, ended. Three brands of their own
+//! stand beside the sample coalition, so that no card of the sample is in the way.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use actix_web::{App, HttpServer, middleware, web as actix};
+use actix_web::web::Data;
 use chrono::{Duration, SecondsFormat, Utc};
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
-use interline::access::{self, Access, Role};
-use interline::db::{self, Connection, Pool};
+use diesel_async::SimpleAsyncConnection;
+use interline::clock;
+use interline::db::{self, Pool};
 use interline::id::{Ids, Kind};
-use interline::partners::{self, Directories};
-use interline::pg::{Cluster, Durability};
 use interline::rates::{self, Books};
-use interline::secret::Secrets;
-use interline::{approvals, clock};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "correct horse battery";
+use crate::world::World;
 
-/// A server that ends with this process; what an earlier run left is swept away.
-static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
-    let root = std::env::temp_dir();
-    for old in std::fs::read_dir(&root).into_iter().flatten().flatten() {
-        let name = old.file_name().to_string_lossy().into_owned();
-        let pid = name
-            .strip_prefix("interline-rates-")
-            .and_then(|pid| pid.parse::<i32>().ok());
-        if pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
-            let _ = std::fs::remove_dir_all(old.path());
-        }
-    }
-    let dir = root.join(format!("interline-rates-{}", std::process::id()));
-    Cluster::start(&dir, Durability::ThrowAway, &[("max_connections", "300")]).unwrap()
-});
-
-struct World {
+struct Rates {
     pool: Pool,
     base: String,
-    ids: Ids,
+    ids: Data<Ids>,
     client: reqwest::Client,
     /// Tokens, by who holds them.
     operator: String,
@@ -69,80 +45,29 @@ impl Answer {
 
 const SCOPES: &[&str] = &["rates:read", "rates:write"];
 
-impl World {
-    /// Citymart issues STAR and settles in HKD, Aero issues MILE and settles in USD; Bayview with
-    /// its HPT looks on.
-    async fn new() -> World {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("try_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut admin = Connection::establish(&CLUSTER.url("postgres"))
-            .await
-            .unwrap();
-        admin
-            .batch_execute(&format!("create database {name}"))
-            .await
-            .unwrap();
-        let url = CLUSTER.url(&name);
-        db::migrate(&url).await.unwrap();
-
-        let pool = Pool::new(&url, 20).unwrap();
-        let mut conn = pool.get().await.unwrap();
-        let secrets = actix::Data::new(Secrets::load(&mut conn).await.unwrap());
-        for (login, role) in [
-            ("operator", Role::Operator),
-            ("auditor", Role::Auditor),
-            ("finance", Role::Finance),
-        ] {
-            access::people::create(&mut conn, login, login, role, PASSWORD)
-                .await
-                .unwrap();
-        }
-        drop(conn);
-
-        let access = actix::Data::new(Access::new("https://hub.example", &secrets, &url).unwrap());
-        let ids = actix::Data::new(Ids::new(&secrets.ids));
-        let directories = actix::Data::new(Directories::default());
-        let data = actix::Data::new(pool.clone());
-        let ours = Ids::new(&secrets.ids);
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(access.clone())
-                .app_data(ids.clone())
-                .app_data(secrets.clone())
-                .app_data(directories.clone())
-                .app_data(data.clone())
-                .wrap(middleware::from_fn(interline::web::problem::explain))
-                .configure(access::api::routes)
-                .configure(partners::api::routes)
-                .configure(approvals::api::routes)
-                .configure(rates::api::routes)
-        })
-        .workers(1)
-        .bind("127.0.0.1:0")
-        .unwrap();
-        let base = format!("http://{}", server.addrs()[0]);
-        tokio::spawn(server.run());
-
+impl Rates {
+    /// Store issues TOKEN and settles in HKD, Wings issues KILO and settles in USD; Beach with
+    /// its NIGHT looks on.
+    async fn new() -> Rates {
+        let world = World::new().await;
+        let operator = world.sign_in("olivia").await;
         let none = String::new;
-        let mut world = World {
-            pool,
-            base,
-            ids: ours,
+        let mut rates = Rates {
+            pool: Pool::clone(&world.hub.pool),
+            base: world.base_url.clone(),
+            ids: world.hub.ids.clone(),
             client: reqwest::Client::new(),
-            operator: none(),
-            auditor: none(),
-            finance: none(),
+            auditor: world.sign_in("ada").await,
+            finance: world.sign_in("fiona").await,
+            operator,
             source: none(),
             target: none(),
             stranger: none(),
         };
-        world.operator = world.sign_in("operator").await;
-        world.auditor = world.sign_in("auditor").await;
-        world.finance = world.sign_in("finance").await;
-        world.source = world.partner("CITYMART", "HKD", "STAR").await;
-        world.target = world.partner("AERO", "USD", "MILE").await;
-        world.stranger = world.partner("BAYVIEW", "USD", "HPT").await;
-        world
+        rates.source = rates.partner("STORE", "HKD", "TOKEN").await;
+        rates.target = rates.partner("WINGS", "USD", "KILO").await;
+        rates.stranger = rates.partner("BEACH", "USD", "NIGHT").await;
+        rates
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -175,16 +100,6 @@ impl World {
                 .bearer_auth(token),
         )
         .await
-    }
-
-    async fn sign_in(&self, login: &str) -> String {
-        let body = json!({"login": login, "password": PASSWORD});
-        let request = self
-            .client
-            .post(format!("{}/v1/sessions", self.base))
-            .json(&body);
-        let session = self.send(request).await.is(200);
-        session["access_token"].as_str().unwrap().to_owned()
     }
 
     /// A partner with a currency; its token.
@@ -270,7 +185,7 @@ fn id(card: &Value) -> &str {
 
 fn star_to_mile(give: u32) -> Value {
     json!({
-        "from": "STAR", "to": "MILE",
+        "from": "TOKEN", "to": "KILO",
         "terms": {"kind": "ratio", "give": give, "get": 1, "min": 5000, "step": 1250},
         "settlement": {"kind": "cost_plus", "price": "0.014000", "commission": "0.025"},
     })
@@ -287,7 +202,7 @@ fn in_days(days: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_is_active_when_all_three_have_agreed() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let draft = world
         .draft(&world.source, with(star_to_mile(5), "origin", "R203"))
         .await;
@@ -297,11 +212,11 @@ async fn a_card_is_active_when_all_three_have_agreed() {
     );
     assert_eq!(
         draft["sentence"],
-        "5,000 STAR or more, in steps of 1,250, become MILE at 5 to 1."
+        "5,000 TOKEN or more, in steps of 1,250, become KILO at 5 to 1."
     );
     assert_eq!(
         draft["sentence_zh"],
-        "5,000 STAR 起，以 1,250 為單位，按 5 比 1 兌換 MILE。"
+        "5,000 TOKEN 起，以 1,250 為單位，按 5 比 1 兌換 KILO。"
     );
 
     let early = world.step(&world.target, &draft, "approve").await;
@@ -356,14 +271,14 @@ async fn a_card_is_active_when_all_three_have_agreed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_version_supersedes_the_first() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let books = Books::default();
     let first = world.published(star_to_mile(5)).await;
     let mut conn = world.pool.get().await.unwrap();
     let (before, book) = books.current(&mut conn).await.unwrap();
     let (star, mile) = (
-        book.directory.currency("STAR").unwrap().no,
-        book.directory.currency("MILE").unwrap().no,
+        book.directory.currency("TOKEN").unwrap().no,
+        book.directory.currency("KILO").unwrap().no,
     );
     let now = db::now(&mut conn).await.unwrap();
     assert_eq!(
@@ -400,7 +315,7 @@ async fn a_second_version_supersedes_the_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_scheduled_begins_by_itself_and_can_be_withdrawn() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let first = world.published(star_to_mile(5)).await;
     let next = world
         .published(with(star_to_mile(4), "valid_from", in_days(30)))
@@ -431,7 +346,7 @@ async fn what_is_scheduled_begins_by_itself_and_can_be_withdrawn() {
         .published(with(star_to_mile(3), "valid_from", in_days(20)))
         .await;
     world.forward(Duration::days(21)).await;
-    let token = world.sign_in("auditor").await;
+    let token = world.auditor.clone();
     let state = world
         .get(&token, &format!("/v1/rate-cards/{}", id(&other)))
         .await
@@ -446,7 +361,7 @@ async fn what_is_scheduled_begins_by_itself_and_can_be_withdrawn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_versions_never_hold_at_once() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let bounded = with(
         with(star_to_mile(5), "valid_from", in_days(10)),
         "valid_to",
@@ -486,7 +401,7 @@ async fn two_versions_never_hold_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_agree_ends_it_and_the_maker_takes_it_back() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let card = world.proposed(star_to_mile(5)).await;
     assert_eq!(
         world.step(&world.target, &card, "withdraw").await.code(),
@@ -524,7 +439,7 @@ async fn who_does_not_agree_ends_it_and_the_maker_takes_it_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hub_proposes_and_both_partners_agree() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let card = world.draft(&world.operator, star_to_mile(5)).await;
     let card = world.step(&world.operator, &card, "propose").await.is(200);
     assert_eq!(card["agreed"], json!(["hub"]));
@@ -542,7 +457,7 @@ async fn the_hub_proposes_and_both_partners_agree() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proposal_that_was_not_decided_in_time_is_made_again() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let card = world.proposed(star_to_mile(5)).await;
     world.step(&world.target, &card, "approve").await.is(200);
     world.forward(Duration::days(15)).await;
@@ -562,7 +477,7 @@ async fn a_proposal_that_was_not_decided_in_time_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_halted_card_prices_no_new_quote() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let card = world.published(star_to_mile(5)).await;
     assert_eq!(
         world.step(&world.stranger, &card, "halt").await.code(),
@@ -596,9 +511,9 @@ async fn a_halted_card_prices_no_new_quote() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_partner_sees_the_others_price_and_strangers_none() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let priced = json!({
-        "from": "STAR", "to": "MILE", "terms": {"kind": "priced"},
+        "from": "TOKEN", "to": "KILO", "terms": {"kind": "priced"},
         "settlement": {"kind": "priced", "source_price": "0.080000", "target_price": "0.014000", "commission": "0.025"},
     });
     let draft = world.draft(&world.operator, priced).await;
@@ -654,8 +569,8 @@ async fn neither_partner_sees_the_others_price_and_strangers_none() {
         ),
         (1, 2)
     );
-    assert_eq!(list(&world.auditor, "?from=STAR&to=MILE").await, 2);
-    assert_eq!(list(&world.auditor, "?from=MILE").await, 0);
+    assert_eq!(list(&world.auditor, "?from=TOKEN&to=KILO").await, 2);
+    assert_eq!(list(&world.auditor, "?from=KILO").await, 0);
     assert_eq!(list(&world.auditor, "?limit=1").await, 1);
     assert_eq!(
         world
@@ -674,7 +589,7 @@ async fn neither_partner_sees_the_others_price_and_strangers_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_that_cannot_work_is_told_why() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let terms = |terms: Value| with(star_to_mile(5), "terms", terms);
     let settlement = |settlement: Value| with(star_to_mile(5), "settlement", settlement);
     let cases = [
@@ -789,7 +704,7 @@ async fn a_draft_that_cannot_work_is_told_why() {
             "invalid-field",
             "/from",
         ),
-        (with(star_to_mile(5), "to", "STAR"), "invalid-field", "/to"),
+        (with(star_to_mile(5), "to", "TOKEN"), "invalid-field", "/to"),
         (
             with(star_to_mile(5), "origin", "a\u{0}b"),
             "invalid-field",
@@ -856,7 +771,7 @@ async fn a_draft_that_cannot_work_is_told_why() {
             .status,
         403
     );
-    let huge = r#"{"from":"STAR","to":"MILE","terms":{"kind":"ratio","give":1e400,"get":1},"settlement":{}}"#;
+    let huge = r#"{"from":"TOKEN","to":"KILO","terms":{"kind":"ratio","give":1e400,"get":1},"settlement":{}}"#;
     let huge = world
         .post_raw(&world.source, "/v1/rate-cards", huge.into())
         .await;
@@ -894,7 +809,7 @@ async fn a_draft_that_cannot_work_is_told_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_at_once_get_a_version_each() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let draft = |token: String| {
         let world = &world;
         async move {
@@ -917,7 +832,7 @@ async fn drafts_at_once_get_a_version_each() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approvals_at_once_publish_one_version_after_the_other() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let mut cards = Vec::new();
     for give in 2..8 {
         let card = world.proposed(star_to_mile(give)).await;
@@ -939,7 +854,7 @@ async fn approvals_at_once_publish_one_version_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_is_done_once_per_key() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let send = async |body: &Value| {
         let request = world
             .client
@@ -959,7 +874,7 @@ async fn a_write_is_done_once_per_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_latest_exchange_rate_serves_both_directions() {
-    let world = World::new().await;
+    let world = Rates::new().await;
     let books = Books::default();
     let mut conn = world.pool.get().await.unwrap();
     let (_, book) = books.current(&mut conn).await.unwrap();
