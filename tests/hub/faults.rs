@@ -7,6 +7,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -267,11 +268,12 @@ impl Load {
     }
 
     /// Sends each once. What is not done is refused for now, or unknown.
-    async fn run(&mut self, site: &Site, hub: &Served) {
+    async fn run(&mut self, site: &Site, hub: &Served, known: &AtomicUsize) {
         let token = hub.token(site, self.partner()).await;
         for write in &mut self.sent {
             let answer = hub.post(&token, write.path, &write.name, &write.body).await;
             write.acknowledged = answer.and_then(done);
+            known.fetch_add(usize::from(write.acknowledged.is_some()), Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -351,12 +353,15 @@ async fn under_load(
     loads: &mut [Load],
     fault: impl Future<Output = ()>,
 ) {
+    let known = AtomicUsize::new(0);
     let running = loads
         .iter_mut()
         .enumerate()
-        .map(|(nth, load)| load.run(site, hubs[nth % hubs.len()]));
+        .map(|(nth, load)| load.run(site, hubs[nth % hubs.len()], &known));
     tokio::join!(join_all(running), async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        while known.load(Ordering::SeqCst) < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         fault.await;
     });
 }
@@ -442,7 +447,7 @@ async fn a_database_that_stands_still_makes_nobody_wait_for_ever() {
     let token = hub.token(&site, "AERO").await;
     // The writers are connected.
     awards.sent.truncate(3);
-    awards.run(&site, &hub).await;
+    awards.run(&site, &hub, &AtomicUsize::new(0)).await;
     let mut awards = Load::awards(&site, &hub).await;
 
     let postmaster = site.postmaster();

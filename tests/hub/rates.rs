@@ -559,13 +559,16 @@ async fn neither_partner_sees_the_others_price_and_strangers_none() {
     };
     let _draft = world.draft(&world.source, star_to_mile(9)).await;
     assert_eq!(
-        (list(&world.source, "").await, list(&world.target, "").await),
+        (
+            list(&world.source, "?from=TOKEN").await,
+            list(&world.target, "?from=TOKEN").await
+        ),
         (2, 2)
     );
     assert_eq!(
         (
-            list(&world.stranger, "").await,
-            list(&world.auditor, "").await
+            list(&world.stranger, "?from=TOKEN").await,
+            list(&world.auditor, "?from=TOKEN").await
         ),
         (1, 2)
     );
@@ -580,10 +583,13 @@ async fn neither_partner_sees_the_others_price_and_strangers_none() {
         "/to"
     );
     let page = world
-        .get(&world.auditor, "/v1/rate-cards?limit=1")
+        .get(&world.auditor, "/v1/rate-cards?from=TOKEN&limit=1")
         .await
         .is(200);
-    let next = format!("?cursor={}", page["next_cursor"].as_str().unwrap());
+    let next = format!(
+        "?from=TOKEN&cursor={}",
+        page["next_cursor"].as_str().unwrap()
+    );
     assert_eq!(list(&world.auditor, &next).await, 1);
 }
 
@@ -879,14 +885,14 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     let mut conn = world.pool.get().await.unwrap();
     let (_, book) = books.current(&mut conn).await.unwrap();
     let money = |code: &str| book.directory.money_by_code(code).unwrap().no;
-    let (hkd, usd) = (money("HKD"), money("USD"));
+    let (hkd, usd) = (money("SGD"), money("EUR"));
     assert!(book.exchange(hkd, usd).is_err());
     assert!(book.exchange(usd, usd).unwrap().is_none());
 
     let rate = |base: &str, quote: &str, rate: &str| json!({"base": base, "quote": quote, "rate": rate, "source": "HKAB 開市", "quoted_at": in_days(-1)});
     let path = "/v1/exchange-rates";
     let first = world
-        .post(&world.finance, path, rate("USD", "HKD", "7.80000000"))
+        .post(&world.finance, path, rate("EUR", "SGD", "7.80000000"))
         .await
         .is(201);
     assert_eq!(first["rate"], "7.80000000", "kept as written");
@@ -898,7 +904,7 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     assert!(book.exchange(usd, hkd).unwrap().unwrap().1.source_is_base);
 
     let second = world
-        .post(&world.operator, path, rate("HKD", "USD", "0.128"))
+        .post(&world.operator, path, rate("SGD", "EUR", "0.128"))
         .await
         .is(201);
     let (_, book) = books.current(&mut conn).await.unwrap();
@@ -906,7 +912,7 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     assert!(newer > id && out.source_is_base);
 
     let list = world
-        .get(&world.source, "/v1/exchange-rates?base=USD&quote=HKD")
+        .get(&world.source, "/v1/exchange-rates?base=EUR&quote=SGD")
         .await
         .is(200);
     assert_eq!(
@@ -915,7 +921,7 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     );
     assert!(
         world
-            .get(&world.source, "/v1/exchange-rates?base=TWD")
+            .get(&world.source, "/v1/exchange-rates?base=JPY")
             .await
             .is(200)["items"]
             .as_array()
@@ -924,21 +930,21 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     );
 
     for (body, pointer) in [
-        (rate("USD", "USD", "1"), "/quote"),
-        (rate("USD", "ZZZ", "1"), "/quote"),
-        (rate("U\u{0}D", "HKD", "1"), "/base"),
-        (rate("USD", "HKD", "0"), "/rate"),
-        (rate("USD", "HKD", "-1"), "/rate"),
-        (rate("USD", "HKD", "1e3"), "/rate"),
-        (rate("USD", "HKD", "9999999999999999999"), "/rate"),
-        (with(rate("USD", "HKD", "1"), "rate", 7), "/rate"),
-        (with(rate("USD", "HKD", "1"), "source", "\u{0}"), "/source"),
+        (rate("EUR", "EUR", "1"), "/quote"),
+        (rate("EUR", "ZZZ", "1"), "/quote"),
+        (rate("E\u{0}R", "SGD", "1"), "/base"),
+        (rate("EUR", "SGD", "0"), "/rate"),
+        (rate("EUR", "SGD", "-1"), "/rate"),
+        (rate("EUR", "SGD", "1e3"), "/rate"),
+        (rate("EUR", "SGD", "9999999999999999999"), "/rate"),
+        (with(rate("EUR", "SGD", "1"), "rate", 7), "/rate"),
+        (with(rate("EUR", "SGD", "1"), "source", "\u{0}"), "/source"),
         (
-            with(rate("USD", "HKD", "1"), "quoted_at", in_days(1)),
+            with(rate("EUR", "SGD", "1"), "quoted_at", in_days(1)),
             "/quoted_at",
         ),
         (
-            with(rate("USD", "HKD", "1"), "quoted_at", "1900-01-01T00:00:00Z"),
+            with(rate("EUR", "SGD", "1"), "quoted_at", "1900-01-01T00:00:00Z"),
             "/quoted_at",
         ),
     ] {
@@ -953,14 +959,14 @@ async fn the_latest_exchange_rate_serves_both_directions() {
     }
     assert_eq!(
         world
-            .post(&world.source, path, rate("USD", "HKD", "7.8"))
+            .post(&world.source, path, rate("EUR", "SGD", "7.8"))
             .await
             .status,
         403
     );
     assert_eq!(
         world
-            .post(&world.auditor, path, rate("USD", "HKD", "7.8"))
+            .post(&world.auditor, path, rate("EUR", "SGD", "7.8"))
             .await
             .status,
         403
