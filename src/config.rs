@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::{self, Connection};
@@ -100,6 +100,19 @@ impl DatabaseArgs {
                 .with_context(|| format!("{} is no directory", dir.display())),
             None => Ok(default_dir()?.join(name)),
         }
+    }
+
+    /// Refuses a data directory without a hub's data, for commands that look and make nothing.
+    pub fn must_exist(&self, name: &str) -> anyhow::Result<()> {
+        let dir = self.dir(name)?;
+        if self.database_url.is_none() && !dir.join("pg").join("PG_VERSION").exists() {
+            bail!(
+                "there is no hub in {}: name its directory with --data-dir, or its database with \
+                 --database-url",
+                dir.display()
+            );
+        }
+        Ok(())
     }
 
     /// Starts or finds the database and brings its schema up to date.

@@ -138,6 +138,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Verify { database, json } => {
+            database.must_exist("hub")?;
             let database = database.open("hub", Use::Beside).await?;
             let report = verify::verify(&database.url).await?;
             match json {
@@ -149,6 +150,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
         Command::Windows(WindowsCommand::Close { database, json }) => {
+            database.must_exist("hub")?;
             let database = database.open("hub", Use::Beside).await?;
             cli::close_window(&db::Pool::new(&database.url, 1)?, json).await
         }

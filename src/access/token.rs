@@ -70,7 +70,14 @@ pub struct Tokens {
     public: DecodingKey,
     published: JwkSet,
     validation: Validation,
-    known: Mutex<HashMap<String, (Subject, i64)>>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// A token whose signature was checked: whom it speaks for, and the seconds between which it is good.
+struct Known {
+    subject: Subject,
+    from: i64,
+    until: i64,
 }
 
 /// How many verified tokens are remembered. A token costs at most [`LARGEST`] bytes here.
@@ -143,16 +150,18 @@ impl Tokens {
             return Some(subject);
         }
         let read = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation).ok()?;
-        let (header, claims, now) = (read.header, read.claims, now.timestamp());
-        let is_ours = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
-        let has_begun =
-            claims.iat <= now + LEEWAY && claims.nbf.is_none_or(|nbf| nbf <= now + LEEWAY);
-        let has_not_ended = now < claims.exp + LEEWAY;
-        if !(is_ours && has_begun && has_not_ended) {
+        let (header, claims) = (read.header, read.claims);
+        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
             return None;
         }
-        self.remember(token, &claims.subject, claims.exp);
-        Some(claims.subject)
+        let known = Known {
+            from: claims.iat.max(claims.nbf.unwrap_or(claims.iat)) - LEEWAY,
+            until: claims.exp + LEEWAY,
+            subject: claims.subject,
+        };
+        let subject = known.at(now)?;
+        self.remember(token, known);
+        Some(subject)
     }
 
     /// A token that was verified before is good until it ends; checking the signature again would
@@ -162,11 +171,10 @@ impl Tokens {
             .known
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (subject, exp) = known.get(token)?;
-        (now.timestamp() < exp + LEEWAY).then(|| subject.clone())
+        known.get(token)?.at(now)
     }
 
-    fn remember(&self, token: &str, subject: &Subject, exp: i64) {
+    fn remember(&self, token: &str, verified: Known) {
         let mut known = self
             .known
             .lock()
@@ -174,7 +182,15 @@ impl Tokens {
         if known.len() >= MOST_KNOWN {
             known.clear();
         }
-        known.insert(token.to_owned(), (subject.clone(), exp));
+        known.insert(token.to_owned(), verified);
+    }
+}
+
+impl Known {
+    /// Whom the token speaks for, while it is good.
+    fn at(&self, now: Timestamp) -> Option<Subject> {
+        let is_good = (self.from..self.until).contains(&now.timestamp());
+        is_good.then(|| self.subject.clone())
     }
 }
 

@@ -143,7 +143,8 @@ fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
     format!(
         "\nInterline is running: ten brands, their rate cards, 2,000 members with wallets.\n\
          \n  Documentation   {base_url}/docs/\n  OpenAPI         {base_url}/openapi.json\n  Problems        \
-         {base_url}/problems\n  Data            {dir}\n\
+         {base_url}/problems\n  Data            {dir}\n  Proof           {program} verify \
+         --data-dir {dir}\n\
          \nBrands: code, currency, client id, client secret (for /oauth/token)\n{partners}\
          \nPeople: role, login, password (for /v1/sessions)\n{people}\
          \nThree things to try, in another terminal\n\
