@@ -22,6 +22,7 @@ use crate::points::account::Account;
 use crate::points::agreed::Price;
 use crate::points::money::Micros;
 use crate::rates::Books;
+use crate::web::body::object;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Query, Write, text};
 use chrono::{DateTime, Utc};
@@ -58,6 +59,7 @@ pub struct NewQuote {
     /// The member's id.
     member: String,
     /// The amount to give, in a currency that you issue.
+    #[serde(deserialize_with = "object")]
     gives: AmountBody,
     /// The code of the currency to get.
     #[schema(example = "HPT")]

@@ -135,6 +135,10 @@ fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
         .iter()
         .map(|it| format!("  {:<10} {:<8} {}\n", it.role, it.login, it.password))
         .collect();
+    let cards: String = coalition::routes()
+        .iter()
+        .map(|it| format!("  {:<8} {:<8} {}\n", it.from, it.to, it.row))
+        .collect();
     let aero = credentials
         .partners
         .first()
@@ -147,6 +151,7 @@ fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
          --data-dir {dir}\n\
          \nBrands: code, currency, client id, client secret (for /oauth/token)\n{partners}\
          \nPeople: role, login, password (for /v1/sessions)\n{people}\
+         \nRate cards: from, to, the published rule each is taken from (tests/published_rates.csv)\n{cards}\
          \nThree things to try, in another terminal\n\
          \n  1. Get a token for Aero\n     TOKEN=$(curl -s {base_url}/oauth/token -u {aero} \\\n       \
          -d grant_type=client_credentials | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\

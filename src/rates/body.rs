@@ -29,6 +29,7 @@ use crate::partners::{Currency, Directory};
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
 use crate::rates::card::Card;
+use crate::web::body::object;
 use crate::web::text::Name;
 
 /// A rate card to be drafted: one direction of one pair.
@@ -47,7 +48,9 @@ pub struct DraftRateCard {
     /// what is gained: `dest_min`, `dest_max`, `dest_step`. `remainder` is `absorb` or
     /// `leave_in_source`.
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
+    #[serde(deserialize_with = "object")]
     pub(super) terms: Written,
+    #[serde(deserialize_with = "object")]
     pub(super) settlement: SettlementBody,
     /// When it begins; when the last party agrees, when left out. Not in the past.
     #[schema(value_type = Option<String>, format = DateTime)]

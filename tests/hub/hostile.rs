@@ -277,6 +277,11 @@ async fn a_body_that_is_wrong_in_one_place_is_refused_and_changes_nothing() {
             let value = write.body.pointer(place).expect(place);
             let wrong = wrong_for(value).into_iter();
             tries.extend(wrong.map(|text| (write, spoiled(&write.body, place, text))));
+            // The fields of an object in the order the document shows them, without their names.
+            if let Some(fields) = value.as_object().filter(|_| !place.is_empty()) {
+                let list = Value::from_iter(fields.values().cloned()).to_string();
+                tries.push((write, spoiled(&write.body, place, &list)));
+            }
         }
         tries.extend(misshapen(&write.body).into_iter().map(|body| (write, body)));
     }

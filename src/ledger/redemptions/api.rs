@@ -15,6 +15,7 @@ use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
 use crate::partners::AmountBody;
+use crate::web::body::object;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
 use crate::web::{Query, Write};
@@ -43,6 +44,7 @@ pub struct NewRedemption {
     /// The member's id.
     member: String,
     /// How much, in a currency that you issue.
+    #[serde(deserialize_with = "object")]
     amount: AmountBody,
     /// How it came about (`store`, `app`), in your own code.
     #[schema(value_type = Option<String>, max_length = 64)]

@@ -18,6 +18,7 @@ use crate::partners::expiry::{ExpiryPolicy, Period};
 use crate::partners::{Currency, Directories, Directory, NewCurrency};
 use crate::points::amount::Scale;
 use crate::secret::Secrets;
+use crate::web::body::object;
 use crate::web::text::{Code, Name};
 use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
 
@@ -55,6 +56,7 @@ pub struct IssueCurrency {
     /// The id of the partner that issues it.
     #[schema(example = "ptr_0123456789abcdef")]
     issuer: String,
+    #[serde(deserialize_with = "object")]
     expiry: ExpiryPolicy,
     /// What one printed unit is worth to a member, in the issuer's money.
     #[schema(value_type = String, example = "0.014")]
