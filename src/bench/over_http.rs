@@ -1,15 +1,20 @@
 //! Conversions over HTTP: keep-alive connections, real access tokens, JSON, every answer looked at.
+//!
+//! The client shares the processors with what is measured, so it is a plain one: a socket, a request
+//! written in one piece, an answer read by its length.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::Measured;
@@ -41,11 +46,69 @@ struct Converted {
     status: String,
 }
 
+/// A keep-alive connection to the hub.
+struct Line {
+    socket: BufReader<TcpStream>,
+    answer: Vec<u8>,
+}
+
+impl Line {
+    async fn open(address: SocketAddr) -> anyhow::Result<Line> {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        Ok(Line {
+            socket: BufReader::new(socket),
+            answer: Vec::new(),
+        })
+    }
+
+    /// Posts a JSON body; answers the status and the body.
+    async fn post(
+        &mut self,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, &[u8])> {
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{headers}\r\n{body}"
+        );
+        self.socket.get_mut().write_all(request.as_bytes()).await?;
+        self.answer.clear();
+        loop {
+            let got = self.socket.read_until(b'\n', &mut self.answer).await?;
+            ensure!(got > 0, "the hub closed a connection");
+            if self.answer.ends_with(b"\r\n\r\n") {
+                break;
+            }
+        }
+        let head = self.answer.len();
+        let (status, length) = head_of(&self.answer)?;
+        self.answer.resize(head + length, 0);
+        self.socket.read_exact(&mut self.answer[head..]).await?;
+        Ok((status, &self.answer[head..]))
+    }
+}
+
+/// Status and length of the body.
+fn head_of(bytes: &[u8]) -> anyhow::Result<(u16, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    head.parse(bytes)?;
+    let length = head
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.context("an answer without a length")?;
+    let length = std::str::from_utf8(length.value)?.parse()?;
+    Ok((head.code.context("an answer without a status")?, length))
+}
+
 struct Bench<'a> {
     hub: &'a Hub,
     coalition: &'a Coalition,
-    http: Client,
-    base_url: String,
+    address: SocketAddr,
     tokens: Vec<String>,
     quotes: Quotes,
     done: AtomicU64,
@@ -60,19 +123,17 @@ pub async fn measure(
     quotes: Quotes,
 ) -> anyhow::Result<Measured> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
     let server = hub.serve(listener)?;
     let handle = server.handle();
     let serving = tokio::spawn(server);
-    let http = Client::builder()
-        .pool_max_idle_per_host(CONNECTIONS)
-        .build()?;
-    let tokens = coalition.tokens(&http, &base_url).await?;
+    let tokens = coalition
+        .tokens(&Client::new(), &format!("http://{address}"))
+        .await?;
     let bench = Bench {
         hub,
         coalition,
-        http,
-        base_url,
+        address,
         tokens,
         quotes,
         done: AtomicU64::new(0),
@@ -105,6 +166,7 @@ impl Bench<'_> {
 
     async fn call(&self, end: Instant) -> anyhow::Result<Vec<u32>> {
         let mut random = SmallRng::from_rng(&mut rand::rng());
+        let mut line = Line::open(self.address).await?;
         let mut latencies = Vec::new();
         let mut last: Option<(String, usize, String)> = None;
         while Instant::now() < end {
@@ -128,13 +190,13 @@ impl Bench<'_> {
                         }
                         Quotes::Asked => {
                             began = Instant::now();
-                            self.ask(route, member, too_much).await?
+                            self.ask(&mut line, route, member, too_much).await?
                         }
                     };
                     (quote, from, Uuid::new_v4().to_string())
                 }
             };
-            self.take(&quote, issuer, &key).await?;
+            self.take(&mut line, &quote, issuer, &key).await?;
             latencies.push(began.elapsed().as_micros() as u32);
             last = Some((quote, issuer, key));
         }
@@ -163,7 +225,13 @@ impl Bench<'_> {
         })
     }
 
-    async fn ask(&self, route: usize, member: usize, too_much: bool) -> anyhow::Result<String> {
+    async fn ask(
+        &self,
+        line: &mut Line,
+        route: usize,
+        member: usize,
+        too_much: bool,
+    ) -> anyhow::Result<String> {
         let route = &self.coalition.routes[route];
         let given = if too_much {
             route.too_much.0
@@ -175,33 +243,33 @@ impl Bench<'_> {
             "gives": {"amount": given.to_string(), "currency": self.coalition.codes[route.from]},
             "to": self.coalition.codes[route.to],
         });
-        let request = self
-            .http
-            .post(format!("{}/v1/quotes", self.base_url))
-            .json(&body);
-        let answer = request.bearer_auth(&self.tokens[route.from]).send().await?;
+        let headers = format!("Authorization: Bearer {}\r\n", self.tokens[route.from]);
+        let (status, answer) = line.post("/v1/quotes", &headers, &body.to_string()).await?;
         ensure!(
-            answer.status() == StatusCode::OK,
-            "a quote failed: {}",
-            answer.text().await?
+            status == 200,
+            "a quote failed: {status} {}",
+            String::from_utf8_lossy(answer)
         );
-        Ok(answer.json::<Quoted>().await?.quote)
+        Ok(serde_json::from_slice::<Quoted>(answer)?.quote)
     }
 
-    async fn take(&self, quote: &str, issuer: usize, key: &str) -> anyhow::Result<()> {
-        let request = self
-            .http
-            .post(format!("{}/v1/conversions", self.base_url))
-            .bearer_auth(&self.tokens[issuer])
-            .header("idempotency-key", key)
-            .json(&json!({"quote": quote}));
-        let answer = request.send().await?;
-        match answer.status() {
-            StatusCode::CREATED => {
-                let converted: Converted = answer
-                    .json()
-                    .await
-                    .context("a conversion without a status")?;
+    async fn take(
+        &self,
+        line: &mut Line,
+        quote: &str,
+        issuer: usize,
+        key: &str,
+    ) -> anyhow::Result<()> {
+        let headers = format!(
+            "Authorization: Bearer {}\r\nIdempotency-Key: {key}\r\n",
+            self.tokens[issuer]
+        );
+        let body = json!({"quote": quote}).to_string();
+        let (status, answer) = line.post("/v1/conversions", &headers, &body).await?;
+        match status {
+            201 => {
+                let converted: Converted =
+                    serde_json::from_slice(answer).context("a conversion without a status")?;
                 ensure!(
                     converted.status == "completed",
                     "a conversion is {}",
@@ -209,8 +277,11 @@ impl Bench<'_> {
                 );
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
-            StatusCode::UNPROCESSABLE_ENTITY => _ = self.refused.fetch_add(1, Ordering::Relaxed),
-            status => anyhow::bail!("a conversion failed: {status} {}", answer.text().await?),
+            422 => _ = self.refused.fetch_add(1, Ordering::Relaxed),
+            status => anyhow::bail!(
+                "a conversion failed: {status} {}",
+                String::from_utf8_lossy(answer)
+            ),
         }
         Ok(())
     }

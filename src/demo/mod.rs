@@ -61,6 +61,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     eprintln!("Starting PostgreSQL and bringing the schema up to date ...");
     let database = database.open("demo", Use::Alone).await?;
+    // With a database of somebody else's the directory holds the credentials only.
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let hub = Hub::new(&database.url, &base_url).await?;
     let credentials = fill_or_recall(&hub, &base_url, &dir.join(KEPT)).await?;
     if let Some(file) = &file {
