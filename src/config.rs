@@ -30,8 +30,8 @@ pub struct DatabaseArgs {
 /// dropped, if this process started it, and until then is started again when it ends by itself.
 pub struct Database {
     pub url: String,
-    /// Kept for its drop.
-    _cluster: Option<Kept>,
+    /// Its drop stops the server.
+    cluster: Option<Kept>,
 }
 
 /// An embedded server under watch.
@@ -75,11 +75,33 @@ impl Kept {
     }
 }
 
+impl Kept {
+    fn url(&self, database: &str) -> Option<String> {
+        let watched = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        Some(watched.cluster.as_ref()?.url(database))
+    }
+}
+
 impl Drop for Kept {
     fn drop(&mut self) {
         let mut watched = self.0.lock().unwrap_or_else(|e| e.into_inner());
         watched.is_over = true;
         watched.cluster = None;
+    }
+}
+
+impl Database {
+    /// Empties an embedded database, for who knows that nothing in it was finished.
+    pub async fn start_over(&self) -> anyhow::Result<()> {
+        let Some(admin) = self.cluster.as_ref().and_then(|kept| kept.url("postgres")) else {
+            bail!("only an embedded database is started over: empty yours, or name another");
+        };
+        let mut conn = Connection::establish(&admin).await?;
+        conn.batch_execute(&format!("drop database {DATABASE} with (force)"))
+            .await?;
+        create_database(&admin).await?;
+        db::migrate(&self.url).await?;
+        Ok(())
     }
 }
 
@@ -130,10 +152,7 @@ impl DatabaseArgs {
         };
         let applied = db::migrate(&url).await?;
         tracing::debug!(applied, "the schema is up to date");
-        Ok(Database {
-            url,
-            _cluster: cluster,
-        })
+        Ok(Database { url, cluster })
     }
 }
 

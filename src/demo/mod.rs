@@ -11,7 +11,7 @@ pub mod seed;
 pub mod walk;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -26,6 +26,10 @@ const MEMBERS: usize = 2_000;
 
 /// The file beside the data that says how to use the sample.
 const KEPT: &str = "demo-credentials.json";
+
+/// The file that stands beside the data while the sample is being filled in: whoever finds it at a
+/// start knows that the last one did not finish, and begins again.
+const UNFINISHED: &str = "demo-unfinished";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -63,8 +67,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let database = database.open("demo", Use::Alone).await?;
     // With a database of somebody else's the directory holds the credentials only.
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    if dir.join(UNFINISHED).exists() {
+        database.start_over().await?;
+    }
     let hub = Hub::new(&database.url, &base_url).await?;
-    let credentials = fill_or_recall(&hub, &base_url, &dir.join(KEPT)).await?;
+    let credentials = fill_or_recall(&hub, &base_url, &dir).await?;
     if let Some(file) = &file {
         credentials.write(file)?;
     }
@@ -91,15 +98,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn fill_or_recall(
-    hub: &Hub,
-    base_url: &str,
-    kept: &std::path::Path,
-) -> anyhow::Result<Credentials> {
+async fn fill_or_recall(hub: &Hub, base_url: &str, dir: &Path) -> anyhow::Result<Credentials> {
+    let (kept, unfinished) = (dir.join(KEPT), dir.join(UNFINISHED));
     if seed::is_empty(hub).await? {
         eprintln!("Filling it with ten brands and {MEMBERS} members ...");
+        std::fs::write(&unfinished, "")?;
         let credentials = seed::fill(hub, base_url, MEMBERS).await?;
-        credentials.write(kept)?;
+        credentials.write(&kept)?;
+        std::fs::remove_file(&unfinished)?;
         return Ok(credentials);
     }
     if !kept.exists() {
@@ -109,7 +115,7 @@ async fn fill_or_recall(
             kept.display()
         );
     }
-    let known = Credentials::read(kept)?;
+    let known = Credentials::read(&kept)?;
     Ok(Credentials {
         base_url: base_url.to_owned(),
         ..known
@@ -117,7 +123,7 @@ async fn fill_or_recall(
 }
 
 /// What a newcomer reads.
-fn welcome(credentials: &Credentials, dir: &std::path::Path) -> String {
+fn welcome(credentials: &Credentials, dir: &Path) -> String {
     let Credentials {
         base_url,
         partners,
