@@ -832,3 +832,62 @@ fn masked_text(text: &str) -> String {
     }
     masked
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_at_cost_across_two_moneys_posts_c4_of_the_worked_month() {
+    let world = World::new().await;
+    let citymart = world.token("CITYMART").await;
+    let terms = json!({
+        "from": "STAR", "to": "MILE",
+        "terms": {"kind": "ratio", "give": 5, "get": 1},
+        "settlement": {"kind": "cost_plus", "price": "0.014000", "commission": "0.025"},
+    });
+    let card = world.post(&citymart, "/v1/rate-cards", terms).await.ok();
+    let path = format!("/v1/rate-cards/{}", card["id"].as_str().unwrap());
+    let agreed = json!({"content_hash": card["content_hash"]});
+    let propose = format!("{path}/propose");
+    world.post(&citymart, &propose, json!({})).await.ok();
+    let (aero, operator) = (world.token("AERO").await, world.sign_in("olivia").await);
+    let approve = format!("{path}/approve");
+    world.post(&aero, &approve, agreed.clone()).await.ok();
+    let card = world.post(&operator, &approve, agreed).await.ok();
+    assert_eq!(
+        (&card["state"], &card["version"]),
+        (&json!("active"), &json!(2))
+    );
+
+    let member = world.member().await;
+    world.award(&member, "20000", "STAR").await;
+    let conversion = world.convert(&member, "20000", "STAR", "MILE").await;
+
+    assert_eq!(conversion["gains"]["amount"], "4000");
+    assert_eq!(
+        conversion["cost"]["gross"],
+        json!({"amount": "447.720000", "currency": "HKD"})
+    );
+    assert_eq!(conversion["cost"]["commission"]["amount"], "10.920000");
+    let finance = world.sign_in("fiona").await;
+    let balance = world.get(&finance, "/v1/trial-balance").await.ok();
+    let accounts: Vec<(&str, &str)> = balance["assets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|asset| asset["book"] == "value")
+        .flat_map(|asset| asset["accounts"].as_array().unwrap())
+        .map(|line| {
+            (
+                line["account"].as_str().unwrap(),
+                line["balance"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("position/CITYMART/HKD", "447.720000"),
+        ("hub/commission/HKD", "-10.920000"),
+        ("hub/fx_clearing/HKD", "-436.800000"),
+        ("position/AERO/USD", "-56.000000"),
+        ("hub/fx_clearing/USD", "56.000000"),
+    ];
+    assert_eq!(accounts, expected);
+    World::assert_right(&world.verify().await);
+}
