@@ -678,7 +678,7 @@ async fn a_draft_that_cannot_work_is_told_why() {
             "invalid-field",
             "/terms/mix",
         ),
-        (terms(json!([])), "card-terms", "/terms/kind"),
+        (terms(json!([])), "invalid-field", "/terms"),
         (terms(json!(null)), "invalid-field", "/terms"),
         (
             settlement(json!({"kind": "cost_plus", "commission": "0"})),
