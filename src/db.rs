@@ -30,7 +30,8 @@ const MIGRATION_LOCK: i64 = 0x69_6e_74_65_72_01;
 /// Groups of operations hold it shared, whoever publishes or closes takes it alone for a moment.
 pub const GATE_LOCK: i64 = 0x69_6e_74_65_72_02;
 
-/// What every connection of the hub starts with. No write transaction outlives ten seconds.
+/// What every connection of the hub starts with. No statement outlives ten seconds,
+/// and no transaction that idles five.
 pub const SESSION: &str = "set role interline_app; set statement_timeout = '10s'; \
      set idle_in_transaction_session_timeout = '5s'; set timezone = 'UTC'; set jit = off";
 

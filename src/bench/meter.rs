@@ -17,8 +17,9 @@ pub struct Spent {
     /// Of this process: hub, and client too.
     pub own_cpu_us: f64,
     pub database_cpu_us: f64,
-    /// Without full-page images.
+    /// All of the log, full-page images too.
     pub wal_bytes: f64,
+    /// At most so much of it: images of pages, which are compressed, counted as whole pages.
     pub wal_full_page_bytes: f64,
     pub fsyncs: f64,
 }
@@ -44,8 +45,7 @@ struct Postmaster {
     pid: i64,
 }
 
-/// A page image in the log, compressed as it may be, on average; measured by switching images off
-/// is not possible in a durable run, so the count times the page is an upper bound.
+/// A page of PostgreSQL, in bytes.
 const PAGE: f64 = 8192.0;
 
 impl Meter {

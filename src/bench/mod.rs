@@ -217,7 +217,7 @@ fn tell(report: &Report) -> String {
     let spent = |name: &str, measured: &[Measured]| {
         let of = |field: fn(&Spent) -> f64| median(measured.iter().map(|one| field(&one.spent)));
         format!(
-            "{name:<34} hub and client {:.0} us, PostgreSQL {:.0} us, WAL {:.0} B and {:.0} B of full pages, {:.3} \
+            "{name:<34} hub and client {:.0} us, PostgreSQL {:.0} us, WAL {:.0} B, at most {:.0} B of it full pages, {:.3} \
              fsyncs\n",
             of(|spent| spent.own_cpu_us),
             of(|spent| spent.database_cpu_us),

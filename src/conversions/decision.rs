@@ -13,7 +13,6 @@ use crate::ledger::lot::Short;
 use crate::ledger::programme::{Programme, Suspended};
 use crate::partners::Currency;
 use crate::points::account::Account;
-use crate::points::amount::Scales;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
@@ -89,11 +88,8 @@ impl Order {
     /// The same function that priced the quote, on the same card, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
-        let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
-        let scales = Scales {
-            source: from.scale,
-            target: to.scale,
-        };
+        let (from, to) = (&self.from.programme, &self.to.programme);
+        let scales = super::scales(&from.currency, &to.currency);
         match card::evaluate(&self.card, scales, exchange, self.quote.given) {
             Ok(evaluated) if evaluated.priced.total == self.quote.gained => Ok(evaluated),
             other => Err(Refusal::NotAsQuoted(Box::new(other))),

@@ -178,13 +178,8 @@ fn target<'d>(directory: &'d Directory, code: &str) -> Result<&'d Arc<Currency>,
 fn exchange(book: &Book, from: &Currency, to: &Currency) -> Result<Option<(i64, Exchange)>, Error> {
     let money = |currency: &Currency| book.directory.money_of(currency.issuer).ok_or_else(invalid);
     let (source, target) = (money(from)?, money(to)?);
-    Ok(book.exchange(source.no, target.no).map_err(|_| {
-        let detail = format!(
-            "no rate between {} and {} has been published",
-            source.code, target.code
-        );
-        Problem::new(Slug::ExchangeRateMissing, detail)
-    })?)
+    let locked = book.exchange(source.no, target.no);
+    Ok(locked.map_err(|missing| rates::api::no_exchange(missing, &book.directory))?)
 }
 
 pub fn scales(from: &Currency, to: &Currency) -> Scales {

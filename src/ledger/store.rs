@@ -17,7 +17,7 @@ use super::operation::{Figures, Kind, Leg, LotChange, Operation};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::Error;
-use crate::points::account::{Account, Asset};
+use crate::points::account::Account;
 use crate::points::money::Micros;
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -448,9 +448,4 @@ pub fn by_account(totals: &[TotalRow]) -> ByAccount {
         sums.entry(Account(total.credit)).or_default().1 += total.amount;
     }
     sums
-}
-
-/// The assets that appear in totals.
-pub fn assets(sums: &ByAccount) -> std::collections::BTreeSet<Asset> {
-    sums.keys().map(|account| account.asset()).collect()
 }

@@ -12,7 +12,6 @@ pub struct Directory {
     partners: HashMap<i64, Partner>,
     currencies: HashMap<Asset, Arc<Currency>>,
     moneys: HashMap<Asset, Money>,
-    partners_by_code: HashMap<String, i64>,
     currencies_by_code: HashMap<String, Asset>,
     moneys_by_code: HashMap<String, Asset>,
 }
@@ -20,10 +19,6 @@ pub struct Directory {
 impl Directory {
     pub fn new(partners: Vec<Partner>, currencies: Vec<Currency>, moneys: Vec<Money>) -> Directory {
         Directory {
-            partners_by_code: partners
-                .iter()
-                .map(|partner| (partner.code.clone(), partner.id))
-                .collect(),
             currencies_by_code: currencies
                 .iter()
                 .map(|currency| (currency.code.clone(), currency.no))
@@ -46,10 +41,6 @@ impl Directory {
 
     pub fn partner(&self, id: i64) -> Option<&Partner> {
         self.partners.get(&id)
-    }
-
-    pub fn partner_by_code(&self, code: &str) -> Option<&Partner> {
-        self.partner(*self.partners_by_code.get(code)?)
     }
 
     pub fn currency(&self, code: &str) -> Option<&Arc<Currency>> {
