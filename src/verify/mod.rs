@@ -102,6 +102,7 @@ async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<
     journal(conn, report, page).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
+    store::chains(conn).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
     Ok(())
