@@ -153,14 +153,14 @@ create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
   'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
 
-create function lots_as_read(expected bigint, seen bigint) returns void language plpgsql as $$
+create function all_as_read(expected bigint, seen bigint) returns void language plpgsql as $$
 begin
   if seen <> expected then
-    raise exception 'of % lots only % are as they were read', expected, seen using errcode = 'serialization_failure';
+    raise exception 'of % rows only % are as they were read', expected, seen using errcode = 'serialization_failure';
   end if;
 end $$;
-comment on function lots_as_read is
-  'Ends a group whose wallets another group changed since they were read.';
+comment on function all_as_read is
+  'Ends a group whose rows another group changed since they were read.';
 
 create table totals (
   window_id bigint not null,

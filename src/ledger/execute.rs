@@ -21,7 +21,7 @@ use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
 use super::group::{self, Outcome, Queued};
 use super::operation::{LARGEST_GROUP, Operation};
 use super::queue::{Group, Queue, Taken};
-use super::statements::{self, Care, Frame, Statements};
+use super::statements::{self, Care, Frame, Slot, Statements};
 use crate::clock::Timestamp;
 
 const GROUP: usize = 512;
@@ -160,7 +160,7 @@ async fn write(url: String, queue: Arc<Queue>) {
 /// A writer's connection, made when needed.
 struct Line {
     url: String,
-    open: Option<(Client, Statements, i16)>,
+    open: Option<(Client, Statements, Slot)>,
     /// How many groups are still to lock their wallets first.
     wary: u32,
 }
@@ -258,7 +258,7 @@ impl Line {
         {
             self.open = Some(statements::connect(&self.url).await?);
         }
-        let Some((client, statements, slot)) = &self.open else {
+        let Some((client, statements, slot)) = &mut self.open else {
             anyhow::bail!("no connection")
         };
 
@@ -273,7 +273,7 @@ impl Line {
 
         match written.operations.is_empty() {
             true => client.batch_execute("rollback").await?,
-            false => statements.commit(client, &frame, &written, *slot).await?,
+            false => statements.commit(client, &frame, &written, slot).await?,
         }
         Ok(outcomes)
     }

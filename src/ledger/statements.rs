@@ -9,7 +9,7 @@
 //! finds it otherwise is rolled back and tried again: with the wallets locked first, in the order of
 //! their ids, so that what is read in the statements after the lock stays as it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, bail};
 use bytes::{BufMut, BytesMut};
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::group::{Queued, Read, Written};
 use super::lot::{Lot, LotKey, RowId, Wallet};
 use super::operation::{self, Leg, Operation};
-use super::transfer::RULES;
+use super::transfer::{Pair, RULES, Sum};
 use crate::clock::{self, Timestamp};
 use crate::db;
 use crate::points::account::Account;
@@ -63,12 +63,18 @@ const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.ava
      from unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[], $5::integer[], $6::bigint[]) \
      as c (place, wallet, was_turn, change, turn, last_operation) \
      where lots.ctid = c.place and lots.wallet = c.wallet and lots.turn = c.was_turn returning 1) \
-     select lots_as_read(cardinality($1), (select count(*) from changed))";
+     select all_as_read(cardinality($1), (select count(*) from changed))";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
      last_operation) select wallet, expires_at, usable_from, class, available, 0, turn, last_operation \
      from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::integer[], \
      $7::bigint[]) as l (wallet, expires_at, usable_from, class, available, turn, last_operation)";
-const ADD_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
+const ADD_TOTALS: &str = "with changed as (update totals set amount = totals.amount + s.amount, \
+     operations = totals.operations + s.operations \
+     from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+     as s (kind, debit, credit, amount, operations) where totals.window_id = $1 and totals.kind = s.kind \
+     and totals.debit = s.debit and totals.credit = s.credit and totals.slot = $2 returning 1) \
+     select all_as_read(cardinality($3), (select count(*) from changed))";
+const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
      select $1, kind, debit, credit, $2, amount, operations from unnest($3::smallint[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
      on conflict (window_id, kind, debit, credit, slot) \
@@ -93,6 +99,7 @@ pub(super) struct Statements {
     update_lots: Statement,
     insert_lots: Statement,
     add_totals: Statement,
+    begin_totals: Statement,
     insert_references: Statement,
 }
 
@@ -114,6 +121,7 @@ impl Statements {
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
+            begin_totals: client.prepare(BEGIN_TOTALS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
         })
     }
@@ -216,24 +224,32 @@ impl Statements {
         Ok(read)
     }
 
-    /// Writes everything and commits.
+    /// Writes everything and commits. `slot` is then the writer's, with the sums it has.
     pub async fn commit(
         &self,
         client: &Client,
         read: &Frame,
         written: &Written,
-        slot: i16,
+        slot: &mut Slot,
     ) -> anyhow::Result<()> {
+        slot.turn_to(read.window);
+        let (old, new): (Vec<_>, Vec<_>) = written
+            .sums
+            .iter()
+            .partition(|(pair, _)| slot.begun.contains(pair));
+        let begun: Vec<Pair> = new.iter().map(|(pair, _)| **pair).collect();
         futures_util::try_join!(
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
-            self.write_totals(client, read, written, slot),
+            self.write_totals(client, read, slot.number, old, &self.add_totals),
+            self.write_totals(client, read, slot.number, new, &self.begin_totals),
             self.write_references(client, written),
             client.batch_execute("commit"),
         )?;
+        slot.begun.extend(begun);
         Ok(())
     }
 
@@ -410,21 +426,25 @@ impl Statements {
         &self,
         client: &Client,
         read: &Frame,
-        written: &Written,
         slot: i16,
+        sums: Vec<(&Pair, &Sum)>,
+        statement: &Statement,
     ) -> Sent {
-        let sums = &written.sums;
+        if sums.is_empty() {
+            return Ok(0);
+        }
+        let sums = || sums.iter();
         client
             .execute(
-                &self.add_totals,
+                statement,
                 &[
                     &read.window,
                     &slot,
-                    &sums.keys().map(|pair| pair.kind as i16).collect::<Vec<_>>(),
-                    &sums.keys().map(|pair| pair.debit.0).collect::<Vec<_>>(),
-                    &sums.keys().map(|pair| pair.credit.0).collect::<Vec<_>>(),
-                    &sums.values().map(|sum| sum.amount).collect::<Vec<_>>(),
-                    &sums.values().map(|sum| sum.operations).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.kind as i16).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.debit.0).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.credit.0).collect::<Vec<_>>(),
+                    &sums().map(|(_, sum)| sum.amount).collect::<Vec<_>>(),
+                    &sums().map(|(_, sum)| sum.operations).collect::<Vec<_>>(),
                 ],
             )
             .await
@@ -470,6 +490,24 @@ pub(super) enum Care {
     Light,
     /// Locks every wallet, in the order of their ids, and looks up every key.
     Full,
+}
+
+/// A writer's own rows of the totals: nobody else adds to them while it has the slot.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    number: i16,
+    window: i64,
+    /// The sums that have a row in this window.
+    begun: HashSet<Pair>,
+}
+
+impl Slot {
+    fn turn_to(&mut self, window: i64) {
+        if self.window != window {
+            self.window = window;
+            self.begun.clear();
+        }
+    }
 }
 
 type Sent = Result<u64, tokio_postgres::Error>;
@@ -582,7 +620,7 @@ fn to_pg(instant: Timestamp) -> PgTimestamp<Timestamp> {
 }
 
 /// A connection of a writer's own, with its statements prepared and its slot of the totals taken.
-pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, i16)> {
+pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, Slot)> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await
         .context("no connection to the database")?;
@@ -601,7 +639,7 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, i1
 }
 
 /// The first slot that no other writer on this database has. Held until the connection ends.
-async fn take_slot(client: &Client) -> anyhow::Result<i16> {
+async fn take_slot(client: &Client) -> anyhow::Result<Slot> {
     const SLOT_LOCKS: i32 = 0x1e_d6;
     for slot in 0..i16::MAX {
         let row = client
@@ -611,7 +649,10 @@ async fn take_slot(client: &Client) -> anyhow::Result<i16> {
             )
             .await?;
         if row.get(0) {
-            return Ok(slot);
+            return Ok(Slot {
+                number: slot,
+                ..Slot::default()
+            });
         }
     }
     bail!("every slot of the totals is taken: more writers than there can be")
