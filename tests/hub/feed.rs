@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use interline::db::GATE_LOCK;
 use interline::events::{self, Asked};
 use interline::id::Kind;
+use interline::ledger::seals;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -110,6 +111,7 @@ async fn a_reader_sees_everything_once_and_in_order_though_an_old_transaction_co
     let award = world.award(&held, "100", "MILE").await;
     let wallet = award["wallet"].as_str().expect("a wallet");
     let wallet = world.hub.ids.read(Kind::Wallet, wallet).expect("an id");
+    let olivia = world.sign_in("olivia").await;
     let (end, last) = watch::channel(None);
 
     let writing = async {
@@ -134,17 +136,17 @@ async fn a_reader_sees_everything_once_and_in_order_though_an_old_transaction_co
             assert!(sql::number(&world.url, numbered).await > before);
 
             let mut conn = world.superuser().await;
-            interline::ledger::seals::seal(&mut conn)
-                .await
-                .expect("a look");
+            seals::seal(&mut conn).await.expect("a look");
+            let seen = rest(&other, &olivia, "").await;
             let sealed = sql::number(&world.url, "select max(last_group) from seals").await;
             assert!(
                 sealed <= before,
                 "{sealed} was sealed past a group under way"
             );
             session.batch_execute("rollback").await.expect("no lock");
+            seen
         };
-        let (late, ()) = tokio::join!(late, meanwhile);
+        let (late, seen_meanwhile) = tokio::join!(late, meanwhile);
         late.ok();
         load(hubs, &members).await;
 
@@ -160,12 +162,17 @@ async fn a_reader_sees_everything_once_and_in_order_though_an_old_transaction_co
 
         let journal = journal(&world).await;
         end.send_replace(journal.last().cloned());
-        journal
+        (journal, seen_meanwhile)
     };
-    let (journal, seen) = tokio::join!(writing, read_along(hubs, last));
+    let ((journal, (meanwhile, until)), seen) = tokio::join!(writing, read_along(hubs, last));
 
     assert!(journal.len() > 160);
     assert_eq!(seen, journal);
+    // Whoever had read to the end while the old transaction was open reads on from there.
+    let (after, _) = rest(&world, &olivia, &until).await;
+    let both = meanwhile.iter().chain(&after);
+    let both: Vec<&str> = both.filter_map(|event| event["id"].as_str()).collect();
+    assert_eq!(both, journal);
     let report = world.verify().await;
     World::assert_right(&report);
     assert!(report.seals > 3, "{report}");
