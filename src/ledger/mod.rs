@@ -23,6 +23,7 @@ mod group;
 pub mod lot;
 pub mod operation;
 pub mod programme;
+mod queue;
 pub mod redemptions;
 pub mod reversals;
 pub mod seals;

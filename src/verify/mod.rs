@@ -128,6 +128,7 @@ async fn check(
     journal(conn, report, anchors, page).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
+    store::chains(conn).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
     Ok(())
