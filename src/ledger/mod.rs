@@ -26,6 +26,7 @@ pub mod programme;
 mod queue;
 pub mod redemptions;
 pub mod reversals;
+pub mod seals;
 pub mod shelf;
 mod statements;
 pub mod store;
