@@ -211,6 +211,41 @@ impl Statements {
         Ok(())
     }
 
+    /// Writes a group and nothing that it sums to, in a transaction of the caller's.
+    pub async fn append(
+        &self,
+        client: &Client,
+        frame: &Frame,
+        written: &Written,
+    ) -> anyhow::Result<()> {
+        futures_util::try_join!(
+            self.write_group(client, frame, written),
+            self.write_operations(client, written),
+            self.write_more_legs(client, written),
+        )?;
+        Ok(())
+    }
+
+    /// Writes lots that there were not.
+    pub async fn append_lots(
+        &self,
+        client: &Client,
+        lots: BTreeMap<(Account, LotKey), i64>,
+    ) -> Sent {
+        write_lots(client, &self.insert_lots, &lots).await
+    }
+
+    /// Adds sums to the totals of a window.
+    pub async fn append_totals(
+        &self,
+        client: &Client,
+        frame: &Frame,
+        written: &Written,
+        slot: i16,
+    ) -> Sent {
+        self.write_totals(client, frame, written, slot).await
+    }
+
     async fn write_group(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
         let named: HashMap<i64, (i64, Uuid)> = written
             .references
