@@ -5,6 +5,7 @@
 
 mod access;
 mod approvals;
+mod crowd;
 mod faults;
 mod hostile;
 mod laws;
