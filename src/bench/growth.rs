@@ -9,12 +9,12 @@ use super::client;
 use super::closes;
 use super::ground::Ground;
 use super::in_process;
-use super::measured::{Measured, Tally, middle, percentile_ms};
+use super::measured::{Measured, middle, percentile_ms};
 use super::meter::forget_peak;
 use super::over_http;
 use super::past::{BUSY, CAMPAIGNS_END, Past};
 use super::pick::Pick;
-use super::server::{LONG, Server};
+use super::server::{LONG, SHORT, Server};
 use super::visitor::{Errand, Visitor};
 use crate::db::{self, Connection};
 use crate::verify;
@@ -58,19 +58,18 @@ const READS: usize = 500;
 
 pub async fn measure(
     server: &Server,
-    short: &Ground,
-    history: u64,
+    (members, history): (usize, u64),
     time: Duration,
     rounds: usize,
 ) -> anyhow::Result<Growth> {
-    let members = short.coalition.members;
+    let short = Ground::prepare(server, SHORT, members, None).await?;
     let mut past = Past::of(history);
     let long = Ground::prepare(server, LONG, members, Some(&mut past)).await?;
 
     let pick = Pick::Uniform(members);
     let (mut inside, mut outside) = ([vec![], vec![]], [vec![], vec![]]);
     for round in 1..=rounds {
-        for (nth, ground) in [short, &long].into_iter().enumerate() {
+        for (nth, ground) in [&short, &long].into_iter().enumerate() {
             inside[nth].push(in_process::conversions(ground, &pick, time).await?);
             outside[nth].push(over_http::measure(ground, Errand::Convert, time).await?);
         }
@@ -79,8 +78,7 @@ pub async fn measure(
     let [short_in_process, long_in_process] = inside.map(|rounds| middle(&rounds));
     let [short_http, long_http] = outside.map(|rounds| middle(&rounds));
 
-    let busy_wallet = read(&long, BUSY.0).await?;
-    let quiet_wallet = read(&long, members / 2).await?;
+    let [busy_wallet, quiet_wallet] = read(&long, [BUSY.0, members / 2]).await?;
     let (swept_lots, sweeping) = sweep(&long).await?;
     let closing = closes::close(&long).await?;
     forget_peak();
@@ -88,13 +86,14 @@ pub async fn measure(
     let proved = verify::verify(&long.url).await?;
     let proving = began.elapsed().as_secs_f64();
     let verify_peak_mb = long.meter.memory().hub_peak_mb;
-    let short_operations = verify::verify(&short.url).await?.operations;
+    let of_short = verify::verify(&short.url).await?;
+    short.leave().await?;
     long.leave().await?;
 
     Ok(Growth {
         history,
         history_written_per_s: history as f64 / past.took.as_secs_f64(),
-        short_operations,
+        short_operations: of_short.operations,
         long_operations: proved.operations,
         in_process_share: long_in_process.per_s / short_in_process.per_s,
         short_in_process,
@@ -110,34 +109,43 @@ pub async fn measure(
         verify_s: proving,
         verified_per_s: proved.operations as f64 / proving,
         verify_peak_mb,
-        difference: proved.difference,
+        difference: proved.difference.or(of_short.difference),
     })
 }
 
-/// Reads a member's wallet of the busy route again and again.
-async fn read(ground: &Ground, member: usize) -> anyhow::Result<Reading> {
+/// Reads two members' wallets of the busy route in turn, again and again.
+async fn read(ground: &Ground, members: [usize; 2]) -> anyhow::Result<[Reading; 2]> {
     let tokens = &ground.tokens().await?;
     let brand = ground.coalition.routes[BUSY.1].from;
-    let waits = |below: &'static str| {
-        let run = client::run(1, |_| async move {
-            let mut visitor = Visitor::new(ground, tokens).await?;
-            let mut tally = Tally::default();
-            for _ in 0..READS {
-                let began = Instant::now();
-                visitor.read_wallet(brand, member, below).await?;
-                tally.waited_since(began);
+    let came = client::call_all(1, |_| async move {
+        let mut visitor = Visitor::new(ground, tokens).await?;
+        let mut waits: [[Vec<u32>; 2]; 2] = Default::default();
+        for _ in 0..READS {
+            for (member, waits) in members.into_iter().zip(&mut waits) {
+                for (below, waits) in ["", "/statement?limit=50"].into_iter().zip(waits) {
+                    let began = Instant::now();
+                    visitor.read_wallet(brand, member, below).await?;
+                    waits.push(began.elapsed().as_micros() as u32);
+                }
             }
-            Ok(tally)
-        });
-        run.map(|run| run.tally.waits)
-    };
-    let (balance, statement) = (waits("")?, waits("/statement?limit=50")?);
-    Ok(Reading {
-        balance_p50_ms: percentile_ms(&balance, 0.5),
-        balance_p99_ms: percentile_ms(&balance, 0.99),
-        statement_p50_ms: percentile_ms(&statement, 0.5),
-        statement_p99_ms: percentile_ms(&statement, 0.99),
-    })
+        }
+        Ok(waits)
+    })?;
+    let waits = came.each.into_iter().next().unwrap_or_default();
+    Ok(waits.map(Reading::of))
+}
+
+impl Reading {
+    fn of([mut balance, mut statement]: [Vec<u32>; 2]) -> Reading {
+        balance.sort_unstable();
+        statement.sort_unstable();
+        Reading {
+            balance_p50_ms: percentile_ms(&balance, 0.5),
+            balance_p99_ms: percentile_ms(&balance, 0.99),
+            statement_p50_ms: percentile_ms(&statement, 0.5),
+            statement_p99_ms: percentile_ms(&statement, 0.99),
+        }
+    }
 }
 
 /// Lets the campaigns end, and writes down what expired.

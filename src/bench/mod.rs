@@ -111,7 +111,7 @@ async fn measure(server: &Server, arguments: &Arguments) -> anyhow::Result<Repor
         ..
     } = *arguments;
     let time = Duration::from_secs(seconds);
-    let ground = Ground::prepare(server, server::SHORT, members, None).await?;
+    let ground = Ground::prepare(server, server::ORDINARY, members, None).await?;
     pgbench::prepare(server).await?;
 
     eprintln!("Trying numbers of clients of pgbench ...");
@@ -123,14 +123,13 @@ async fn measure(server: &Server, arguments: &Arguments) -> anyhow::Result<Repor
     }
     let best_http = measured::middle(&all.http).per_s;
     let once = measure_once(&ground, best_http, time.min(ONCE)).await?;
-    let growth = match history {
-        None => None,
-        Some(history) => Some(growth::measure(server, &ground, history, time, rounds).await?),
-    };
-
     eprintln!("Proving the books ...");
     let proved = verify::verify(&ground.url).await?;
     ground.leave().await?;
+    let growth = match history {
+        None => None,
+        Some(history) => Some(growth::measure(server, (members, history), time, rounds).await?),
+    };
     let setup = Setup {
         members,
         seconds,

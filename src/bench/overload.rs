@@ -42,6 +42,8 @@ pub struct Overload {
 struct Waits {
     done: Vec<u32>,
     turned_away: Vec<u32>,
+    /// Done after the time was over: these do not count for the rate.
+    late: u64,
 }
 
 pub async fn measure(ground: &Ground, best_per_s: f64, time: Duration) -> anyhow::Result<Overload> {
@@ -49,26 +51,29 @@ pub async fn measure(ground: &Ground, best_per_s: f64, time: Duration) -> anyhow
     let period = Duration::from_secs_f64(CONNECTIONS as f64 / (best_per_s * TIMES));
     forget_peak();
     let began = Instant::now();
+    let end = began + time;
     let came = client::call_all(CONNECTIONS, |nth| async move {
         let mut visitor = Visitor::new(ground, tokens).await?;
         let first = began + period.mul_f64(nth as f64 / CONNECTIONS as f64);
-        insist(&mut visitor, first, period, began + time).await
+        insist(&mut visitor, first, period, end).await
     })?;
-    let elapsed = began.elapsed().as_secs_f64();
+    let elapsed = time.as_secs_f64();
 
     let mut all = Waits::default();
     for waits in came.each {
         all.done.extend(waits.done);
         all.turned_away.extend(waits.turned_away);
+        all.late += waits.late;
     }
     all.done.sort_unstable();
     all.turned_away.sort_unstable();
     let (done, away) = (all.done.len() as f64, all.turned_away.len() as f64);
+    let kept_per_s = (done - all.late as f64) / elapsed;
     Ok(Overload {
         best_per_s,
         offered_per_s: (done + away) / elapsed,
-        kept_per_s: done / elapsed,
-        kept_share: done / elapsed / best_per_s,
+        kept_per_s,
+        kept_share: kept_per_s / best_per_s,
         turned_away_share: away / (done + away).max(1.0),
         turned_away_p50_ms: percentile_ms(&all.turned_away, 0.5),
         turned_away_p99_ms: percentile_ms(&all.turned_away, 0.99),
@@ -99,6 +104,7 @@ async fn insist(
             Taken::TurnedAway => waits.turned_away.push(wait),
             Taken::Done | Taken::Refused => {
                 waits.done.push(wait);
+                waits.late += u64::from(Instant::now() > end);
                 intent = visitor.any_intent()?;
             }
         }

@@ -17,7 +17,9 @@ pub enum Server {
     Given(Url),
 }
 
-/// The databases that a bench makes: with a short journal, with a long one, and pgbench's.
+/// The databases that a bench makes: the ordinary one, with a short journal and with a long one, and
+/// pgbench's.
+pub const ORDINARY: &str = "interline_bench";
 pub const SHORT: &str = "interline_bench_short";
 pub const LONG: &str = "interline_bench_long";
 pub const PGBENCH: &str = "interline_bench_pgbench";
@@ -100,7 +102,7 @@ impl Server {
             Server::Own(cluster, temporary) => (cluster, temporary),
             Server::Given(url) => {
                 let mut conn = Connection::establish(url.as_str()).await?;
-                for database in [SHORT, LONG, PGBENCH] {
+                for database in [ORDINARY, SHORT, LONG, PGBENCH] {
                     drop_database(&mut conn, database).await?;
                 }
                 return Ok(());

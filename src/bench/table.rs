@@ -143,12 +143,16 @@ fn growth(f: &mut Formatter<'_>, it: &Growth) -> Result {
         f,
         "\nA history of {history} operations was written at {rate:.0} a second."
     )?;
-    heads(f, "journal of", &["in process", "over HTTP", "operations"])?;
+    heads(
+        f,
+        "conversions a second, journal of",
+        &["inside", "over HTTP", "in all"],
+    )?;
     let short = (&it.short_in_process, &it.short_http, it.short_operations);
     let long = (&it.long_in_process, &it.long_http, it.long_operations);
     for (name, (inside, outside, operations)) in [("  little", short), ("  much", long)] {
         let (inside, outside) = (inside.per_s, outside.per_s);
-        writeln!(f, "{name:<34}{inside:>10.0}{outside:>10.0}{operations:>12}")?;
+        writeln!(f, "{name:<34}{inside:>10.0}{outside:>10.0}{operations:>10}")?;
     }
     let (inside, outside) = (it.in_process_share * 100.0, it.http_share * 100.0);
     writeln!(f, "{:<34}{inside:>9.0}%{outside:>9.0}%", "  kept")?;

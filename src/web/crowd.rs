@@ -6,12 +6,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::ResponseError;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage, ResponseError};
+use futures_util::StreamExt;
 
+use super::body::LARGEST;
 use crate::error::{Error, Problem, Slug};
 
 /// The most requests that are worked on at once.
@@ -50,11 +52,12 @@ impl Drop for Place<'_> {
 /// Wraps the application: turns away who comes when all places are taken.
 pub async fn admit(
     crowd: Data<Crowd>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let place = crowd.enter();
     if place.is_none() && request.path() != ALWAYS {
+        read_away(request.take_payload()).await;
         let problem = Problem::new(
             Slug::TooBusy,
             format!("{MOST} requests are being worked on already"),
@@ -62,6 +65,18 @@ pub async fn admit(
         return Ok(request.into_response(Error::from(problem).error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// A connection whose request was not read to its end would be closed, and whoever was turned away
+/// would come back with a new one.
+async fn read_away(mut body: Payload) {
+    let mut left = LARGEST;
+    while let Some(Ok(part)) = body.next().await {
+        match left.checked_sub(part.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod access;
 mod approvals;
 mod crowd;
 mod faults;
+mod history;
 mod hostile;
 mod laws;
 mod members;
