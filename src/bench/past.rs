@@ -75,7 +75,7 @@ impl Past {
         let mut conn = Connection::establish(url).await?;
         let from = db::now(&mut conn).await?;
         let groups = self.operations.div_ceil(GROUP);
-        let mut history = History::begin(url, groups as i64).await?;
+        let mut history = History::begin(url).await?;
         let mut people = People::new(coalition, from + SPAN + CAMPAIGNS_END);
 
         eprintln!("Writing {} operations of history ...", self.operations);

@@ -16,21 +16,36 @@ use futures_util::StreamExt;
 use super::body::LARGEST;
 use crate::error::{Error, Problem, Slug};
 
-/// The most requests that are worked on at once.
-pub const MOST: usize = 512;
+/// The most requests that a hub works on at once.
+const MOST: usize = 512;
 
 /// Whose answers are for who looks after the hub, above all when it is full.
 const ALWAYS: &str = "/healthz";
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Crowd {
     inside: AtomicUsize,
+    most: usize,
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Crowd::of(MOST)
+    }
 }
 
 /// A place among those that are worked on, until it is dropped.
 struct Place<'a>(&'a Crowd);
 
 impl Crowd {
+    /// A crowd of at most so many.
+    pub fn of(most: usize) -> Crowd {
+        Crowd {
+            inside: AtomicUsize::new(0),
+            most,
+        }
+    }
+
     /// How many requests are worked on.
     pub fn inside(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
@@ -39,7 +54,7 @@ impl Crowd {
     fn enter(&self) -> Option<Place<'_>> {
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
         let place = Place(self);
-        (before < MOST).then_some(place)
+        (before < self.most).then_some(place)
     }
 }
 
@@ -60,7 +75,7 @@ pub async fn admit(
         read_away(request.take_payload()).await;
         let problem = Problem::new(
             Slug::TooBusy,
-            format!("{MOST} requests are being worked on already"),
+            format!("{} requests are being worked on already", crowd.most),
         );
         return Ok(request.into_response(Error::from(problem).error_response()));
     }
@@ -85,11 +100,11 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_request_ends() {
-        let crowd = Crowd::default();
-        let mut places: Vec<_> = (0..MOST).map(|_| crowd.enter().expect("a place")).collect();
+        let crowd = Crowd::of(3);
+        let mut places: Vec<_> = (0..3).map(|_| crowd.enter().expect("a place")).collect();
 
         assert!(crowd.enter().is_none(), "the hub is full");
-        assert_eq!(crowd.inside(), MOST, "who is turned away takes no place");
+        assert_eq!(crowd.inside(), 3, "who is turned away takes no place");
         places.pop();
         assert!(crowd.enter().is_some());
     }

@@ -1,19 +1,33 @@
-//! More requests than the hub works on at once.
+//! More requests than a hub works on at once.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Data;
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use interline::db::GATE_LOCK;
-use interline::web::crowd::MOST;
+use interline::web::Crowd;
 use serde_json::json;
 
 use crate::world::World;
 
+const MOST: usize = 5;
+
+/// A world whose hub works on few requests at once.
+async fn narrow() -> World {
+    let mut world = World::new().await;
+    world.hub.crowd = Data::new(Crowd::of(MOST));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    world.base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(world.hub.serve(listener).unwrap());
+    world
+}
+
 #[tokio::test]
 async fn who_comes_when_the_hub_is_full_is_turned_away_at_once_and_nobody_else() {
-    let world = Arc::new(World::new().await);
+    let world = Arc::new(narrow().await);
     let member = world.member().await;
     let token = world.token("AERO").await;
     let mut gate = world.superuser().await;
@@ -35,6 +49,8 @@ async fn who_comes_when_the_hub_is_full_is_turned_away_at_once_and_nobody_else()
     assert_eq!(turned_away.problem(), "too-busy");
     assert_eq!(turned_away.status, 503);
     assert_eq!(turned_away.headers["retry-after"], "1");
+    let connection = turned_away.headers.get("connection");
+    assert_eq!(connection, None, "the connection can be used again");
     assert_eq!(health.ok()["status"], "ok");
     let unlock = format!("select pg_advisory_unlock({GATE_LOCK})");
     gate.batch_execute(&unlock).await.unwrap();

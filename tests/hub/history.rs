@@ -96,7 +96,7 @@ async fn a_journal_written_in_one_go_proves_and_goes_on() {
     };
     let now: Timestamp = db::now(&mut world.superuser().await).await.unwrap();
 
-    let mut history = History::begin(&world.url, 3).await.unwrap();
+    let mut history = History::begin(&world.url).await.unwrap();
     let first = vec![award(1_000), award(500), redemption(1_501), redemption(200)];
     let first = history
         .group(first, now - Duration::days(40))

@@ -5,8 +5,8 @@
 //! as if they had been lived. What is saved is the reading before each group and the waiting after
 //! it. Lots and totals are written once, at the end, and the journal's indexes are built then.
 //!
-//! Only for a database that nobody else uses, before anything is in its books; when this ends
-//! half-way the database is good for nothing.
+//! Only for a database that nobody else uses, and for wallets that are empty; when this ends half-way
+//! the database is good for nothing.
 
 mod store;
 
@@ -105,6 +105,8 @@ impl Books {
 /// A journal that is being written.
 pub struct History {
     books: Books,
+    /// The number that its groups follow.
+    before: i64,
     frame: Frame,
     scribe: mpsc::Sender<(Frame, Written)>,
     writing: JoinHandle<anyhow::Result<Line>>,
@@ -120,11 +122,10 @@ const AT_ONCE: usize = 32;
 const LOTS: usize = 10_000;
 
 impl History {
-    /// Begins a journal of at most so many groups.
-    pub async fn begin(url: &str, groups: i64) -> anyhow::Result<History> {
+    pub async fn begin(url: &str) -> anyhow::Result<History> {
         let mut owner = Connection::establish(url).await?;
         let window = super::store::open_window(&mut owner).await?.id;
-        let before = db::leave_out_groups(&mut owner, groups).await?;
+        let before = store::last_group(&mut owner).await?;
         let indexes = store::drop_indexes(&mut owner).await?;
         let line = statements::connect(url).await?;
         let (scribe, written) = mpsc::channel(AT_ONCE);
@@ -135,6 +136,7 @@ impl History {
         };
         Ok(History {
             books: Books::default(),
+            before,
             frame,
             scribe,
             writing: tokio::spawn(write(line, written)),
@@ -170,6 +172,7 @@ impl History {
     pub async fn finish(self) -> anyhow::Result<()> {
         let History {
             books,
+            before,
             frame,
             scribe,
             writing,
@@ -198,6 +201,8 @@ impl History {
             .await?;
         client.batch_execute("commit").await?;
 
+        // Only now: a sealer takes what is below the next number to be whole.
+        db::leave_out_groups(&mut owner, frame.group - before).await?;
         store::make_indexes(&mut owner, &indexes).await
     }
 }

@@ -1,9 +1,22 @@
-//! The journal's indexes, taken off and made again.
+//! The last number of a group, and the journal's indexes, taken off and made again.
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use crate::db::Connection;
+
+#[derive(diesel::QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// A number that no group has, and none below a later one's.
+pub async fn last_group(conn: &mut Connection) -> anyhow::Result<i64> {
+    let sql = "select pg_current_xact_id()::text::bigint + group_base as number from control";
+    let row: Number = diesel::sql_query(sql).get_result(conn).await?;
+    Ok(row.number)
+}
 
 #[derive(diesel::QueryableByName)]
 struct Index {
