@@ -253,6 +253,39 @@ impl Statements {
         Ok(())
     }
 
+    /// Writes a group and nothing that it sums to, in a transaction of the caller's.
+    pub async fn append(
+        &self,
+        client: &Client,
+        frame: &Frame,
+        written: &Written,
+    ) -> anyhow::Result<()> {
+        futures_util::try_join!(
+            self.write_group(client, frame, written),
+            self.write_operations(client, frame, written),
+            self.write_more_legs(client, written),
+        )?;
+        Ok(())
+    }
+
+    /// Writes lots that there were not.
+    pub async fn append_lots(&self, client: &Client, written: &Written) -> Sent {
+        self.write_new_lots(client, written).await
+    }
+
+    /// Adds sums to the totals of a window.
+    pub async fn append_totals(
+        &self,
+        client: &Client,
+        frame: &Frame,
+        written: &Written,
+        slot: &Slot,
+    ) -> Sent {
+        let sums = written.sums.iter().collect();
+        self.write_totals(client, frame, slot.number, sums, &self.begin_totals)
+            .await
+    }
+
     async fn write_group(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
         let named: HashMap<i64, (i64, Uuid)> = written
             .references
