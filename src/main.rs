@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use interline::config::{DatabaseArgs, Use};
 use interline::server::{self, Hub};
-use interline::{bench, cli, db, demo, verify};
+use interline::{bench, cli, db, demo, torture, verify};
 
 /// An exchange hub for loyalty coalitions.
 #[derive(Parser)]
@@ -53,6 +53,8 @@ enum Command {
     },
     /// Measure the hub beside PostgreSQL's own benchmark
     Bench(bench::Arguments),
+    /// Break everything under load, and prove that nothing was lost or doubled
+    Torture(torture::Arguments),
     /// Published rate rules
     #[command(subcommand)]
     Rates(RatesCommand),
@@ -148,6 +150,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(u8::from(report.difference.is_some())))
         }
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Torture(arguments) => torture::run(arguments).await,
         Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
         Command::Windows(WindowsCommand::Close { database, json }) => {
             database.must_exist("hub")?;
