@@ -169,8 +169,10 @@ async fn answers(
             if !withheld.load(Ordering::SeqCst) {
                 to.write_all(&frame).await?;
             } else if let Some(committed) = ends_transaction(&frame) {
-                if committed {
-                    orders.was_cut.notify_waiters();
+                match committed {
+                    true => orders.was_cut.notify_waiters(),
+                    // There was nothing to hide: the next commit is met instead.
+                    false => orders.cut.store(Cut::AfterCommit as u8, Ordering::SeqCst),
                 }
                 return Ok(());
             }
