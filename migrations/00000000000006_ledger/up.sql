@@ -63,10 +63,29 @@ begin
   if not exists (select from windows where id = new.window_id and state = 'open') then
     raise exception 'window % is not open', new.window_id using constraint = 'groups_in_open_window';
   end if;
+  if (select max(last_group) from seals) >= new.id then
+    raise exception 'group % would come before what is sealed: control.group_base is too low', new.id using constraint = 'groups_after_seals';
+  end if;
   return new;
 end $$;
 create trigger groups_in_open_window before insert on groups
   for each row execute function groups_in_open_window();
+
+create table seals (
+  id bigint not null,
+  first_group bigint not null,
+  last_group bigint not null,
+  groups bigint not null,
+  operations bigint not null,
+  hash bytea not null,
+  at timestamptz not null,
+  constraint seals_pk primary key (id),
+  constraint seals_first_group_unique unique (first_group),
+  constraint seals_last_group_unique unique (last_group),
+  constraint seals_of_something check (id > 0 and first_group <= last_group and groups > 0 and operations >= groups)
+);
+comment on table seals is
+  'Finished groups, chained in the order of their ids: 1, 2, 3 and so on without gaps. hash: SHA-256 over the hash before, these numbers and the groups; src/ledger/seals/seal.rs says it byte by byte. Append-only.';
 
 create table operations (
   id bigint not null,
@@ -178,5 +197,5 @@ create index operation_references_by_operation on operation_references (operatio
 comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
-grant select, insert on operations, more_legs, groups to interline_app;
+grant select, insert on operations, more_legs, groups, seals to interline_app;
 grant select, insert, update on lots, totals, windows, operation_references to interline_app;

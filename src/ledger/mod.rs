@@ -25,6 +25,7 @@ pub mod operation;
 pub mod programme;
 pub mod redemptions;
 pub mod reversals;
+pub mod seals;
 pub mod shelf;
 mod statements;
 pub mod store;

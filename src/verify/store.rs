@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -12,9 +12,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
-use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
+use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
@@ -43,22 +43,6 @@ pub async fn page(
             .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
     };
     Ok(rows.into_iter().map(whole).collect::<Result<_, _>>()?)
-}
-
-#[derive(Debug, Clone, diesel::QueryableByName)]
-pub struct Group {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub window_id: i64,
-    #[diesel(sql_type = Timestamptz)]
-    pub at: Timestamp,
-    #[diesel(sql_type = SmallInt)]
-    pub size: i16,
-    #[diesel(sql_type = SmallInt)]
-    pub rules: i16,
-    #[diesel(sql_type = Binary)]
-    pub digest: Vec<u8>,
 }
 
 /// The groups of the operations that are being read.

@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod faults;
+mod feed;
 mod hostile;
 mod laws;
 mod members;
@@ -17,6 +18,7 @@ mod proof;
 mod races;
 mod rates;
 mod refusals;
+mod seals;
 mod sql;
 mod walkthrough;
 mod wire;
