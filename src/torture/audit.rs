@@ -7,6 +7,7 @@
 //! | a key stays bound | each write, sent once more, is answered as it was, and adds nothing |
 //! | balances | each wallet holds what its acknowledged operations come to |
 //! | windows | each operation is in one; each was closed once; none overlap |
+//! | the feed | who read it all along has read the journal, in its order |
 //! | books | `verify` |
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::caller::Caller;
+use super::feed::Feed;
 use super::stage::{Stage, number, session};
 use super::tally::{Answer, Write, in_base_four};
 use crate::db::Pool;
@@ -26,7 +28,11 @@ use crate::verify;
 /// Questions at a time.
 const AT_ONCE: usize = 16;
 
-pub async fn audit(stage: &Stage, caller: &Caller) -> anyhow::Result<verify::Report> {
+pub async fn audit(
+    stage: &Stage,
+    caller: &Caller,
+    feed: &mut Feed,
+) -> anyhow::Result<verify::Report> {
     let client = session(&stage.url).await?;
     let pool = Pool::new(&stage.url, 1)?;
     let ids = Ids::new(&Secrets::load(&mut *pool.get().await?).await?.ids);
@@ -42,6 +48,7 @@ pub async fn audit(stage: &Stage, caller: &Caller) -> anyhow::Result<verify::Rep
     journal(stage, caller, &client, &ids, &done).await?;
     holdings(caller).await;
     windows(caller, &client, &done).await?;
+    events(caller, &client, &ids, feed).await?;
 
     let report = verify::verify(&stage.url).await?;
     if let Some(difference) = &report.difference {
@@ -179,6 +186,36 @@ async fn windows(caller: &Caller, client: &Client, done: &[(Write, Value)]) -> a
             0 => {}
             count => caller.tally.wrong(format!("{count} {what}")),
         }
+    }
+    Ok(())
+}
+
+/// The reader of the feed has seen each operation of the journal once, in order.
+async fn events(
+    caller: &Caller,
+    client: &Client,
+    ids: &Ids,
+    feed: &mut Feed,
+) -> anyhow::Result<()> {
+    let rows = client
+        .query("select id from operations order by id", &[])
+        .await?;
+    let journal: Vec<String> = rows
+        .iter()
+        .map(|row| ids.show(Kind::Event, row.get(0)))
+        .collect();
+    if let Some(last) = journal.last() {
+        feed.follow_to(caller, last).await;
+    }
+
+    let mut read = feed.seen.iter();
+    let missed = journal.iter().find(|event| read.next() != Some(event));
+    if let Some(missed) = missed {
+        let (seen, all) = (feed.seen.len(), journal.len());
+        caller.tally.wrong(format!(
+            "the feed gave {seen} events to its reader and the journal has {all}; \
+             the first that is missing or out of order is {missed}"
+        ));
     }
     Ok(())
 }

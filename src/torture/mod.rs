@@ -12,6 +12,7 @@
 //! | `scenes` | what the callers do, and what would show a mistake |
 //! | `caller` | how a write is sent until its answer is definite |
 //! | `tally` | what the callers were told |
+//! | `feed` | somebody who reads the events all along |
 //! | `saboteur` | the faults, and when they come |
 //! | `stage` | the database and the hubs |
 //! | `served` | a hub as a process |
@@ -20,6 +21,7 @@
 
 mod audit;
 mod caller;
+mod feed;
 mod frame;
 mod proxy;
 mod saboteur;
@@ -40,6 +42,7 @@ use anyhow::{Context, ensure};
 use crate::cli;
 use crate::verify;
 use caller::Caller;
+use feed::Feed;
 use saboteur::Saboteur;
 pub use saboteur::{Fault, Length};
 use stage::Stage;
@@ -138,10 +141,15 @@ pub async fn torture(plan: &Plan) -> anyhow::Result<Verdict> {
     let caller = Caller::new(urls, stage.credentials.clone(), plan.seed)?;
     let mut saboteur = Saboteur::new(&stage, &caller.tally, plan.seed);
 
-    let drained = perform(&caller, &mut saboteur, plan.length, &members).await;
+    let mut feed = Feed::default();
+
+    let scenes = Box::pin(async {
+        tokio::join!(scenes::play(&caller, &members), feed.follow(&caller));
+    });
+    let drained = perform(&caller, &mut saboteur, plan.length, scenes).await;
     let faults = saboteur.done;
     let proved = match caller.tally.open().is_empty() {
-        true => Some(audit::audit(&stage, &caller).await?),
+        true => Some(audit::audit(&stage, &caller, &mut feed).await?),
         false => None,
     };
 
@@ -165,7 +173,7 @@ async fn perform(
     caller: &Caller,
     saboteur: &mut Saboteur<'_>,
     length: Length,
-    members: &[String],
+    scenes: impl Future<Output = ()>,
 ) -> Duration {
     let mut quiet = None;
     let sabotage = async {
@@ -181,7 +189,7 @@ async fn perform(
         }
     };
     tokio::select! {
-        () = Box::pin(scenes::play(caller, members)) => {}
+        () = scenes => {}
         () = sabotage => {}
     }
     quiet.map_or(Duration::ZERO, |since| since.elapsed())
