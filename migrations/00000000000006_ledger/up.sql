@@ -89,7 +89,7 @@ create table operations (
   card_id bigint,
   exchange_rate_id bigint,
   quote uuid,
-  reverses bigint,
+  follows bigint,
   key_hash uuid not null,
   body_hash uuid not null,
   principal_id bigint not null,
@@ -103,9 +103,10 @@ create table operations (
   constraint operations_money_whole check (
     num_nulls(pays, paid, gross, commission, net, converted, value, residual) in (0, 8)),
   constraint operations_money_balances check (
-    gross = commission + net and converted = value + residual
-    and commission >= 0 and net >= 0 and value >= 0 and residual >= 0),
-  constraint operations_one_money_unconverted check (asset_of(pays) <> asset_of(paid) or net = converted)
+    gross = commission + net and converted = value + residual and commission >= 0 and value >= 0
+    and (follows is not null or net >= 0 and residual >= 0)),
+  constraint operations_one_money_unconverted check (asset_of(pays) <> asset_of(paid) or net = converted),
+  constraint operations_follow_known check ((follows is not null) = (kind > 10))
 );
 -- One effect per key, whatever is sent how often and to which hub.
 create unique index operations_key_unique on operations (key_hash);
@@ -115,10 +116,10 @@ create unique index operations_quote_unique on operations (quote) where quote is
 create index operations_by_out_wallet on operations (out_wallet, id) where out_wallet is not null;
 -- The other side of a wallet's statement.
 create index operations_by_in_wallet on operations (in_wallet, id) where in_wallet is not null;
--- What has been reversed of an operation so far; few rows have it.
-create index operations_by_reversed on operations (reverses) where reverses is not null;
+-- What has followed an operation so far; few rows have it.
+create index operations_by_followed on operations (follows, id) where follows is not null;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. follows: the operation this one undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,

@@ -48,10 +48,12 @@ create view transfers as
       (case when asset_of(o.pays) <> asset_of(o.paid) then account_id(asset_of(o.paid), 19) end,
        o.paid, o.value)
     ) as forward (debit, credit, amount),
-    -- A reversal hands the money back: the same transfers, the other way round.
-    lateral (select case when o.kind > 10 and asset_of(forward.debit) < 1000 then forward.credit else forward.debit end,
-                    case when o.kind > 10 and asset_of(forward.debit) < 1000 then forward.debit else forward.credit end,
-                    forward.amount) as t (debit, credit, amount)
+    -- A reversal hands the money back, and the last digit of a part of one may be below zero: the same
+    -- transfers, the other way round.
+    lateral (select (o.kind > 10 and asset_of(forward.debit) < 1000) <> (forward.amount < 0)) as turned (round),
+    lateral (select case when turned.round then forward.credit else forward.debit end,
+                    case when turned.round then forward.debit else forward.credit end,
+                    abs(forward.amount)) as t (debit, credit, amount)
    where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0;
 comment on view transfers is
   'Each operation as transfers: debit account, credit account, amount of one asset.';

@@ -79,6 +79,27 @@ pub fn balance_too_low(short: Short, currency: &Currency) -> Problem {
         .with("needed", json!(needed))
 }
 
+/// The refusal of a follow-up of more than is left of what it follows.
+pub fn more_than_left(directory: &Directory, leg: Option<Leg>, left: i64) -> Error {
+    let Some(leg) = leg else {
+        return anyhow::anyhow!("nothing was there to begin with").into();
+    };
+    match amount(
+        directory,
+        Leg {
+            amount: left,
+            ..leg
+        },
+    ) {
+        Err(error) => error,
+        Ok(left) => {
+            let detail = format!("{} {} is left", left.amount, left.currency);
+            let problem = Problem::new(Slug::MoreThanLeft, detail);
+            problem.with("left", json!(left)).into()
+        }
+    }
+}
+
 /// A field of what a slice remembers on an operation.
 pub fn remembered(operation: &Operation, field: &str) -> Option<String> {
     operation

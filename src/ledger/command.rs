@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Short, Wallet};
 use super::operation::{Figures, Kind, Leg};
 use crate::clock::Timestamp;
@@ -30,8 +31,8 @@ pub struct Touches {
     pub wallets: Vec<Account>,
     /// The quote this takes.
     pub quote: Option<Uuid>,
-    /// The operation this reverses.
-    pub reverses: Option<i64>,
+    /// The operation this follows up.
+    pub follows: Option<i64>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -59,8 +60,8 @@ pub struct Seen<'a> {
     pub(super) wallets: &'a HashMap<Account, Wallet>,
     /// The conversion that took the command's quote, if one did.
     pub quote_taken: Option<i64>,
-    /// The reversal of the operation the command reverses, if there is one.
-    pub reversed_by: Option<i64>,
+    /// What has followed the operation that the command follows up.
+    pub so_far: &'a FollowUps,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -85,7 +86,7 @@ pub struct Decided {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    pub reverses: Option<i64>,
+    pub follows: Option<i64>,
     pub memo: Option<Value>,
 }
 
@@ -108,7 +109,7 @@ impl Decided {
             card_id: None,
             exchange_rate_id: None,
             quote: None,
-            reverses: None,
+            follows: None,
             memo: None,
         }
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
+use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Wallet};
 use super::operation::{self, LotChange, Operation};
 use super::transfer::{self, Sums};
@@ -54,8 +55,8 @@ pub(super) struct Read {
     /// By key hash: the operation, and the hash of its body.
     pub keys: HashMap<Uuid, (i64, Uuid)>,
     pub quotes: HashMap<Uuid, i64>,
-    /// By reversed operation: its reversal.
-    pub reversals: HashMap<i64, i64>,
+    /// By operation: what has followed it so far.
+    pub follow_ups: HashMap<i64, FollowUps>,
     pub references: HashMap<(i64, i16, Uuid), i64>,
 }
 
@@ -103,9 +104,10 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         quote_taken: touches
             .quote
             .and_then(|quote| read.quotes.get(&quote).copied()),
-        reversed_by: touches
-            .reverses
-            .and_then(|target| read.reversals.get(&target).copied()),
+        so_far: touches
+            .follows
+            .and_then(|target| read.follow_ups.get(&target))
+            .unwrap_or(&follow_ups::NONE),
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -187,7 +189,7 @@ fn carry_out(
         card_id: decided.card_id,
         exchange_rate_id: decided.exchange_rate_id,
         quote: decided.quote,
-        reverses: decided.reverses,
+        follows: decided.follows,
         key_hash: stamp.claim.key_hash,
         body_hash: stamp.claim.body_hash,
         principal_id: stamp.principal_id,
@@ -202,8 +204,9 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
         .insert(operation.key_hash, (operation.id, operation.body_hash));
     read.quotes
         .extend(operation.quote.map(|quote| (quote, operation.id)));
-    read.reversals
-        .extend(operation.reverses.map(|target| (target, operation.id)));
+    if let Some(target) = operation.follows {
+        read.follow_ups.entry(target).or_default().add(operation);
+    }
     if let Some(reference) = &stamp.reference {
         read.references.insert(place(reference), operation.id);
         written.references.push((reference.clone(), operation.id));
@@ -266,9 +269,11 @@ mod tests {
             amount: i64,
             quote: u8,
         },
+        /// Undoes a part of 12 units that an earlier operation took.
         Undo {
             target: i64,
             to: u8,
+            amount: i64,
         },
         /// Takes from a lot without looking whether it is there.
         Snatch {
@@ -325,11 +330,16 @@ mod tests {
                         ..decided.giving(wallet(from + 1), amount * 2, lot(20))
                     })
                 }
-                Wish::Undo { target, to } if seen.reversed_by.is_none() => Some(Decided {
-                    reverses: Some(target),
-                    ..Decided::new(Kind::RedemptionReversal).giving(wallet(to), 5, lot(10))
-                }),
-                Wish::Turn { .. } | Wish::Undo { .. } => None,
+                Wish::Undo { target, to, amount } => {
+                    let before = seen.so_far.of(Kind::RedemptionReversal).amount;
+                    let next = lot(10 + before as u32);
+                    let decided = Decided::new(Kind::RedemptionReversal);
+                    (before + amount <= 12).then(|| Decided {
+                        follows: Some(target),
+                        ..decided.giving(wallet(to), amount, next)
+                    })
+                }
+                Wish::Turn { .. } => None,
                 Wish::Snatch { from, day, amount } => Some(Decided {
                     out: Some(Leg {
                         wallet: wallet(from),
@@ -369,7 +379,8 @@ mod tests {
                 4 => (0..WALLETS, 1..60i64).prop_map(|(from, amount)| Wish::Take { from, amount }),
                 4 => (0..WALLETS, 1..60i64, 0..4u8)
                     .prop_map(|(from, amount, quote)| Wish::Turn { from, amount, quote }),
-                1 => (1..4i64, 0..WALLETS).prop_map(|(target, to)| Wish::Undo { target, to }),
+                2 => (1..4i64, 0..WALLETS, 1..9i64)
+                    .prop_map(|(target, to, amount)| Wish::Undo { target, to, amount }),
                 1 => (0..WALLETS, 1..28u32, 1..9i64)
                     .prop_map(|(from, day, amount)| Wish::Snatch { from, day, amount }),
             ],
@@ -378,11 +389,11 @@ mod tests {
             version in prop_oneof![2 => Just(None), 6 => Just(Some(VERSION)), 1 => Just(Some(VERSION - 1))],
             reference in prop::option::of(0..6u8),
         ) -> Fake {
-            let (wallets, quote, reverses) = match wish {
+            let (wallets, quote, follows) = match wish {
                 Wish::Give { to, .. } => (vec![wallet(to)], None, None),
                 Wish::Take { from, .. } | Wish::Snatch { from, .. } => (vec![wallet(from)], None, None),
                 Wish::Turn { from, quote, .. } => (vec![wallet(from), wallet(from + 1)], Some(id(quote)), None),
-                Wish::Undo { target, to } => (vec![wallet(to)], None, Some(target)),
+                Wish::Undo { target, to, .. } => (vec![wallet(to)], None, Some(target)),
             };
             let reference = reference.map(|number| Reference {
                 partner_id: 1,
@@ -392,7 +403,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, quote, reverses },
+                touches: Touches { wallets, quote, follows },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,
@@ -436,8 +447,9 @@ mod tests {
             read.keys.insert(operation.key_hash, effect);
             read.quotes
                 .extend(operation.quote.map(|quote| (quote, operation.id)));
-            read.reversals
-                .extend(operation.reverses.map(|target| (target, operation.id)));
+            if let Some(target) = operation.follows {
+                read.follow_ups.entry(target).or_default().add(operation);
+            }
         }
         for (reference, operation) in &written.references {
             read.references.insert(place(reference), *operation);

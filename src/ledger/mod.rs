@@ -19,6 +19,7 @@ pub mod awards;
 pub mod command;
 pub mod execute;
 pub mod expiry;
+pub mod follow_ups;
 mod group;
 pub mod lot;
 pub mod operation;

@@ -7,8 +7,8 @@
 //! | conversion | `converted_out`             | `converted_in`               |
 //! | expiry     | `expired`                   |                              |
 //!
-//! A reversal takes the legs of what it reverses the other way, against the same accounts. So each
-//! leg is a whole transfer, and an operation cannot be written down unbalanced.
+//! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
+//! is a whole transfer, and an operation cannot be written down unbalanced.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -69,6 +69,13 @@ impl Kind {
             | Kind::RedemptionReversal
             | Kind::ConversionReversal => None,
         }
+    }
+
+    /// The kind of what an operation of this kind follows.
+    pub fn follows(self) -> Option<Kind> {
+        Kind::ALL
+            .into_iter()
+            .find(|kind| kind.reversal() == Some(self))
     }
 
     pub fn is_reversal(self) -> bool {
@@ -149,7 +156,8 @@ pub struct Operation {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    pub reverses: Option<i64>,
+    /// The operation this one goes on with: what a reversal undoes.
+    pub follows: Option<i64>,
     pub key_hash: Uuid,
     pub body_hash: Uuid,
     pub principal_id: i64,
@@ -175,12 +183,42 @@ pub fn group_of(operation: i64) -> i64 {
 }
 
 impl Operation {
-    /// The operation this one undoes, and its kind.
-    pub fn reversed(&self) -> Option<(Kind, i64)> {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.reversal() == Some(self.kind));
-        kind.zip(self.reverses)
+    /// The operation this one follows, and its kind.
+    pub fn followed(&self) -> Option<(Kind, i64)> {
+        self.kind.follows().zip(self.follows)
+    }
+
+    /// What it took, or gave when it took nothing: the units in which follow-ups are stated.
+    pub fn amount(&self) -> i64 {
+        self.out.or(self.into).map_or(0, |leg| leg.amount)
+    }
+
+    /// As a follow-up, how much of [`Operation::amount`] of the other this is.
+    pub fn follow_up_amount(&self) -> i64 {
+        self.into.or(self.out).map_or(0, |leg| leg.amount)
+    }
+
+    /// The lots of a wallet that lost, in their order, and how much. Activity re-dates: then there
+    /// may be more than the leg, and the leg comes first.
+    pub fn losses(&self, wallet: Account) -> impl Iterator<Item = (LotKey, i64)> {
+        self.changes(wallet, |change| change < 0)
+    }
+
+    /// The lots of a wallet that gained, in their order, and how much.
+    pub fn gains(&self, wallet: Account) -> impl Iterator<Item = (LotKey, i64)> {
+        self.changes(wallet, |change| change > 0)
+    }
+
+    fn changes(
+        &self,
+        wallet: Account,
+        side: fn(i64) -> bool,
+    ) -> impl Iterator<Item = (LotKey, i64)> {
+        let of_wallet = self
+            .lots
+            .iter()
+            .filter(move |lot| lot.wallet == wallet && side(lot.change));
+        of_wallet.map(|lot| (lot.lot, lot.change.abs()))
     }
 
     /// The expiry that names the lot of a leg on the row itself: when the leg is of one lot, and
@@ -217,7 +255,7 @@ impl Operation {
             card_id,
             exchange_rate_id,
             quote,
-            reverses,
+            follows,
             key_hash,
             body_hash,
             principal_id,
@@ -238,7 +276,7 @@ impl Operation {
             Some(at.timestamp_micros()),
             *card_id,
             *exchange_rate_id,
-            *reverses,
+            *follows,
         ] {
             number(value);
         }

@@ -2,7 +2,7 @@
 //!
 //! The first takes the gate (shared: closing a window takes it alone), locks the wallets in the
 //! order of their ids and then, in new statements that see what others committed meanwhile, reads
-//! the window, the clock, lots, keys, quotes, reversals and references. The second writes sets and
+//! the window, the clock, lots, keys, quotes, follow-ups and references. The second writes sets and
 //! commits; an error anywhere turns the commit into a rollback.
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::group::{Queued, Read, Written};
 use super::lot::{Lot, LotKey, Wallet};
-use super::operation::{self, Leg, Operation};
+use super::operation::{self, Kind, Leg, Operation};
 use super::transfer::RULES;
 use crate::clock::{self, Timestamp};
 use crate::db;
@@ -27,14 +27,15 @@ const CONTEXT: &str = "select w.id, c.version, clock_timestamp() + c.clock_offse
 const LOTS: &str = "select wallet, expires_at, usable_from, class, available, held from lots where wallet = any($1)";
 const KEYS: &str = "select id, key_hash, body_hash from operations where key_hash = any($1)";
 const QUOTES: &str = "select id, quote from operations where quote = any($1)";
-const REVERSALS: &str = "select id, reverses from operations where reverses = any($1)";
+const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount, out_amount))::bigint from operations \
+     where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, \
      in_expires_at, in_amount, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, \
-     quote, reverses, key_hash, body_hash, principal_id, request_id, memo) \
+     quote, follows, key_hash, body_hash, principal_id, request_id, memo) \
      select * from unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::timestamptz[], $6::bigint[], \
      $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
      $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], \
@@ -65,7 +66,7 @@ pub(super) struct Statements {
     lots: Statement,
     keys: Statement,
     quotes: Statement,
-    reversals: Statement,
+    follow_ups: Statement,
     references: Statement,
     insert_group: Statement,
     insert_operations: Statement,
@@ -85,7 +86,7 @@ impl Statements {
             lots: client.prepare(LOTS).await?,
             keys: client.prepare(KEYS).await?,
             quotes: client.prepare(QUOTES).await?,
-            reversals: client.prepare(REVERSALS).await?,
+            follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
@@ -118,9 +119,9 @@ impl Statements {
             .iter()
             .filter_map(|command| command.touches().quote)
             .collect();
-        let reversed: Vec<i64> = commands
+        let followed: Vec<i64> = commands
             .iter()
-            .filter_map(|command| command.touches().reverses)
+            .filter_map(|command| command.touches().follows)
             .collect();
         let references: Vec<_> = commands
             .iter()
@@ -136,7 +137,7 @@ impl Statements {
             .collect();
         let hashes: Vec<Uuid> = references.iter().map(|reference| reference.hash).collect();
 
-        let (_, _, locked, context, lots, keys, quotes, reversals, references) = futures_util::try_join!(
+        let (_, _, locked, context, lots, keys, quotes, follow_ups, references) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             ask(client, &self.lock_wallets, [&wallets]),
@@ -145,8 +146,8 @@ impl Statements {
             ask(client, &self.keys, [&keys]),
             unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
             unless(
-                reversed.is_empty(),
-                ask(client, &self.reversals, [&reversed])
+                followed.is_empty(),
+                ask(client, &self.follow_ups, [&followed])
             ),
             unless(
                 partners.is_empty(),
@@ -171,16 +172,18 @@ impl Statements {
                 .map(|row| (row.get(1), (row.get(0), row.get(2))))
                 .collect(),
             quotes: quotes.iter().map(|row| (row.get(1), row.get(0))).collect(),
-            reversals: reversals
-                .iter()
-                .map(|row| (row.get(1), row.get(0)))
-                .collect(),
+            follow_ups: HashMap::new(),
             references: references
                 .iter()
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
         };
         place_lots(&mut read.wallets, &lots);
+        for row in follow_ups {
+            let kind = Kind::of_number(row.get(1)).context("a follow-up of unknown kind")?;
+            let of = read.follow_ups.entry(row.get(0)).or_default();
+            of.insert(kind, row.get(2), row.get(3));
+        }
         Ok(read)
     }
 
@@ -279,7 +282,7 @@ impl Statements {
                     &all.iter()
                         .map(|operation| operation.quote)
                         .collect::<Vec<_>>(),
-                    &out(|operation| operation.reverses),
+                    &out(|operation| operation.follows),
                     &all.iter()
                         .map(|operation| operation.key_hash)
                         .collect::<Vec<_>>(),

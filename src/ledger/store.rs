@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::follow_ups::FollowUps;
 use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation};
 use crate::clock::{self, Timestamp};
@@ -63,7 +64,7 @@ pub struct OperationRow {
     #[diesel(sql_type = Nullable<SqlUuid>)]
     quote: Option<Uuid>,
     #[diesel(sql_type = Nullable<BigInt>)]
-    reverses: Option<i64>,
+    follows: Option<i64>,
     #[diesel(sql_type = SqlUuid)]
     key_hash: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -138,7 +139,7 @@ impl OperationRow {
             card_id: self.card_id,
             exchange_rate_id: self.exchange_rate_id,
             quote: self.quote,
-            reverses: self.reverses,
+            follows: self.follows,
             key_hash: self.key_hash,
             body_hash: self.body_hash,
             principal_id: self.principal_id,
@@ -247,15 +248,31 @@ pub async fn reference_of(
     Ok(row.and_then(|row| row.reference))
 }
 
-/// The reversal of an operation, if there is one.
-pub async fn reversal_of(conn: &mut Connection, operation: i64) -> Result<Option<i64>, Error> {
-    let row: Option<Id> =
-        diesel::sql_query("select id from operations where reverses = $1 order by id limit 1")
-            .bind::<BigInt, _>(operation)
-            .get_result(conn)
-            .await
-            .optional()?;
-    Ok(row.map(|row| row.id))
+#[derive(Debug, diesel::QueryableByName)]
+struct FollowUpRow {
+    #[diesel(sql_type = SmallInt)]
+    kind: i16,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+}
+
+/// What has followed an operation so far.
+pub async fn follow_ups(conn: &mut Connection, operation: i64) -> Result<FollowUps, Error> {
+    let sql = "select kind, max(id) as last, sum(coalesce(in_amount, out_amount))::bigint as amount \
+               from operations where follows = $1 group by kind";
+    let rows: Vec<FollowUpRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(operation)
+        .load(conn)
+        .await?;
+    let mut found = FollowUps::default();
+    for row in rows {
+        let kind = Kind::of_number(row.kind)
+            .ok_or_else(|| anyhow::anyhow!("operation {} is of unknown kind", row.last))?;
+        found.insert(kind, row.last, row.amount);
+    }
+    Ok(found)
 }
 
 /// A lot of a wallet.

@@ -6,7 +6,7 @@
 //! | a group's digest, size and instant | its operations and their references, read in order |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
-//! | a reversal | the operation it reverses |
+//! | a reversal | the part of the operation it undoes, after the parts before |
 //! | lots | the legs of all operations |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | a rate card's terms | their hash, and the approval that binds to it |
@@ -15,6 +15,7 @@
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
+mod follow_ups;
 mod journal;
 mod store;
 
@@ -25,6 +26,7 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use crate::db::Connection;
 use crate::error::Error;
 use crate::ledger::operation;
+use follow_ups::Chain;
 use journal::Proof;
 
 /// How many operations are read at a time.
@@ -100,7 +102,7 @@ pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
 async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
     journal(conn, report, page).await?;
-    store::reversals(conn).await?;
+    follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
@@ -131,6 +133,23 @@ async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Resul
     proof.finish_group(report)?;
     proof.groups.none_left(conn).await?;
     store::totals(conn, &proof.sums, report).await
+}
+
+/// Reads what follows something, by what it follows.
+async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
+    let mut chain = Chain::default();
+    let mut after = (i64::MIN, i64::MIN);
+    loop {
+        let (page, followed) = store::follow_ups(conn, after, page).await?;
+        let Some(last) = page[..].last() else {
+            return Ok(());
+        };
+        for operation in &page {
+            let original = operation.follows.and_then(|id| followed.get(&id));
+            chain.take(original, operation)?;
+        }
+        after = (last.follows.unwrap_or(i64::MAX), last.id);
+    }
 }
 
 impl fmt::Display for Report {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -37,11 +37,6 @@ pub async fn page(
         .bind::<BigInt, _>(limit)
         .load(conn)
         .await?;
-    let whole = |row: OperationRow| {
-        let id = row.id;
-        row.into_operation()
-            .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
-    };
     Ok(rows.into_iter().map(whole).collect::<Result<_, _>>()?)
 }
 
@@ -405,25 +400,37 @@ async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
 
-/// Reversals mirror what they reverse, to the last digit, once.
-pub async fn reversals(conn: &mut Connection) -> Result<(), Stopped> {
-    nothing_from(
-        conn,
-        "select 'reversal ' || r.id || ' is not the mirror of operation ' || r.reverses as what \
-           from operations r left join operations o on o.id = r.reverses \
-          where r.reverses is not null and (o.id is null or o.id > r.id or r.kind <> o.kind + 10 \
-            or (r.out_wallet, r.out_amount, r.in_wallet, r.in_amount) is distinct from \
-               (o.in_wallet, o.in_amount, o.out_wallet, o.out_amount) \
-            or (r.pays, r.paid, r.gross, r.commission, r.net, r.converted, r.value, r.residual) is distinct from \
-               (o.pays, o.paid, o.gross, o.commission, o.net, o.converted, o.value, o.residual)) limit 1",
-    )
-    .await?;
-    nothing_from(
-        conn,
-        "select 'operation ' || reverses || ' is reversed ' || count(*) || ' times' as what from operations \
-          where reverses is not null group by reverses having count(*) > 1 limit 1",
-    )
-    .await
+/// The next follow-ups after one, by what they follow, and what those are.
+pub async fn follow_ups(
+    conn: &mut Connection,
+    (followed, id): (i64, i64),
+    limit: i64,
+) -> Result<(Vec<Operation>, HashMap<i64, Operation>), Stopped> {
+    let sql = format!(
+        "{OPERATIONS} where o.follows is not null and (o.follows, o.id) > ($1, $2) order by o.follows, o.id limit $3"
+    );
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(followed)
+        .bind::<BigInt, _>(id)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    let page = rows.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+
+    let followed: Vec<i64> = page.iter().filter_map(|row| row.follows).collect();
+    let rows: Vec<OperationRow> = diesel::sql_query(format!("{OPERATIONS} where o.id = any($1)"))
+        .bind::<Array<BigInt>, _>(followed)
+        .load(conn)
+        .await?;
+    let followed = rows.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+    let by_id = followed.into_iter().map(|row| (row.id, row)).collect();
+    Ok((page, by_id))
+}
+
+fn whole(row: OperationRow) -> Result<Operation, Difference> {
+    let id = row.id;
+    row.into_operation()
+        .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
 }
 
 #[derive(Debug, diesel::QueryableByName)]

@@ -40,8 +40,10 @@ enum Step {
     Take {
         which: prop::sample::Index,
     },
+    /// Undoes so many hundredths of an operation, or all that is left of it.
     Reverse {
         which: prop::sample::Index,
+        part: Option<i64>,
     },
     /// Sends one of the earlier writes again, as it was.
     Again {
@@ -67,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..3usize, 1..20_000i64).prop_map(|(currency, amount)| Step::Redeem { currency, amount }),
         4 => (0..3usize, 1..4i64).prop_map(|(route, tens)| Step::Quote { route, tens }),
         6 => index().prop_map(|which| Step::Take { which }),
-        4 => index().prop_map(|which| Step::Reverse { which }),
+        6 => (index(), prop::option::of(1..80i64)).prop_map(|(which, part)| Step::Reverse { which, part }),
         2 => index().prop_map(|which| Step::Again { which }),
         2 => index().prop_map(|which| Step::Else { which }),
         1 => Just(Step::Forward { hours: 1 }),
@@ -88,6 +90,13 @@ struct Effect {
     sum: i64,
 }
 
+/// What an operation took, or gave when it took nothing.
+fn amount_of(effects: &[Effect]) -> i64 {
+    let took = effects.iter().find(|effect| effect.sum < 0);
+    took.or(effects.first())
+        .map_or(0, |effect| effect.sum.abs())
+}
+
 /// A write that took effect, and what is known of it.
 #[derive(Debug, Clone)]
 struct Done {
@@ -98,7 +107,8 @@ struct Done {
     /// The currency whose issuer sent it.
     sender: &'static str,
     effects: Vec<Effect>,
-    is_reversed: bool,
+    /// In units of what it took, or gave when it took nothing.
+    reversed: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -224,10 +234,19 @@ impl Model {
         Some(effects)
     }
 
-    /// The mirror: back into the same lots; taken from those that were filled, then from the rest.
-    fn reverse(&mut self, effects: &[Effect], now: Timestamp) -> Option<Vec<Effect>> {
+    /// The mirror of units `before` to `after`: back into the same lots; taken from those that were
+    /// filled, then from the rest. What is taken back so far is rounded up.
+    fn reverse(
+        &mut self,
+        effects: &[Effect],
+        (before, after): (i64, i64),
+        now: Timestamp,
+    ) -> Option<Vec<Effect>> {
+        let whole = amount_of(effects);
         let mut mirrored = Vec::new();
         for effect in effects.iter().filter(|effect| effect.sum > 0) {
+            let up_to = |units: i64| (effect.sum * units + whole - 1) / whole;
+            let back = up_to(after) - up_to(before);
             let filled: Vec<Timestamp> = effect
                 .changes
                 .iter()
@@ -238,10 +257,10 @@ impl Model {
             let others = lots.keys().filter(|at| **at > now && !filled.contains(at));
             let order = filled.iter().chain(others);
             let held: i64 = order.clone().filter_map(|at| lots.get(at)).sum();
-            if held < effect.sum {
+            if held < back {
                 return None;
             }
-            let (mut rest, mut changes) = (effect.sum, Lots::new());
+            let (mut rest, mut changes) = (back, Lots::new());
             for at in order {
                 let part = rest.min(lots.get(at).copied().unwrap_or_default());
                 rest -= part;
@@ -250,20 +269,22 @@ impl Model {
             mirrored.push(Effect {
                 currency: effect.currency,
                 changes,
-                sum: -effect.sum,
+                sum: -back,
             });
         }
         for effect in effects.iter().filter(|effect| effect.sum < 0) {
-            let (mut rest, mut changes) = (-effect.sum, Lots::new());
+            let (mut skip, mut rest, mut changes) = (before, after - before, Lots::new());
             for (at, change) in effect.changes.iter().filter(|(_, change)| **change < 0) {
-                let part = rest.min(-change);
+                let passed = skip.min(-change);
+                let part = rest.min(-change - passed);
+                skip -= passed;
                 rest -= part;
                 self.give(effect.currency, *at, part, &mut changes);
             }
             mirrored.push(Effect {
                 currency: effect.currency,
                 changes,
-                sum: -effect.sum,
+                sum: after - before,
             });
         }
         Some(mirrored)
@@ -328,7 +349,7 @@ impl Play {
                     answer: answer.ok(),
                     sender: currency,
                     effects,
-                    is_reversed: false,
+                    reversed: 0,
                 };
                 self.model.done.push(done);
                 true
@@ -383,7 +404,7 @@ impl Play {
                     .await;
                 self.model.quotes[place].is_taken |= taken;
             }
-            Step::Reverse { which } => self.reverse(which, now).await,
+            Step::Reverse { which, part } => self.reverse(which, part, now).await,
             Step::Again { which } => {
                 let Some(done) = self.earlier(which) else {
                     return;
@@ -445,7 +466,7 @@ impl Play {
         });
     }
 
-    async fn reverse(&mut self, which: prop::sample::Index, now: Timestamp) {
+    async fn reverse(&mut self, which: prop::sample::Index, part: Option<i64>, now: Timestamp) {
         let reversible: Vec<usize> = (0..self.model.done.len())
             .filter(|place| self.model.done[*place].path != "/v1/reversals")
             .collect();
@@ -454,18 +475,29 @@ impl Play {
         }
         let place = reversible[which.index(reversible.len())];
         let done = self.model.done[place].clone();
-        let expected = match done.is_reversed {
-            true => Err("already-reversed"),
-            false => self
+        let whole = amount_of(&done.effects);
+        let left = whole - done.reversed;
+        let amount = part.map_or(left, |part| 1 + whole * part / 100);
+        let after = done.reversed + amount;
+        let expected = match () {
+            () if left == 0 => Err("already-reversed"),
+            () if amount > left => Err("more-than-left"),
+            () => self
                 .model
-                .reverse(&done.effects, now)
+                .reverse(&done.effects, (done.reversed, after), now)
                 .ok_or("reversal-spent"),
         };
-        let body = json!({"operation": done.answer["id"]});
+        let mut body = json!({"operation": done.answer["id"]});
+        if part.is_some() {
+            let currency = done.sender;
+            body["amount"] = json!({"amount": amount.to_string(), "currency": currency});
+        }
         let reversed = self
             .write("/v1/reversals", done.sender, body, expected)
             .await;
-        self.model.done[place].is_reversed |= reversed;
+        if reversed {
+            self.model.done[place].reversed = after;
+        }
     }
 
     fn earlier(&self, which: prop::sample::Index) -> Option<Done> {

@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod faults;
+mod follow_ups;
 mod hostile;
 mod laws;
 mod members;

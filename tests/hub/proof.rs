@@ -44,6 +44,10 @@ async fn month() -> World {
         )
         .await
         .ok();
+    for part in ["7", "1234"] {
+        let body = json!({"operation": conversion["id"], "amount": hpt(part)});
+        world.post(&bayview, "/v1/reversals", body).await.ok();
+    }
     for operation in [&conversion, &spent, &given] {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
@@ -314,7 +318,7 @@ async fn a_row_that_was_added_is_noticed() {
     let added = [
         (
             "operations",
-            "id = id + 1, key_hash = gen_random_uuid(), quote = null, reverses = null",
+            "id = id + 1, key_hash = gen_random_uuid(), quote = null, follows = null",
         ),
         ("more_legs", "leg = leg + 100"),
         ("lots", "class = 7"),

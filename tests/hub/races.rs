@@ -306,6 +306,29 @@ async fn an_operation_is_reversed_once_however_many_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn parts_that_are_reversed_at_once_never_make_more_than_the_whole() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    world.award(&member, "10000", "MILE").await;
+    let conversion = world.convert(&member, "10000", "MILE", "HPT").await;
+    let part = json!({"amount": "159", "currency": "MILE"});
+    let body = json!({"operation": conversion["id"], "amount": part});
+    let answers = at_once(&[&world, &second], MANY, |_, hub| {
+        hub.post(&aero, "/v1/reversals", body.clone())
+    })
+    .await;
+    assert_eq!(tally(&answers), (62, refused("more-than-left", MANY - 62)));
+    let rest = json!({"operation": conversion["id"]});
+    let rest = world.post(&aero, "/v1/reversals", rest).await.ok();
+    assert_eq!(rest["given_back"]["amount"], "142");
+    assert_eq!(world.balance(&member, "MILE").await, "10000");
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reference_names_one_operation_however_many_claim_it() {
     let world = World::new().await;
     let second = world.second().await;

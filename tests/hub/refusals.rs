@@ -174,6 +174,16 @@ const PROVOCATIONS: &[Row] = table! {
     "method-not-allowed" => async |w: World| {
         send(w.request(Method::PATCH, "/v1/members")).await
     };
+    "more-than-left" => async |w: World| {
+        let award = w.award(&w.member().await, "5", "MILE").await;
+        let part = |amount: &str| {
+            json!({"operation": award["id"], "amount": {"amount": amount, "currency": "MILE"}})
+        };
+        reverse(&w, &part("3")).await.ok();
+        let refused = reverse(&w, &part("3")).await;
+        assert_eq!(refused.body["left"], json!({"amount": "2", "currency": "MILE"}));
+        refused
+    };
     "no-rate-card" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "STAR").await
     };

@@ -12,10 +12,11 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::lot::Short;
-use crate::ledger::operation::{Kind, Leg};
+use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger};
-use crate::partners::AmountBody;
+use crate::partners::{AmountBody, Directory};
+use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
 use crate::web::{Query, Write};
@@ -43,7 +44,6 @@ const REVERSALS: [Kind; 3] = [
     Kind::RedemptionReversal,
     Kind::ConversionReversal,
 ];
-const ANY: [Kind; 7] = Kind::ALL;
 
 /// What is to be undone.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -51,6 +51,10 @@ const ANY: [Kind; 7] = Kind::ALL;
 pub struct NewReversal {
     /// The id of an award, a redemption or a conversion.
     operation: String,
+    /// How much to undo, in the currency that the operation took, or gave when it took none. All that
+    /// is left when this is left out.
+    #[serde(default, deserialize_with = "object_or_none")]
+    amount: Option<AmountBody>,
     /// What you call the reversal: unique among your reversals for ever.
     #[schema(value_type = Option<String>, max_length = 128)]
     reference: Option<text::Reference>,
@@ -72,9 +76,11 @@ pub struct ReversalBody {
 
 /// Reverse an operation
 ///
-/// Undoes an award, a redemption or a conversion of yours as a whole: points go back into the lots
-/// they came from, with their old expiry, and the money goes back at the rates of then. Refused when
-/// what would be taken back is spent.
+/// Undoes an award, a redemption or a conversion of yours, whole or in parts: points go back into the
+/// lots they came from, with their old expiry, and the money goes back at the rates of then. Of a
+/// conversion of X into Y, what has been taken back so far is Y × reversed so far / X, rounded up;
+/// money likewise, to the millionth; so parts sum to the whole. Refused when it is more than is left,
+/// or what would be taken back is spent.
 #[utoipa::path(
     post, path = "/v1/reversals", operation_id = "createReversal", tag = "ledger",
     security(("partner" = ["reversals:write"])),
@@ -90,15 +96,18 @@ async fn create(
 ) -> Result<HttpResponse, Error> {
     let claim = partner.who.claim(&shelf.secrets, &write);
     let body = write.body;
-    let named = shelf.by_id(partner.partner, &ANY, &body.operation).await?;
+    let named = shelf
+        .by_id(partner.partner, &Kind::ALL, &body.operation)
+        .await?;
     let kind = reversal_of(&named, partner.partner)?;
 
     let operation = ledger
         .carry_out(
             partner.moment,
             async |moment| {
-                let (version, _) = shelf.directories.at(moment, &shelf.pool).await?;
+                let (version, directory) = shelf.directories.at(moment, &shelf.pool).await?;
                 let reversal = Reversal {
+                    amount: part(&directory, &named.operation, body.amount.as_ref())?,
                     original: named.operation.clone(),
                 };
                 let reference = shelf.reference(partner.partner, kind, &body.reference);
@@ -141,6 +150,24 @@ fn reversal_of(named: &Named, partner: i64) -> Result<Kind, Error> {
     }
 }
 
+/// How many units are to be undone, in the currency in which the operation is undone.
+fn part(
+    directory: &Directory,
+    operation: &Operation,
+    amount: Option<&AmountBody>,
+) -> Result<Option<i64>, Error> {
+    let (Some(amount), Some(leg)) = (amount, operation.out.or(operation.into)) else {
+        return Ok(None);
+    };
+    let (currency, units) = amount.read(directory, "/amount")?;
+    if currency.no == leg.wallet.asset() {
+        return Ok(Some(units));
+    }
+    let right = api::amount(directory, leg)?.currency;
+    let rule = format!("{right}: what is undone is stated in what the operation took");
+    Err(Problem::field("/amount/currency", rule).into())
+}
+
 fn not_reversible(kind: Kind) -> Error {
     let kinds = REVERSIBLE.map(Kind::name).join(", ");
     Problem::new(
@@ -158,6 +185,10 @@ fn told(ids: &Ids, named: &Named, refusal: Refusal) -> Error {
             Problem::new(Slug::AlreadyReversed, format!("{by} reversed it"))
                 .with("reversal", by)
                 .into()
+        }
+        Refusal::MoreThanLeft { left } => {
+            let leg = named.operation.out.or(named.operation.into);
+            api::more_than_left(&named.directory, leg, left)
         }
         Refusal::Spent(short) => spent(named, short).unwrap_or_else(|error| error),
     }
@@ -234,7 +265,7 @@ fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
         reference,
         directory,
     } = named;
-    let reversed = operation.reversed();
+    let reversed = operation.followed();
     let (kind, original) =
         reversed.ok_or_else(|| anyhow::anyhow!("{} reverses nothing", operation.id))?;
     Ok(ReversalBody {

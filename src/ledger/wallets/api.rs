@@ -70,8 +70,8 @@ pub struct EntryBody {
     /// `in` or `out` of the wallet.
     direction: String,
     amount: AmountBody,
-    /// The operation that this one undoes.
-    reverses: Option<String>,
+    /// The operation that this one follows up: what a reversal undoes.
+    follows: Option<String>,
     at: DateTime<Utc>,
 }
 
@@ -218,8 +218,8 @@ fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation)
         kind: operation.kind.name().to_owned(),
         direction: direction.to_owned(),
         amount: AmountBody::of(currency, leg.map_or(0, |leg| leg.amount)),
-        reverses: operation
-            .reversed()
+        follows: operation
+            .followed()
             .map(|(kind, original)| ids.show(ledger::id_kind(kind), original)),
         at: operation.at,
     }
