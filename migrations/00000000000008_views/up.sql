@@ -27,6 +27,7 @@ create function flow_of(kind smallint, leaves boolean) returns integer language 
   select case kind
     when 1 then 3 when 11 then 3
     when 2 then 5 when 12 then 5
+    when 6 then 5 when 16 then 5
     when 4 then 7
     when 3 then case when leaves then 6 else 4 end
     when 13 then case when leaves then 4 else 6 end end
@@ -56,7 +57,7 @@ create view transfers as
                     abs(forward.amount)) as t (debit, credit, amount)
    where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0;
 comment on view transfers is
-  'Each operation as transfers: debit account, credit account, amount of one asset.';
+  'Each operation as transfers: debit account, credit account, amount of one asset. A hold and a release post nothing: the points stay the member''s.';
 
 create view postings as
   select operation_id, at, debit as account, account_name(debit) as name, amount as debit, null::bigint as credit from transfers

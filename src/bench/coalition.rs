@@ -286,6 +286,7 @@ async fn award(
             amount: HOLDING,
             programme: programme.clone(),
             reason: Reason::Purchase,
+            usable_from: None,
             place: Place::default(),
         })
     });

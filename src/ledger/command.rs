@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::follow_ups::FollowUps;
-use super::lot::{LotKey, Short, Wallet};
+use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -132,14 +132,17 @@ impl Decided {
         Ok(self)
     }
 
-    /// Puts `amount` into one lot of a wallet.
-    pub fn giving(mut self, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+    /// Puts `amount` into one lot of a wallet, after what the wallet owes.
+    pub fn giving(mut self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
         self.into = Some(Leg { wallet, amount });
-        self.moves.push(Move {
+        let pays = seen.wallet(wallet).owed().min(amount);
+        let parts = [(LotKey::RECEIVABLE, pays), (lot, amount - pays)];
+        let moves = parts.into_iter().filter(|(_, change)| *change > 0);
+        self.moves.extend(moves.map(|(lot, change)| Move {
             wallet,
             lot,
-            change: amount,
-        });
+            change,
+        }));
         self
     }
 
@@ -157,7 +160,7 @@ impl Decided {
             .iter()
             .filter(|step| step.wallet == wallet && step.change < 0);
         of_wallet.for_each(|step| {
-            let _ = left.change(step.lot, step.change);
+            let _ = left.change(step.lot, Pockets::available(step.change));
         });
         let redated = left.redate(expires_at, now);
         self.moves

@@ -1,12 +1,15 @@
-//! Follow-ups: operations that go on with an earlier one. A reversal follows what it undoes, whole
-//! or in parts.
+//! Follow-ups: operations that go on with an earlier one, in any number of parts. A reversal follows
+//! what it undoes, a capture and a release follow their hold.
 //!
 //! What has followed so far is read under the locks and handed to the decision as a number of units,
 //! per kind. Nothing else of it is needed: an operation's lots are walked in their order, so how many
 //! units are done says which come next, and every figure of a part follows from how much was done
-//! before it and after it.
+//! before it and after it. Each remembers how much was done before it, which says their order: ids of
+//! groups that waited for each other do not.
 
 use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::lot::LotKey;
 use super::operation::{Kind, Operation};
@@ -31,6 +34,11 @@ impl FollowUps {
         self.0.get(&kind).copied().unwrap_or_default()
     }
 
+    /// Of all kinds together.
+    pub fn total(&self) -> i64 {
+        self.0.values().map(|so_far| so_far.amount).sum()
+    }
+
     /// The next that follows.
     pub fn add(&mut self, operation: &Operation) {
         self.insert(operation.kind, operation.id, operation.follow_up_amount());
@@ -42,6 +50,16 @@ impl FollowUps {
         so_far.last = so_far.last.max(last);
         so_far.amount += amount;
     }
+}
+
+/// What a follow-up remembers.
+pub fn memo(before: i64) -> Value {
+    json!({ "before": before })
+}
+
+/// How much had followed before this, as it remembers.
+pub fn before(operation: &Operation) -> Option<i64> {
+    operation.memo.as_ref()?.get("before")?.as_i64()
 }
 
 /// Of units that lie in lots one after the other, those from `skip` on, `amount` of them.

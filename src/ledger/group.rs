@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
-use super::lot::{LotKey, Wallet};
+use super::lot::{LotKey, Pockets, Wallet};
 use super::operation::{self, LotChange, Operation};
 use super::transfer::{self, Sums};
 use crate::clock::Timestamp;
@@ -64,8 +64,8 @@ pub(super) struct Read {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub operations: Vec<Operation>,
-    pub changed: BTreeMap<(Account, LotKey), i64>,
-    pub made: BTreeMap<(Account, LotKey), i64>,
+    pub changed: PerLot,
+    pub made: PerLot,
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
 }
@@ -165,7 +165,7 @@ fn carry_out(
             .entry(step.wallet)
             .or_insert_with(|| read.wallets[&step.wallet].clone());
         wallet
-            .change(step.lot, step.change)
+            .change(step.lot, decided.kind.pockets(step.change))
             .map_err(|short| format!("a decision took more than a lot has: {short:?}"))?;
         *net.entry((step.wallet, step.lot)).or_default() += step.change;
     }
@@ -220,18 +220,16 @@ fn place(reference: &Reference) -> (i64, i16, Uuid) {
     (reference.partner_id, reference.kind as i16, reference.hash)
 }
 
-type PerLot = BTreeMap<(Account, LotKey), i64>;
+pub(super) type PerLot = BTreeMap<(Account, LotKey), Pockets>;
 
 /// What the whole group changed, per lot: of lots there were, and of new ones.
 fn net(operations: &[Operation], before: &BTreeSet<(Account, LotKey)>) -> (PerLot, PerLot) {
     let mut net = PerLot::new();
-    for LotChange {
-        wallet,
-        lot,
-        change,
-    } in operations.iter().flat_map(|operation| &operation.lots)
-    {
-        *net.entry((*wallet, *lot)).or_default() += change;
+    for operation in operations {
+        for lot in &operation.lots {
+            let change = operation.kind.pockets(lot.change);
+            net.entry((lot.wallet, lot.lot)).or_default().add(change);
+        }
     }
     net.into_iter()
         .partition(|(place, _)| before.contains(place))
@@ -244,6 +242,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
+    use crate::ledger::lot::Lot;
     use crate::ledger::operation::{Figures, Kind, Leg};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
@@ -251,6 +250,8 @@ mod tests {
 
     const VERSION: i64 = 7;
     const WALLETS: u8 = 4;
+    /// Of each wallet, from the beginning.
+    const HELD: i64 = 12;
 
     /// What a fake command wants. Wallets are numbered; the last one does not exist.
     #[derive(Debug, Clone)]
@@ -268,6 +269,22 @@ mod tests {
             from: u8,
             amount: i64,
             quote: u8,
+        },
+        /// Lets a wallet owe.
+        Owe {
+            from: u8,
+            amount: i64,
+        },
+        /// Sets aside from what is available.
+        Hold {
+            from: u8,
+            amount: i64,
+        },
+        /// Captures, or releases, a part of an earlier hold of 12 units, which is the wallet's own.
+        Go {
+            from: u8,
+            amount: i64,
+            captures: bool,
         },
         /// Undoes a part of 12 units that an earlier operation took.
         Undo {
@@ -315,7 +332,7 @@ mod tests {
         fn decide(&mut self, seen: &Seen<'_>, now: Timestamp) -> Option<Decided> {
             match self.wish {
                 Wish::Give { to, day, amount } => {
-                    Some(Decided::new(Kind::Award).giving(wallet(to), amount, lot(day)))
+                    Some(Decided::new(Kind::Award).giving(seen, wallet(to), amount, lot(day)))
                 }
                 Wish::Take { from, amount } => Decided::new(Kind::Redemption)
                     .taking(seen, wallet(from), amount, now)
@@ -327,7 +344,7 @@ mod tests {
                     Some(Decided {
                         figures: Some(figures(amount)),
                         quote: self.touches.quote,
-                        ..decided.giving(wallet(from + 1), amount * 2, lot(20))
+                        ..decided.giving(seen, wallet(from + 1), amount * 2, lot(20))
                     })
                 }
                 Wish::Undo { target, to, amount } => {
@@ -336,10 +353,52 @@ mod tests {
                     let decided = Decided::new(Kind::RedemptionReversal);
                     (before + amount <= 12).then(|| Decided {
                         follows: Some(target),
-                        ..decided.giving(wallet(to), amount, next)
+                        ..decided.giving(seen, wallet(to), amount, next)
+                    })
+                }
+                Wish::Hold { from, amount } => Decided::new(Kind::Hold)
+                    .taking(seen, wallet(from), amount, now)
+                    .ok(),
+                Wish::Go {
+                    from,
+                    amount,
+                    captures,
+                } => {
+                    let fits = seen.so_far.total() + amount <= HELD;
+                    let leg = Leg {
+                        wallet: wallet(from),
+                        amount,
+                    };
+                    let kind = if captures {
+                        Kind::Capture
+                    } else {
+                        Kind::Release
+                    };
+                    fits.then(|| Decided {
+                        out: captures.then_some(leg),
+                        into: (!captures).then_some(leg),
+                        moves: vec![Move {
+                            wallet: leg.wallet,
+                            lot: lot(10),
+                            change: if captures { -amount } else { amount },
+                        }],
+                        follows: self.touches.follows,
+                        ..Decided::new(kind)
                     })
                 }
                 Wish::Turn { .. } => None,
+                Wish::Owe { from, amount } => Some(Decided {
+                    out: Some(Leg {
+                        wallet: wallet(from),
+                        amount,
+                    }),
+                    moves: vec![Move {
+                        wallet: wallet(from),
+                        lot: LotKey::RECEIVABLE,
+                        change: -amount,
+                    }],
+                    ..Decided::new(Kind::AwardReversal)
+                }),
                 Wish::Snatch { from, day, amount } => Some(Decided {
                     out: Some(Leg {
                         wallet: wallet(from),
@@ -379,6 +438,10 @@ mod tests {
                 4 => (0..WALLETS, 1..60i64).prop_map(|(from, amount)| Wish::Take { from, amount }),
                 4 => (0..WALLETS, 1..60i64, 0..4u8)
                     .prop_map(|(from, amount, quote)| Wish::Turn { from, amount, quote }),
+                2 => (0..WALLETS, 1..20i64).prop_map(|(from, amount)| Wish::Hold { from, amount }),
+                1 => (0..WALLETS, 1..40i64).prop_map(|(from, amount)| Wish::Owe { from, amount }),
+                3 => (0..WALLETS, 1..8i64, any::<bool>())
+                    .prop_map(|(from, amount, captures)| Wish::Go { from, amount, captures }),
                 2 => (1..4i64, 0..WALLETS, 1..9i64)
                     .prop_map(|(target, to, amount)| Wish::Undo { target, to, amount }),
                 1 => (0..WALLETS, 1..28u32, 1..9i64)
@@ -392,6 +455,8 @@ mod tests {
             let (wallets, quote, follows) = match wish {
                 Wish::Give { to, .. } => (vec![wallet(to)], None, None),
                 Wish::Take { from, .. } | Wish::Snatch { from, .. } => (vec![wallet(from)], None, None),
+                Wish::Hold { from, .. } | Wish::Owe { from, .. } => (vec![wallet(from)], None, None),
+                Wish::Go { from, .. } => (vec![wallet(from)], None, Some(100 + i64::from(from))),
                 Wish::Turn { from, quote, .. } => (vec![wallet(from), wallet(from + 1)], Some(id(quote)), None),
                 Wish::Undo { target, to, .. } => (vec![wallet(to)], None, Some(target)),
             };
@@ -417,7 +482,15 @@ mod tests {
 
     /// What a database holds before anything happened.
     fn nothing_yet() -> Read {
-        let wallets = (0..WALLETS).map(|number| (wallet(number), Wallet::default()));
+        let held = Pockets {
+            available: 0,
+            held: HELD,
+        };
+        let wallets = (0..WALLETS).map(|number| {
+            let mut holding = Wallet::default();
+            holding.change(lot(10), held).expect("more");
+            (wallet(number), holding)
+        });
         Read {
             group: 1,
             window: 1,
@@ -462,7 +535,7 @@ mod tests {
         outcomes: Vec<String>,
         operations: Vec<Operation>,
         sums: Sums,
-        wallets: BTreeMap<Account, Vec<(LotKey, i64)>>,
+        wallets: BTreeMap<Account, Vec<(LotKey, Lot)>>,
     }
 
     /// Folds the commands in groups of a size.
@@ -495,13 +568,7 @@ mod tests {
                     other => format!("{other:?}"),
                 }));
         }
-        let held = |wallet: &Wallet| {
-            wallet
-                .lots
-                .iter()
-                .map(|(lot, it)| (*lot, it.available))
-                .collect()
-        };
+        let held = |wallet: &Wallet| wallet.lots.iter().map(|(lot, it)| (*lot, *it)).collect();
         let wallets = before
             .wallets
             .iter()
@@ -540,8 +607,11 @@ mod tests {
             prop_assert!(per_asset.values().all(|sum| *sum == 0), "{per_asset:?}");
             let mut held: BTreeMap<i16, i64> = BTreeMap::new();
             for (account, lots) in &story.wallets {
-                prop_assert!(lots.iter().all(|(_, amount)| *amount >= 0), "{lots:?}");
-                *held.entry(account.asset()).or_default() += lots.iter().map(|(_, amount)| amount).sum::<i64>();
+                let right = |(key, lot): &(LotKey, Lot)| {
+                    (lot.available >= 0) != (*key == LotKey::RECEIVABLE && lot.available != 0) && lot.held >= 0
+                };
+                prop_assert!(lots.iter().all(right), "{lots:?}");
+                *held.entry(account.asset()).or_default() += lots.iter().map(|(_, lot)| lot.available + lot.held).sum::<i64>() - HELD;
             }
             for (asset, held) in held {
                 let members = Account::of(AccountKind::Members, asset);

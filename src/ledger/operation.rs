@@ -6,6 +6,9 @@
 //! | redemption | `redeemed`                  |                              |
 //! | conversion | `converted_out`             | `converted_in`               |
 //! | expiry     | `expired`                   |                              |
+//! | hold       | nowhere: it stays theirs    |                              |
+//! | capture    | `redeemed`                  |                              |
+//! | release    |                             | nowhere                      |
 //!
 //! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
 //! is a whole transfer, and an operation cannot be written down unbalanced.
@@ -14,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::lot::LotKey;
+use super::lot::{LotKey, Pockets};
 use crate::clock::Timestamp;
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
@@ -26,20 +29,28 @@ pub enum Kind {
     Redemption = 2,
     Conversion = 3,
     Expiry = 4,
+    Hold = 5,
+    Capture = 6,
+    Release = 7,
     AwardReversal = 11,
     RedemptionReversal = 12,
     ConversionReversal = 13,
+    CaptureReversal = 16,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Award,
         Kind::Redemption,
         Kind::Conversion,
         Kind::Expiry,
+        Kind::Hold,
+        Kind::Capture,
+        Kind::Release,
         Kind::AwardReversal,
         Kind::RedemptionReversal,
         Kind::ConversionReversal,
+        Kind::CaptureReversal,
     ];
 
     pub fn of_number(number: i16) -> Option<Kind> {
@@ -52,9 +63,13 @@ impl Kind {
             Kind::Redemption => "redemption",
             Kind::Conversion => "conversion",
             Kind::Expiry => "expiry",
+            Kind::Hold => "hold",
+            Kind::Capture => "capture",
+            Kind::Release => "release",
             Kind::AwardReversal => "award_reversal",
             Kind::RedemptionReversal => "redemption_reversal",
             Kind::ConversionReversal => "conversion_reversal",
+            Kind::CaptureReversal => "capture_reversal",
         }
     }
 
@@ -64,47 +79,77 @@ impl Kind {
             Kind::Award => Some(Kind::AwardReversal),
             Kind::Redemption => Some(Kind::RedemptionReversal),
             Kind::Conversion => Some(Kind::ConversionReversal),
+            Kind::Capture => Some(Kind::CaptureReversal),
             Kind::Expiry
+            | Kind::Hold
+            | Kind::Release
             | Kind::AwardReversal
             | Kind::RedemptionReversal
-            | Kind::ConversionReversal => None,
+            | Kind::ConversionReversal
+            | Kind::CaptureReversal => None,
         }
     }
 
     /// The kind of what an operation of this kind follows.
     pub fn follows(self) -> Option<Kind> {
-        Kind::ALL
-            .into_iter()
-            .find(|kind| kind.reversal() == Some(self))
+        match self {
+            Kind::Capture | Kind::Release => Some(Kind::Hold),
+            _ => Kind::ALL
+                .into_iter()
+                .find(|kind| kind.reversal() == Some(self)),
+        }
+    }
+
+    /// What a change of a lot does to what is available there and to what is held.
+    pub fn pockets(self, change: i64) -> Pockets {
+        let (available, held) = match self {
+            Kind::Hold | Kind::Release => (change, -change),
+            Kind::Capture => (0, change),
+            _ => (change, 0),
+        };
+        Pockets { available, held }
     }
 
     pub fn is_reversal(self) -> bool {
         matches!(
             self,
-            Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal
+            Kind::AwardReversal
+                | Kind::RedemptionReversal
+                | Kind::ConversionReversal
+                | Kind::CaptureReversal
         )
     }
 
-    /// Where points go that leave a wallet; none when this kind takes none.
+    /// Where points go that leave a wallet; none when this kind takes none, or they stay the member's.
     pub fn out_flow(self) -> Option<AccountKind> {
         match self {
-            Kind::Redemption => Some(AccountKind::Redeemed),
+            Kind::Redemption | Kind::Capture => Some(AccountKind::Redeemed),
             Kind::Conversion => Some(AccountKind::ConvertedOut),
             Kind::Expiry => Some(AccountKind::Expired),
             Kind::AwardReversal => Some(AccountKind::Issued),
             Kind::ConversionReversal => Some(AccountKind::ConvertedIn),
-            Kind::Award | Kind::RedemptionReversal => None,
+            Kind::Award
+            | Kind::Hold
+            | Kind::Release
+            | Kind::RedemptionReversal
+            | Kind::CaptureReversal => None,
         }
     }
 
-    /// Where points come from that enter a wallet; none when this kind brings none.
+    /// Where points come from that enter a wallet; none when this kind brings none, or they were the
+    /// member's.
     pub fn in_flow(self) -> Option<AccountKind> {
         match self {
             Kind::Award => Some(AccountKind::Issued),
             Kind::Conversion => Some(AccountKind::ConvertedIn),
-            Kind::RedemptionReversal => Some(AccountKind::Redeemed),
+            Kind::RedemptionReversal | Kind::CaptureReversal => Some(AccountKind::Redeemed),
             Kind::ConversionReversal => Some(AccountKind::ConvertedOut),
-            Kind::Redemption | Kind::Expiry | Kind::AwardReversal => None,
+            Kind::Redemption
+            | Kind::Expiry
+            | Kind::Hold
+            | Kind::Capture
+            | Kind::Release
+            | Kind::AwardReversal => None,
         }
     }
 }
@@ -156,7 +201,7 @@ pub struct Operation {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    /// The operation this one goes on with: what a reversal undoes.
+    /// The operation this one goes on with: what a reversal undoes, the hold of a capture or release.
     pub follows: Option<i64>,
     pub key_hash: Uuid,
     pub body_hash: Uuid,

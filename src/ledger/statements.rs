@@ -12,7 +12,8 @@ use tokio_postgres::types::{Timestamp as PgTimestamp, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
-use super::group::{Queued, Read, Written};
+use super::group::{PerLot, Queued, Read, Written};
+use super::holds;
 use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
 use super::transfer::RULES;
@@ -43,13 +44,17 @@ const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_walle
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
      $5::timestamptz[], $6::smallint[], $7::bigint[])";
-const UPDATE_LOTS: &str = "update lots set available = lots.available + c.change from \
-     unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[]) \
-     as c (wallet, expires_at, usable_from, class, change) \
+const UPDATE_LOTS: &str = "update lots set available = lots.available + c.available, held = lots.held + c.held from \
+     unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::bigint[]) \
+     as c (wallet, expires_at, usable_from, class, available, held) \
      where lots.wallet = c.wallet and lots.expires_at = c.expires_at and lots.usable_from = c.usable_from \
      and lots.class = c.class";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held) \
-     select *, 0 from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[])";
+     select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::bigint[])";
+const INSERT_HOLDS: &str = "insert into holds (operation_id, open, expires_at) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
+const UPDATE_HOLDS: &str = "update holds set open = holds.open - c.amount from unnest($1::bigint[], $2::bigint[]) \
+     as c (operation_id, amount) where holds.operation_id = c.operation_id";
 const ADD_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
      select $1, kind, debit, credit, $2, amount, operations from unnest($3::smallint[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
@@ -73,6 +78,8 @@ pub(super) struct Statements {
     insert_more_legs: Statement,
     update_lots: Statement,
     insert_lots: Statement,
+    insert_holds: Statement,
+    update_holds: Statement,
     add_totals: Statement,
     insert_references: Statement,
 }
@@ -93,6 +100,8 @@ impl Statements {
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
+            insert_holds: client.prepare(INSERT_HOLDS).await?,
+            update_holds: client.prepare(UPDATE_HOLDS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
         })
@@ -195,12 +204,14 @@ impl Statements {
         written: &Written,
         slot: i16,
     ) -> anyhow::Result<()> {
-        let (_, _, _, updated, _, _, _, _) = futures_util::try_join!(
+        let (_, _, _, updated, _, _, _, _, _, _) = futures_util::try_join!(
             self.write_group(client, read, written),
             self.write_operations(client, written),
             self.write_more_legs(client, written),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
+            self.write_new_holds(client, written),
+            self.write_steps_of_holds(client, written),
             self.write_totals(client, read, written, slot),
             self.write_references(client, written),
             client.batch_execute("commit"),
@@ -341,6 +352,38 @@ impl Statements {
         write_lots(client, &self.insert_lots, &written.made).await
     }
 
+    async fn write_new_holds(&self, client: &Client, written: &Written) -> Sent {
+        let made = |operation: &Operation| {
+            let until = holds::ends_at(operation).filter(|_| operation.kind == Kind::Hold)?;
+            Some((operation.id, operation.amount(), until))
+        };
+        let made: Vec<_> = written.operations.iter().filter_map(made).collect();
+        if made.is_empty() {
+            return Ok(0);
+        }
+        let (ids, open): (Vec<_>, Vec<_>) = made.iter().map(|hold| (hold.0, hold.1)).unzip();
+        let until: Vec<_> = made.iter().map(|hold| hold.2).collect();
+        client
+            .execute(&self.insert_holds, &[&ids, &open, &until])
+            .await
+    }
+
+    async fn write_steps_of_holds(&self, client: &Client, written: &Written) -> Sent {
+        let mut steps: BTreeMap<i64, i64> = BTreeMap::new();
+        for operation in &written.operations {
+            if let Some((Kind::Hold, hold)) = operation.followed() {
+                *steps.entry(hold).or_default() += operation.follow_up_amount();
+            }
+        }
+        if steps.is_empty() {
+            return Ok(0);
+        }
+        let (holds, amounts): (Vec<i64>, Vec<i64>) = steps.into_iter().unzip();
+        client
+            .execute(&self.update_holds, &[&holds, &amounts])
+            .await
+    }
+
     async fn write_totals(
         &self,
         client: &Client,
@@ -395,20 +438,17 @@ impl Statements {
     }
 }
 
-async fn write_lots(
-    client: &Client,
-    statement: &Statement,
-    lots: &BTreeMap<(Account, LotKey), i64>,
-) -> Sent {
+async fn write_lots(client: &Client, statement: &Statement, lots: &PerLot) -> Sent {
     if lots.is_empty() {
         return Ok(0);
     }
     let (wallets, expires, usable, classes) = columns(lots.keys());
-    let amounts: Vec<i64> = lots.values().copied().collect();
+    let available: Vec<i64> = lots.values().map(|lot| lot.available).collect();
+    let held: Vec<i64> = lots.values().map(|lot| lot.held).collect();
     client
         .execute(
             statement,
-            &[&wallets, &expires, &usable, &classes, &amounts],
+            &[&wallets, &expires, &usable, &classes, &available, &held],
         )
         .await
 }

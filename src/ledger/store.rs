@@ -311,9 +311,9 @@ pub async fn wallet_exists(conn: &mut Connection, wallet: Account) -> Result<boo
     Ok(row.is_some())
 }
 
-/// What wallets hold, in the order of spending.
+/// What wallets hold and owe, in the order of spending.
 pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>, Error> {
-    let sql = "select * from lots where wallet = any($1) and available + held > 0 \
+    let sql = "select * from lots where wallet = any($1) and (available <> 0 or held > 0) \
                order by wallet, expires_at, usable_from, class";
     Ok(diesel::sql_query(sql)
         .bind::<Array<BigInt>, _>(wallets)
@@ -329,6 +329,20 @@ pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<LotRo
         .bind::<BigInt, _>(limit)
         .load(conn)
         .await?)
+}
+
+/// Holds whose time has come and of which something is open.
+pub async fn due_holds(conn: &mut Connection, limit: i64) -> Result<Vec<Operation>, Error> {
+    let sql = format!(
+        "{OPERATIONS} where o.id in (select operation_id from holds \
+           where open > 0 and expires_at <= (select hub_now()) limit $1)"
+    );
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    let holds = rows.into_iter().filter_map(OperationRow::into_operation);
+    Ok(holds.collect())
 }
 
 /// An instant that may be infinite, as PostgreSQL keeps it: microseconds since 2000, with the

@@ -7,7 +7,9 @@
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
 //! | a reversal | the part of the operation it undoes, after the parts before |
-//! | lots | the legs of all operations |
+//! | a capture, a release | the lots of its hold that come next |
+//! | lots, what is available and what is held | the legs of all operations |
+//! | holds | their operations and what followed |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
@@ -25,6 +27,7 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::ledger::follow_ups::before;
 use crate::ledger::operation;
 use follow_ups::Chain;
 use journal::Proof;
@@ -40,6 +43,7 @@ pub struct Report {
     pub conversions: i64,
     pub totals: i64,
     pub lots: i64,
+    pub holds: i64,
     pub windows: i64,
     pub rate_cards: i64,
     /// The first thing found wrong.
@@ -104,6 +108,7 @@ async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<
     journal(conn, report, page).await?;
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
+    store::holds(conn, report).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
     Ok(())
@@ -138,7 +143,7 @@ async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Resul
 /// Reads what follows something, by what it follows.
 async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
     let mut chain = Chain::default();
-    let mut after = (i64::MIN, i64::MIN);
+    let mut after = (i64::MIN, i64::MIN, i64::MIN);
     loop {
         let (page, followed) = store::follow_ups(conn, after, page).await?;
         let Some(last) = page[..].last() else {
@@ -148,7 +153,8 @@ async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
             let original = operation.follows.and_then(|id| followed.get(&id));
             chain.take(original, operation)?;
         }
-        after = (last.follows.unwrap_or(i64::MAX), last.id);
+        let followed = last.follows.unwrap_or(i64::MAX);
+        after = (followed, before(last).unwrap_or(-1), last.id);
     }
 }
 
@@ -160,6 +166,7 @@ impl fmt::Display for Report {
             conversions,
             totals,
             lots,
+            holds,
             windows,
             rate_cards,
             difference,
@@ -179,6 +186,10 @@ impl fmt::Display for Report {
             "totals      {totals:>10}  are the sums of the operations, positions among them"
         )?;
         writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
+        writeln!(
+            f,
+            "holds       {holds:>10}  have open what nothing followed"
+        )?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
         match difference {
             None => write!(f, "The books are right."),

@@ -400,17 +400,21 @@ async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
 
-/// The next follow-ups after one, by what they follow, and what those are.
+/// The next follow-ups after one, by what they follow and how much followed that before; and what
+/// those are.
 pub async fn follow_ups(
     conn: &mut Connection,
-    (followed, id): (i64, i64),
+    (followed, before, id): (i64, i64, i64),
     limit: i64,
 ) -> Result<(Vec<Operation>, HashMap<i64, Operation>), Stopped> {
     let sql = format!(
-        "{OPERATIONS} where o.follows is not null and (o.follows, o.id) > ($1, $2) order by o.follows, o.id limit $3"
+        "{OPERATIONS} where o.follows is not null \
+           and (o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id) > ($1, $2, $3) \
+         order by o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id limit $4"
     );
     let rows: Vec<OperationRow> = diesel::sql_query(sql)
         .bind::<BigInt, _>(followed)
+        .bind::<BigInt, _>(before)
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(limit)
         .load(conn)
@@ -439,27 +443,31 @@ struct Count {
     count: i64,
 }
 
-/// Every lot is the sum of its legs, and nothing is held: no operation holds points. The database sums them, within its own memory limits.
+/// Every lot is the sum of its legs, pocket by pocket. The database sums them, within its own memory
+/// limits.
 pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     nothing_from(
         conn,
         "with legs as ( \
-           select out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
+           select kind, out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
                   0::smallint as class, -out_amount as amount from operations where out_expires_at is not null \
            union all \
-           select in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
+           select kind, in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
             where in_expires_at is not null \
            union all \
-           select wallet, expires_at, usable_from, class, amount from more_legs \
+           select o.kind, m.wallet, m.expires_at, m.usable_from, m.class, m.amount \
+             from more_legs m join operations o on o.id = m.operation_id \
          ), right_ones as ( \
-           select wallet, expires_at, usable_from, class, sum(amount) as amount from legs group by 1, 2, 3, 4 \
+           select wallet, expires_at, usable_from, class, \
+                  coalesce(sum(amount) filter (where kind <> 6), 0) as available, \
+                  coalesce(sum(case kind when 6 then amount else -amount end) filter (where kind in (5, 6, 7)), 0) as held \
+             from legs group by 1, 2, 3, 4 \
          ) \
          select 'the lot of wallet ' || wallet || ' that expires at ' || expires_at || ' has ' || \
                 coalesce(l.available, 0) || ' and ' || coalesce(l.held, 0) || ' held, and the journal says ' || \
-                coalesce(r.amount, 0) || ' and nothing' as what \
+                coalesce(r.available, 0) || ' and ' || coalesce(r.held, 0) as what \
            from right_ones r full join lots l using (wallet, expires_at, usable_from, class) \
-          where coalesce(l.available, 0) <> coalesce(r.amount, 0) or l.held <> 0 \
-             or l.wallet is null or r.wallet is null \
+          where (l.available, l.held) is distinct from (r.available, r.held) \
           limit 1",
     )
     .await?;
@@ -467,6 +475,29 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
         .get_result(conn)
         .await?;
     report.lots = counted.count;
+    Ok(())
+}
+
+/// What is open of a hold is what nothing has followed, and it ends when it was made to end.
+pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with right_ones as ( \
+           select o.id, (o.memo->>'expires_at')::timestamptz as expires_at, o.out_amount - coalesce(( \
+                    select sum(coalesce(f.in_amount, f.out_amount)) from operations f where f.follows = o.id), 0) as open \
+             from operations o where o.kind = 5 \
+         ) \
+         select 'hold ' || coalesce(id, operation_id) || ' is kept as ' || coalesce(h.open, 0) || ' open until ' || \
+                coalesce(h.expires_at::text, 'never') || ', and the journal says ' || coalesce(r.open, 0) || ' until ' || \
+                coalesce(r.expires_at::text, 'never') as what \
+           from right_ones r full join holds h on h.operation_id = r.id \
+          where (h.open, h.expires_at) is distinct from (r.open, r.expires_at) limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from holds")
+        .get_result(conn)
+        .await?;
+    report.holds = counted.count;
     Ok(())
 }
 

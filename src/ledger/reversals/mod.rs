@@ -5,7 +5,8 @@
 //! it, so that the parts together are the operation, in whatever steps.
 //!
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
-//! taken back from the lots it went into, and from the wallet's other lots when those were spent.
+//! taken back from the lots it went into, and from the wallet's other lots when those were spent. What
+//! is not there either the wallet owes, if who asks says so: later gains pay it first.
 //! The money is that of the original, at its locked rate, in the open window.
 
 pub mod api;
@@ -23,6 +24,8 @@ pub struct Reversal {
     pub original: Operation,
     /// In units of what the original took; all that is left when none.
     pub amount: Option<i64>,
+    /// What was spent is owed by the wallet, instead of refused.
+    pub receivable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Command for Reversal {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
         }
         if let Some(leg) = into {
-            moves.extend(self.give_back(leg, part.before));
+            moves.extend(self.give_back(leg, seen.wallet(leg.wallet), part.before));
         }
 
         Ok(Decided {
@@ -74,6 +77,7 @@ impl Command for Reversal {
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
+            memo: Some(follow_ups::memo(part.before)),
             ..Decided::new(reversal)
         })
     }
@@ -100,6 +104,12 @@ pub fn mirror(original: &Operation, part: Part) -> Mirror {
     }
 }
 
+/// The lots that get back a leg of which the first units pay what is owed.
+pub fn back(original: &Operation, leg: Leg, before: i64, pays: i64) -> Vec<(LotKey, i64)> {
+    let lots = original.losses(leg.wallet);
+    follow_ups::walk(lots, before + pays, leg.amount - pays)
+}
+
 impl Reversal {
     fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {
         let SoFar { last, amount } = so_far;
@@ -123,6 +133,7 @@ impl Reversal {
             .original
             .gains(leg.wallet)
             .map(|(lot, _)| lot)
+            .filter(|lot| *lot != LotKey::RECEIVABLE)
             .collect();
         let mut lots: Vec<(LotKey, Lot)> =
             wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
@@ -144,6 +155,14 @@ impl Reversal {
         }
         match rest {
             0 => Ok(moves),
+            owed if self.receivable => {
+                moves.push(Move {
+                    wallet: leg.wallet,
+                    lot: LotKey::RECEIVABLE,
+                    change: -owed,
+                });
+                Ok(moves)
+            }
             _ => Err(Refusal::Spent(Short {
                 held: leg.amount - rest,
                 needed: leg.amount,
@@ -151,10 +170,13 @@ impl Reversal {
         }
     }
 
-    /// Into the same lots, also when they have expired meanwhile, after what went back before.
-    fn give_back(&self, leg: Leg, before: i64) -> impl Iterator<Item = Move> {
-        let lots = follow_ups::walk(self.original.losses(leg.wallet), before, leg.amount);
-        lots.into_iter().map(move |(lot, part)| Move {
+    /// Pays what the wallet owes; the rest goes into the same lots, also when they have expired
+    /// meanwhile, after what went back before.
+    fn give_back(&self, leg: Leg, wallet: &Wallet, before: i64) -> impl Iterator<Item = Move> {
+        let pays = wallet.owed().min(leg.amount);
+        let lots = back(&self.original, leg, before, pays);
+        let paid = (pays > 0).then_some((LotKey::RECEIVABLE, pays));
+        lots.into_iter().chain(paid).map(move |(lot, part)| Move {
             wallet: leg.wallet,
             lot,
             change: part,
