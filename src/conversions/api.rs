@@ -366,7 +366,7 @@ async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {
 }
 
 /// A conversion as `partner` sees it; as the hub's people do when none.
-fn show(
+pub fn show(
     ids: &Ids,
     named: &Named,
     partner: Option<i64>,

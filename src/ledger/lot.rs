@@ -55,6 +55,10 @@ impl LotKey {
 pub struct Lot {
     pub available: i64,
     pub held: i64,
+    /// Where the database keeps it; none when it is new.
+    pub row: Option<RowId>,
+    /// On one lot of a wallet, how many groups have changed the wallet; 0 on the others.
+    pub turn: i32,
 }
 
 /// A change of a lot's two pockets.
@@ -75,10 +79,16 @@ impl Pockets {
     }
 }
 
+/// The place of a version of a row in its table: block and line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowId(pub u32, pub u16);
+
 /// A wallet as a decision sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wallet {
     pub lots: BTreeMap<LotKey, Lot>,
+    /// The last operation that changed it.
+    pub last: Option<i64>,
 }
 
 /// The wallet holds less than was asked for.

@@ -203,6 +203,9 @@ pub struct Operation {
     pub quote: Option<Uuid>,
     /// The operation this one goes on with: what a reversal undoes, the hold of a capture or release.
     pub follows: Option<i64>,
+    /// The operation before this one in the wallet of the leg out, and of the leg in.
+    pub out_previous: Option<i64>,
+    pub in_previous: Option<i64>,
     pub key_hash: Uuid,
     pub body_hash: Uuid,
     pub principal_id: i64,
@@ -301,6 +304,8 @@ impl Operation {
             exchange_rate_id,
             quote,
             follows,
+            out_previous,
+            in_previous,
             key_hash,
             body_hash,
             principal_id,
@@ -322,6 +327,8 @@ impl Operation {
             *card_id,
             *exchange_rate_id,
             *follows,
+            *out_previous,
+            *in_previous,
         ] {
             number(value);
         }

@@ -10,12 +10,12 @@ use crate::ledger::reversals::{Mirror, back, mirror};
 
 /// Proves follow-ups in the order of what they follow, then of how much followed that before.
 #[derive(Default)]
-pub struct Chain {
+pub struct Steps {
     followed: i64,
     so_far: FollowUps,
 }
 
-impl Chain {
+impl Steps {
     pub fn take(
         &mut self,
         original: Option<&Operation>,
@@ -35,7 +35,7 @@ impl Chain {
             .filter(is_before)
             .ok_or_else(|| wrong("does not follow what can be followed so"))?;
         if self.followed != original.id {
-            *self = Chain {
+            *self = Steps {
                 followed: original.id,
                 so_far: FollowUps::default(),
             };

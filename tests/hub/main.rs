@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod faults;
+mod feed;
 mod follow_ups;
 mod holds;
 mod hostile;
@@ -20,6 +21,7 @@ mod races;
 mod rates;
 mod receivables;
 mod refusals;
+mod seals;
 mod sql;
 mod walkthrough;
 mod wire;

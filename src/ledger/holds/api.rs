@@ -178,12 +178,10 @@ async fn create(
             told,
         )
         .await?;
-    let at = operation.at;
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
-    let new = story(&named, &FollowUps::default(), None)?;
-    Ok(HttpResponse::Created().json(show(&shelf.ids, &named, &new, at)?))
+    Ok(HttpResponse::Created().json(show_made(&shelf.ids, &named)?))
 }
 
 fn told(refusal: Refusal) -> Error {
@@ -363,6 +361,12 @@ fn story(
     })
 }
 
+/// A hold as it was made.
+pub fn show_made(ids: &Ids, named: &Named) -> Result<HoldBody, Error> {
+    let new = story(named, &FollowUps::default(), None)?;
+    show(ids, named, &new, named.operation.at)
+}
+
 fn show(ids: &Ids, named: &Named, story: &Story, now: Timestamp) -> Result<HoldBody, Error> {
     let operation = &named.operation;
     let leg = operation
@@ -385,7 +389,7 @@ fn show(ids: &Ids, named: &Named, story: &Story, now: Timestamp) -> Result<HoldB
     })
 }
 
-fn show_step(ids: &Ids, named: &Named) -> Result<HoldStepBody, Error> {
+pub fn show_step(ids: &Ids, named: &Named) -> Result<HoldStepBody, Error> {
     let operation = &named.operation;
     let parts = operation.out.or(operation.into).zip(operation.follows);
     let (leg, hold) =

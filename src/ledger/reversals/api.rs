@@ -283,7 +283,7 @@ fn owed(operation: &Operation) -> Option<Leg> {
     Some(Leg { amount, ..leg })
 }
 
-fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
+pub fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
     let Named {
         operation,
         reference,
