@@ -375,6 +375,7 @@ impl Coalition {
             wallet: Account(self.wallets[brand][member]),
             amount,
             programme: self.programmes[brand].clone(),
+            usable_from: None,
             reason: Reason::Purchase,
             place: Place::default(),
         }

@@ -56,7 +56,7 @@ impl Command for Order {
         Touches {
             wallets: vec![self.from.wallet, self.to.wallet],
             quote: Some(self.quote.jti),
-            reverses: None,
+            follows: None,
         }
     }
 

@@ -19,8 +19,10 @@ pub mod awards;
 pub mod command;
 pub mod execute;
 pub mod expiry;
+pub mod follow_ups;
 mod group;
 pub mod history;
+pub mod holds;
 pub mod lot;
 pub mod operation;
 pub mod programme;
@@ -39,6 +41,7 @@ pub mod window;
 use command::{Command, Failed, Reference, Stamp};
 use execute::{Done, Writers};
 use expiry::Expire;
+use holds::Release;
 use operation::{Kind, Operation};
 use store::WindowRow;
 use uuid::Uuid;
@@ -62,7 +65,7 @@ pub struct Ledger {
 /// How often a command is built again because something was published meanwhile.
 const BUILDS: usize = 5;
 
-/// How many expired lots are swept at a time.
+/// How many expired holds or lots are swept at a time.
 const SWEPT: i64 = 500;
 
 impl Ledger {
@@ -114,8 +117,35 @@ impl Ledger {
         })
     }
 
-    /// Writes down what has expired. Returns how many lots.
+    /// Ends what has ended by itself: holds first, whose lots may have expired meanwhile. Returns how
+    /// many holds and lots.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
+        Ok(self.sweep_holds(secrets).await? + self.sweep_lots(secrets).await?)
+    }
+
+    async fn sweep_holds(&self, secrets: &Secrets) -> Result<usize, Error> {
+        let mut swept = 0;
+        loop {
+            let due = store::due_holds(&mut *self.pool.get().await?, SWEPT).await?;
+            let commands = due.into_iter().map(|hold| {
+                let command = Release {
+                    hold,
+                    amount: None,
+                    is_due: true,
+                };
+                self.writers.execute(command, hub_stamp(secrets))
+            });
+            let results = futures_util::future::join_all(commands).await;
+            let released = results.iter().filter(|result| result.is_ok()).count();
+            swept += released;
+            if released == 0 {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Writes down which lots have expired.
+    async fn sweep_lots(&self, secrets: &Secrets) -> Result<usize, Error> {
         let mut swept = 0;
         loop {
             let lots = store::expired_lots(&mut *self.pool.get().await?, SWEPT).await?;
@@ -208,9 +238,13 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Redemption => id::Kind::Redemption,
         Kind::Conversion => id::Kind::Conversion,
         Kind::Expiry => id::Kind::Expiry,
-        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => {
-            id::Kind::Reversal
-        }
+        Kind::Hold => id::Kind::Hold,
+        Kind::Capture => id::Kind::Capture,
+        Kind::Release => id::Kind::Release,
+        Kind::AwardReversal
+        | Kind::RedemptionReversal
+        | Kind::ConversionReversal
+        | Kind::CaptureReversal => id::Kind::Reversal,
     }
 }
 

@@ -7,8 +7,10 @@
 //! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
-//! | a reversal | the operation it reverses |
-//! | lots | the legs of all operations |
+//! | a reversal | the part of the operation it undoes, after the parts before |
+//! | a capture, a release | the lots of its hold that come next |
+//! | lots, what is available and what is held | the legs of all operations |
+//! | holds | their operations and what followed |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
@@ -20,6 +22,7 @@
 //! can run beside a working hub.
 
 mod chain;
+mod follow_ups;
 mod journal;
 mod store;
 
@@ -29,10 +32,12 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::ledger::follow_ups::before;
 use crate::ledger::operation;
 use crate::ledger::seals;
 use crate::ledger::seals::anchors::Anchor;
 use chain::Chain;
+use follow_ups::Steps;
 use journal::Proof;
 
 /// How many operations are read at a time.
@@ -53,6 +58,7 @@ pub struct Report {
     pub conversions: i64,
     pub totals: i64,
     pub lots: i64,
+    pub holds: i64,
     pub windows: i64,
     pub rate_cards: i64,
     /// The first thing found wrong.
@@ -126,8 +132,9 @@ async fn check(
 ) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
     journal(conn, report, anchors, page).await?;
-    store::reversals(conn).await?;
+    follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
+    store::holds(conn, report).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
@@ -166,6 +173,24 @@ async fn journal(
     store::totals(conn, &proof.sums, report).await
 }
 
+/// Reads what follows something, by what it follows.
+async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
+    let mut steps = Steps::default();
+    let mut after = (i64::MIN, i64::MIN, i64::MIN);
+    loop {
+        let (page, followed) = store::follow_ups(conn, after, page).await?;
+        let Some(last) = page[..].last() else {
+            return Ok(());
+        };
+        for operation in &page {
+            let original = operation.follows.and_then(|id| followed.get(&id));
+            steps.take(original, operation)?;
+        }
+        let followed = last.follows.unwrap_or(i64::MAX);
+        after = (followed, before(last).unwrap_or(-1), last.id);
+    }
+}
+
 async fn seals_up_to(
     conn: &mut Connection,
     chain: &mut Chain,
@@ -195,6 +220,7 @@ impl fmt::Display for Report {
             conversions,
             totals,
             lots,
+            holds,
             windows,
             rate_cards,
             difference,
@@ -224,6 +250,10 @@ impl fmt::Display for Report {
             "totals      {totals:>10}  are the sums of the operations, positions among them"
         )?;
         writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
+        writeln!(
+            f,
+            "holds       {holds:>10}  have open what nothing followed"
+        )?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
         match difference {
             None => write!(f, "The books are right."),

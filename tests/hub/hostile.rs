@@ -38,6 +38,9 @@ async fn writes(world: &World) -> Vec<Write> {
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
     let hash = json!({"content_hash": drafted["content_hash"]});
     let miles = json!({"amount": "10000", "currency": "MILE"});
+    let tomorrow = chrono::Utc::now() + chrono::Duration::days(1);
+    let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}});
+    let hold = world.post(&aero, "/v1/holds", body).await.ok();
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -62,13 +65,26 @@ async fn writes(world: &World) -> Vec<Write> {
             "createAward" => (
                 &aero,
                 json!({"member": member.id, "amount": miles, "reason": "purchase", "channel": "app",
-                "location": "shop", "reference": "R"}),
+                "usable_from": tomorrow, "location": "shop", "reference": "R"}),
             ),
             "createRedemption" => (
                 &aero,
                 json!({"member": member.id, "amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
             ),
-            "createReversal" => (&aero, json!({"operation": awarded["id"], "reference": "R"})),
+            "createHold" => (
+                &aero,
+                json!({"member": member.id, "amount": miles, "expires_at": tomorrow, "channel": "app",
+                "location": "shop", "reference": "R"}),
+            ),
+            "captureHold" => (
+                &aero,
+                json!({"amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
+            ),
+            "releaseHold" => (&aero, json!({"amount": miles, "reference": "R"})),
+            "createReversal" => (
+                &aero,
+                json!({"operation": awarded["id"], "amount": miles, "receivable": true, "reference": "R"}),
+            ),
             "createQuote" => (
                 &aero,
                 json!({"member": member.id, "gives": miles, "to": "HPT"}),
@@ -97,6 +113,7 @@ async fn writes(world: &World) -> Vec<Write> {
             .path
             .replace("{partner}", partner)
             .replace("{rate_card}", &text(&drafted["id"]))
+            .replace("{hold}", &text(&hold["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
         let (id, token) = (one.id, token.to_owned());
         Write {
@@ -308,6 +325,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     let optional = [
         "name_zh",
         "expires_at",
+        "usable_from",
+        "receivable",
         "channel",
         "location",
         "reference",
@@ -318,7 +337,10 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
-            if optional.contains(&name.as_str()) {
+            // All of what is there, unless a part is wanted.
+            let of_parts = ["createReversal", "captureHold", "releaseHold"];
+            let is_part = name == "amount" && of_parts.contains(&write.id.as_str());
+            if is_part || optional.contains(&name.as_str()) {
                 continue;
             }
             for null in [false, true] {
@@ -360,6 +382,8 @@ async fn odd_dates_are_refused_by_name() {
     ];
     for (id, field) in [
         ("createCredential", "expires_at"),
+        ("createHold", "expires_at"),
+        ("createAward", "usable_from"),
         ("draftRateCard", "valid_from"),
         ("draftRateCard", "valid_to"),
         ("publishExchangeRate", "quoted_at"),
@@ -553,6 +577,7 @@ async fn queries_are_refused_by_name() {
     for path in [
         "/v1/awards",
         "/v1/redemptions",
+        "/v1/holds",
         "/v1/reversals",
         "/v1/conversions",
     ] {

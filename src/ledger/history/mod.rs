@@ -20,7 +20,7 @@ use tokio_postgres::Client;
 
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
-use super::lot::Wallet;
+use super::lot::{Pockets, Wallet};
 use super::statements::{self, Frame, Slot, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
@@ -91,7 +91,9 @@ impl Books {
 
         for ((wallet, key), lot) in &written.lots {
             let wallet = self.wallets.entry(*wallet).or_default();
-            wallet.lots.entry(*key).or_default().available += lot.change;
+            let kept = wallet.lots.entry(*key).or_default();
+            kept.available += lot.change.available;
+            kept.held += lot.change.held;
             wallet.last = lot.last_operation.or(wallet.last);
         }
         for (pair, sum) in &written.sums {
@@ -188,7 +190,10 @@ impl History {
             lots.map(move |(nth, (key, lot))| {
                 let last_operation = held.last.filter(|_| nth == 0);
                 let written = LotWritten {
-                    change: lot.available,
+                    change: Pockets {
+                        available: lot.available,
+                        held: lot.held,
+                    },
                     turn: i32::from(last_operation.is_some()),
                     last_operation,
                     ..LotWritten::default()
