@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::sql;
@@ -213,6 +214,46 @@ async fn of_two_bodies_under_one_key_one_takes_effect() {
     World::assert_right(&world.verify().await);
 }
 
+/// Shuts the gate that every group takes.
+async fn shut_gate(world: &World) -> Client {
+    let gate = sql::session(&world.url).await;
+    let shut = format!(
+        "begin; select pg_advisory_xact_lock({})",
+        interline::db::GATE_LOCK
+    );
+    gate.batch_execute(&shut).await.expect("the gate");
+    gate
+}
+
+/// Opens the gate when so many groups wait there: they go on in the same instant.
+async fn open_gate(world: &World, gate: Client, groups: i64) {
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event = 'advisory'";
+    while sql::number(&world.url, waiting).await < groups {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    gate.batch_execute("commit").await.expect("the gate opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_bodies_that_two_hubs_look_at_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let (member, other) = (world.member().await, world.member().await);
+    let aero = world.token("AERO").await;
+    for _ in 0..5 {
+        let bodies = [award(&member, 1, "MILE"), award(&other, 4, "MILE")];
+        let key = Uuid::new_v4().to_string();
+        let bids = at_once(&hubs, 2, |nth, hub| {
+            hub.post_with_key(&aero, "/v1/awards", &key, bodies[nth].clone())
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(bids, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("idempotency-key-reused", 1)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_what_was_refused_can_be_used_again() {
     let world = World::new().await;
@@ -266,6 +307,35 @@ async fn the_last_points_are_spent_once() {
         }
     }
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_waits_for_whoever_has_its_wallet() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "MILE").await;
+    let aero = world.token("AERO").await;
+
+    let other = sql::session(&world.url).await;
+    let lock = "begin; select from wallets for update";
+    other.batch_execute(lock).await.expect("the wallets");
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let until_it_waits = async {
+        while sql::number(&world.url, waiting).await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let spending = world.post(&aero, "/v1/redemptions", redemption(&member, 100, "MILE"));
+    let mut spending = Box::pin(spending);
+    tokio::select! {
+        answer = &mut spending => panic!("decided beside somebody else: {answer:?}"),
+        () = until_it_waits => {}
+    }
+
+    other.batch_execute("commit").await.expect("an end");
+    spending.await.ok();
+    assert_eq!(world.balance(&member, "MILE").await, "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -551,13 +621,7 @@ async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
     let brand = |nth: usize| json!({"code": format!("GONE{nth}"), "name": "Gone", "kind": "app", "money": "HKD", "zone": "Asia/Taipei"});
 
     // Publishing waits for the gate, in the middle of its transaction.
-    let gate = sql::session(&world.url).await;
-    gate.batch_execute(&format!(
-        "begin; select pg_advisory_xact_lock({})",
-        interline::db::GATE_LOCK
-    ))
-    .await
-    .expect("the gate");
+    let gate = shut_gate(&world).await;
     for nth in 0..20 {
         send_and_leave(
             &world,
