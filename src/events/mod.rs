@@ -52,12 +52,12 @@ pub async fn read(conn: &mut Connection, asked: &Asked) -> Result<Found, Error> 
     let horizon = sealed_through
         .as_ref()
         .map_or(0, |seal| operation::id(seal.last_group + 1, 0));
-    let looked = store::look(conn, asked.after, horizon, asked.looked_at).await?;
-    let operations = store::list(conn, asked, looked).await?;
+    let looked = store::look(conn, asked, horizon).await?;
+    let operations = store::list(conn, &looked.found).await?;
 
-    let is_full = operations.len() as i64 == asked.limit;
-    let last = operations.last().filter(|_| is_full);
-    let next = last.map_or(looked, |last| last.id);
+    let is_full = looked.found.len() as i64 == asked.limit;
+    let last_shown = looked.found.last().copied().filter(|_| is_full);
+    let next = last_shown.or(looked.last).unwrap_or(asked.after);
 
     Ok(Found {
         operations,

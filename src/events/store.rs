@@ -11,49 +11,46 @@ use crate::error::Error;
 use crate::ledger::operation::Operation;
 use crate::ledger::store::{OPERATIONS, OperationRow};
 
-#[derive(diesel::QueryableByName)]
-struct Last {
+/// What was looked at for a page.
+#[derive(Debug, diesel::QueryableByName)]
+pub struct Looked {
+    /// The last operation of all; none when there was none.
     #[diesel(sql_type = Nullable<BigInt>)]
-    id: Option<i64>,
+    pub last: Option<i64>,
+    /// Those that were asked for.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub found: Vec<i64>,
 }
 
-/// The last of the next `count` operations below the horizon; `after` when there are none.
-pub async fn look(
-    conn: &mut Connection,
-    after: i64,
-    horizon: i64,
-    count: i64,
-) -> Result<i64, Error> {
-    let sql = "select max(id) as id from \
-               (select id from operations where id > $1 and id < $2 order by id limit $3) looked";
-    let row: Last = diesel::sql_query(sql)
-        .bind::<BigInt, _>(after)
-        .bind::<BigInt, _>(horizon)
-        .bind::<BigInt, _>(count)
-        .get_result(conn)
-        .await?;
-    Ok(row.id.unwrap_or(after))
-}
-
-/// Of the operations up to `through`, those that are asked for.
-pub async fn list(
-    conn: &mut Connection,
-    asked: &Asked,
-    through: i64,
-) -> Result<Vec<Operation>, Error> {
-    let sql = format!(
-        "{OPERATIONS} where o.id > $1 and o.id <= $2 and ($3 is null or asset_of(o.out_wallet) = any($3) \
-         or asset_of(o.in_wallet) = any($3)) order by o.id limit $4"
-    );
+/// Looks at the next operations below the horizon.
+pub async fn look(conn: &mut Connection, asked: &Asked, horizon: i64) -> Result<Looked, Error> {
+    // Bounded on one side only, so that the next ones are read off the index whatever the planner
+    // knows of the table.
+    let sql = "with looked as materialized ( \
+                 select id, $3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) as is_asked \
+                   from (select id, out_wallet, in_wallet from operations where id > $1 order by id limit $4) next \
+                  where id < $2) \
+               select (select max(id) from looked) as last, \
+                      array(select id from looked where is_asked order by id limit $5) as found";
     let currencies: Option<Vec<i32>> = asked
         .currencies
         .as_ref()
         .map(|all| all.iter().map(|no| i32::from(*no)).collect());
-    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+    Ok(diesel::sql_query(sql)
         .bind::<BigInt, _>(asked.after)
-        .bind::<BigInt, _>(through)
+        .bind::<BigInt, _>(horizon)
         .bind::<Nullable<Array<Integer>>, _>(currencies)
+        .bind::<BigInt, _>(asked.looked_at)
         .bind::<BigInt, _>(asked.limit)
+        .get_result(conn)
+        .await?)
+}
+
+/// These operations, in their order.
+pub async fn list(conn: &mut Connection, ids: &[i64]) -> Result<Vec<Operation>, Error> {
+    let sql = format!("{OPERATIONS} where o.id = any($1) order by o.id");
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(ids)
         .load(conn)
         .await?;
     let whole = |row: OperationRow| {

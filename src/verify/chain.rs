@@ -42,6 +42,13 @@ impl Chain {
         self.read_up_to
     }
 
+    /// Whether every seal that begins with a group or before it was read.
+    pub fn is_ahead_of(&self, group: i64) -> bool {
+        self.ahead
+            .back()
+            .is_some_and(|seal| seal.first_group > group)
+    }
+
     /// The next seal, before its groups.
     pub fn expect(&mut self, seal: Seal, report: &mut Report) -> Result<(), Difference> {
         let Seal { id, .. } = seal;

@@ -498,6 +498,30 @@ pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), S
     .await
 }
 
+/// The operations of a wallet follow one another, each the one before the next, up to the last.
+pub async fn chains(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with legs as ( \
+           select id, out_wallet as wallet, out_previous as previous from operations where out_wallet is not null \
+           union \
+           select id, in_wallet, in_previous from operations where in_wallet is not null \
+         ), ends as ( \
+           select wallet, last_operation as id from lots where turn > 0 \
+         ), followed as ( \
+           select wallet, previous as id from legs union all select wallet, id from ends \
+         ), links as ( \
+           select wallet, id, sum(is_leg) as legs, sum(is_followed) as followers from ( \
+             select wallet, id, 1 as is_leg, 0 as is_followed from legs \
+             union all select wallet, id, 0, 1 from followed) l group by 1, 2 \
+         ) \
+         select 'operation ' || coalesce(id::text, 'none') || ' stands ' || legs || ' times in wallet ' || wallet || \
+                ' and is followed ' || followers || ' times: its statement is not one chain' as what \
+           from links where followers <> 1 or legs <> (id is not null)::integer limit 1",
+    )
+    .await
+}
+
 /// What a foreign key would refuse.
 pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
     nothing_from(

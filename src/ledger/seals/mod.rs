@@ -92,8 +92,8 @@ impl Sealer {
         loop {
             let error = self.round().await.err();
             match &error {
-                Some(error) if !is_away => tracing::warn!(%error, "seals wait for the database"),
-                None if is_away => tracing::warn!("seals go on"),
+                Some(error) if !is_away => tracing::warn!("seals wait for the database: {error:#}"),
+                None if is_away => tracing::info!("seals go on"),
                 _ => {}
             }
             is_away = error.is_some();
