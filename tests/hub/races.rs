@@ -310,35 +310,6 @@ async fn the_last_points_are_spent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_waits_for_whoever_has_its_wallet() {
-    let world = World::new().await;
-    let member = world.member().await;
-    world.award(&member, "100", "MILE").await;
-    let aero = world.token("AERO").await;
-
-    let other = sql::session(&world.url).await;
-    let lock = "begin; select from wallets for update";
-    other.batch_execute(lock).await.expect("the wallets");
-    let waiting = "select count(*) from pg_stat_activity \
-        where datname = current_database() and wait_event_type = 'Lock'";
-    let until_it_waits = async {
-        while sql::number(&world.url, waiting).await == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let spending = world.post(&aero, "/v1/redemptions", redemption(&member, 100, "MILE"));
-    let mut spending = Box::pin(spending);
-    tokio::select! {
-        answer = &mut spending => panic!("decided beside somebody else: {answer:?}"),
-        () = until_it_waits => {}
-    }
-
-    other.batch_execute("commit").await.expect("an end");
-    spending.await.ok();
-    assert_eq!(world.balance(&member, "MILE").await, "0");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_quote_is_good_for_one_conversion_however_many_take_it() {
     let world = World::new().await;
     let second = world.second().await;
@@ -373,6 +344,27 @@ async fn an_operation_is_reversed_once_however_many_ask() {
     }
     assert_eq!(world.balance(&member, "HPT").await, "0");
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_reversals_that_two_hubs_decide_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    // There is enough for both: nothing but what they read of each other keeps one from it.
+    world.award(&member, "1000", "MILE").await;
+    for _ in 0..5 {
+        let given = world.award(&member, "64", "MILE").await;
+        let reversals = at_once(&hubs, 2, |_, hub| {
+            hub.post(&aero, "/v1/reversals", json!({"operation": given["id"]}))
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(reversals, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("already-reversed", 1)));
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "1000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
