@@ -14,6 +14,9 @@ use crate::pg::{Cluster, Durability};
 /// The name of the hub's database in a cluster of its own.
 pub const DATABASE: &str = "interline";
 
+/// The file of anchors in the data directory.
+const ANCHORS: &str = "anchors.ndjson";
+
 /// Which database to use.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseArgs {
@@ -24,6 +27,32 @@ pub struct DatabaseArgs {
     /// An existing PostgreSQL 15 or newer, instead of the embedded one
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+/// Where the hashes of seals are kept outside of the database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AnchorArgs {
+    /// The file of anchors, appended to by the hub [default: anchors.ndjson in the data directory;
+    /// beside an existing PostgreSQL none]
+    #[arg(long = "anchors", value_name = "FILE", env = "INTERLINE_ANCHORS")]
+    file: Option<PathBuf>,
+}
+
+impl AnchorArgs {
+    /// The file that a hub on this database appends to.
+    pub fn file(&self, database: &DatabaseArgs, name: &str) -> anyhow::Result<Option<PathBuf>> {
+        match (&self.file, &database.database_url) {
+            (Some(file), _) => Ok(Some(file.clone())),
+            (None, Some(_)) => Ok(None),
+            (None, None) => Ok(Some(database.dir(name)?.join(ANCHORS))),
+        }
+    }
+
+    /// The file to hold a proof against: the one that was named, or the default one if it is there.
+    pub fn kept(&self, database: &DatabaseArgs, name: &str) -> anyhow::Result<Option<PathBuf>> {
+        let file = self.file(database, name)?;
+        Ok(file.filter(|file| self.file.is_some() || file.exists()))
+    }
 }
 
 /// A database that is there, with the schema up to date. The embedded server stops when this is

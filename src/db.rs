@@ -30,6 +30,9 @@ const MIGRATION_LOCK: i64 = 0x69_6e_74_65_72_01;
 /// Groups of operations hold it shared, whoever publishes or closes takes it alone for a moment.
 pub const GATE_LOCK: i64 = 0x69_6e_74_65_72_02;
 
+/// Whoever seals finished groups holds it: one at a time over all hubs.
+pub const SEAL_LOCK: i64 = 0x69_6e_74_65_72_03;
+
 /// What every connection of the hub starts with. No statement outlives ten seconds,
 /// and no transaction that idles five.
 pub const SESSION: &str = "set role interline_app; set statement_timeout = '10s'; \
@@ -77,7 +80,8 @@ impl Pool {
     }
 }
 
-async fn connect(url: String) -> diesel::ConnectionResult<Connection> {
+/// A connection of one's own.
+pub async fn connect(url: String) -> diesel::ConnectionResult<Connection> {
     let mut conn = Connection::establish(&url).await?;
     conn.batch_execute(SESSION)
         .await

@@ -16,6 +16,8 @@
 //! | commands gather, are locked, folded, written and committed together | [`ledger::execute`] |
 //! | an operation posts transfers; their sums are kept per window | [`ledger::transfer`] |
 //! | the partner's position is a balance of those | [`settlement::position`] |
+//! | finished groups are sealed, in an order that no longer changes | [`ledger::seals`] |
+//! | both partners read what happened, each its own side | [`events`] |
 //!
 //! Read in this order, each file once, it is the whole story; `api.rs` and `store.rs` are for those
 //! who doubt HTTP or SQL.
@@ -32,6 +34,7 @@
 //! * Per asset all postings sum to zero: an operation's leg is a whole transfer.
 //! * What was acknowledged is in the journal exactly once, whatever is killed: the key is on the
 //!   operation's own row.
+//! * What is sealed never changes and nothing comes before it: a reader of events misses nothing.
 //! * No lot goes below zero, and an expired lot cannot be spent.
 //! * A member gets what the quote said, to the unit.
 //! * Whoever makes something that needs a second person does not approve it.
@@ -72,6 +75,9 @@ pub mod conversions;
 
 // floor: settlement
 pub mod settlement;
+
+// floor: feed
+pub mod events;
 
 // floor: proof
 pub mod verify;

@@ -6,9 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use interline::config::{DatabaseArgs, Use};
+use interline::config::{AnchorArgs, DatabaseArgs, Use};
+use interline::ledger::seals::anchors;
 use interline::server::{self, Hub};
 use interline::{bench, cli, db, demo, verify};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An exchange hub for loyalty coalitions.
 #[derive(Parser)]
@@ -26,6 +30,8 @@ enum Command {
     Serve {
         #[command(flatten)]
         database: DatabaseArgs,
+        #[command(flatten)]
+        anchors: AnchorArgs,
         /// Where to listen
         #[arg(long, default_value_t = 8080, env = "INTERLINE_PORT")]
         port: u16,
@@ -47,6 +53,8 @@ enum Command {
     Verify {
         #[command(flatten)]
         database: DatabaseArgs,
+        #[command(flatten)]
+        anchors: AnchorArgs,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -115,15 +123,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve {
             database,
+            anchors,
             port,
             host,
             base_url,
         } => {
+            let anchors = anchors.file(&database, "hub")?;
             let database = database.open("hub", Use::Alone).await?;
             let listener = listen(&host, port)?;
             let base_url = base_url.unwrap_or(format!("http://{}", listener.local_addr()?));
             let hub = Hub::new(&database.url, &base_url).await?;
             hub.sweep_now_and_then();
+            hub.seal_all_along(anchors);
             eprintln!("Interline serves at {base_url}; its documentation is at {base_url}/docs/");
             hub.serve(listener)?.await?;
             Ok(ExitCode::SUCCESS)
@@ -137,10 +148,16 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             cli::say(server::document_text().trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Verify { database, json } => {
+        Command::Verify {
+            database,
+            anchors,
+            json,
+        } => {
             database.must_exist("hub")?;
+            let file = anchors.kept(&database, "hub")?;
             let database = database.open("hub", Use::Beside).await?;
-            let report = verify::verify(&database.url).await?;
+            let anchors = file.map_or(Ok(Vec::new()), |file| anchors::read(&file))?;
+            let report = verify::verify_with(&database.url, anchors).await?;
             match json {
                 true => cli::say(serde_json::to_string_pretty(&report)?),
                 false => cli::say(&report),

@@ -1,6 +1,7 @@
 //! The hub as a server: every slice's routes, what they share, and the end of it all when asked.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use utoipa::openapi::security::{
     ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
 };
@@ -22,6 +24,7 @@ use crate::db::{self, Pool};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
+use crate::ledger::seals::Sealer;
 use crate::members::Wallets;
 use crate::partners::Directories;
 use crate::rates::Books;
@@ -29,7 +32,7 @@ use crate::secret::Secrets;
 use crate::web::Crowd;
 use crate::web::crowd;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
-use crate::{access, approvals, conversions, ledger, members, partners, rates, settlement};
+use crate::{access, approvals, conversions, events, ledger, members, partners, rates, settlement};
 
 /// Everything a handler may ask for, made once per hub.
 #[derive(Clone)]
@@ -93,6 +96,7 @@ impl Hub {
             .configure(rates::api::routes)
             .configure(conversions::api::routes)
             .configure(settlement::api::routes)
+            .configure(events::api::routes)
             .configure(operations);
     }
 
@@ -129,6 +133,11 @@ impl Hub {
                 tokio::time::sleep(SWEEP).await;
             }
         });
+    }
+
+    /// Seals what is finished, as long as the hub lives, and anchors it in a file if one is named.
+    pub fn seal_all_along(&self, anchors: Option<PathBuf>) -> JoinHandle<()> {
+        tokio::spawn(Sealer::new(self.pool.url(), anchors).work())
     }
 }
 
@@ -242,6 +251,7 @@ async fn docs(file: web::Path<String>) -> HttpResponse {
         (name = "ledger", description = "Points given, spent and taken back, and the wallets that hold them."),
         (name = "conversions", description = "Points of one brand that become points of another."),
         (name = "settlement", description = "What partners owe each other, window by window."),
+        (name = "events", description = "What happened, in one order, to be read on from where one was."),
         (name = "operations", description = "Health, problems and this document."),
     ),
     modifiers(&Doors)
@@ -284,6 +294,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         rates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
+        events::api::Doc::openapi(),
     ] {
         document.merge(part);
     }

@@ -27,7 +27,7 @@ create table control (
   constraint control_clock_goes_forward check (clock_offset >= interval '0')
 );
 comment on table control is
-  'One row. version counts publications (partners, currencies, cards, exchange rates), so that every hub knows in one read whether what it holds in memory is current. clock_offset turns a sandbox''s clock forward; it is zero where real members are. group_base is added to transaction ids after a restore.';
+  'One row. version counts publications (partners, currencies, cards, exchange rates), so that every hub knows in one read whether what it holds in memory is current. clock_offset turns a sandbox''s clock forward; it is zero where real members are. group_base is added to transaction ids after a restore; it only grows, and changes under the gate or while no hub runs.';
 insert into control default values;
 
 create function hub_now() returns timestamptz language sql volatile

@@ -63,10 +63,29 @@ begin
   if not exists (select from windows where id = new.window_id and state = 'open') then
     raise exception 'window % is not open', new.window_id using constraint = 'groups_in_open_window';
   end if;
+  if (select max(last_group) from seals) >= new.id then
+    raise exception 'group % would come before what is sealed: control.group_base is too low', new.id using constraint = 'groups_after_seals';
+  end if;
   return new;
 end $$;
 create trigger groups_in_open_window before insert on groups
   for each row execute function groups_in_open_window();
+
+create table seals (
+  id bigint not null,
+  first_group bigint not null,
+  last_group bigint not null,
+  groups bigint not null,
+  operations bigint not null,
+  hash bytea not null,
+  at timestamptz not null,
+  constraint seals_pk primary key (id),
+  constraint seals_first_group_unique unique (first_group),
+  constraint seals_last_group_unique unique (last_group),
+  constraint seals_of_something check (id > 0 and first_group <= last_group and groups > 0 and operations >= groups)
+);
+comment on table seals is
+  'Finished groups, chained in the order of their ids: 1, 2, 3 and so on without gaps. hash: SHA-256 over the hash before, these numbers and the groups; src/ledger/seals/seal.rs says it byte by byte. Append-only.';
 
 create table operations (
   id bigint not null,
@@ -78,6 +97,8 @@ create table operations (
   in_wallet bigint,
   in_expires_at timestamptz,
   in_amount bigint,
+  out_previous bigint,
+  in_previous bigint,
   pays bigint,
   paid bigint,
   gross bigint,
@@ -111,14 +132,12 @@ create table operations (
 create unique index operations_key_unique on operations (key_hash);
 -- A quote is taken once. Quote ids are time-ordered, so this index grows at its end.
 create unique index operations_quote_unique on operations (quote) where quote is not null;
--- A wallet's statement, by side.
-create index operations_by_out_wallet on operations (out_wallet, id) where out_wallet is not null;
--- The other side of a wallet's statement.
-create index operations_by_in_wallet on operations (in_wallet, id) where in_wallet is not null;
+-- A wallet begins once, also when two groups find it empty at the same time.
+create unique index operations_wallet_begins_once on operations (in_wallet) where in_previous is null and in_wallet is not null;
 -- What has been reversed of an operation so far; few rows have it.
 create index operations_by_reversed on operations (reverses) where reverses is not null;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
@@ -139,16 +158,28 @@ create table lots (
   expires_at timestamptz not null,
   usable_from timestamptz not null,
   class smallint not null,
+  turn integer not null,
   available bigint not null,
   held bigint not null,
+  last_operation bigint,
   constraint lots_pk primary key (wallet, expires_at, usable_from, class),
   constraint lots_available_not_negative check (available >= 0),
-  constraint lots_held_not_negative check (held >= 0)
+  constraint lots_held_not_negative check (held >= 0),
+  constraint lots_turn_whole check ((turn > 0) = (last_operation is not null))
 ) with (fillfactor = 75);
 -- The sweep asks for what has expired; the column never changes, so updates stay heap-only.
 create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
-  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). The journal names lots by these three, so they can be made again from it.';
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+
+create function all_as_read(expected bigint, seen bigint) returns void language plpgsql as $$
+begin
+  if seen <> expected then
+    raise exception 'of % rows only % are as they were read', expected, seen using errcode = 'serialization_failure';
+  end if;
+end $$;
+comment on function all_as_read is
+  'Ends a group whose rows another group changed since they were read.';
 
 create table totals (
   window_id bigint not null,
@@ -178,5 +209,5 @@ create index operation_references_by_operation on operation_references (operatio
 comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
-grant select, insert on operations, more_legs, groups to interline_app;
+grant select, insert on operations, more_legs, groups, seals to interline_app;
 grant select, insert, update on lots, totals, windows, operation_references to interline_app;

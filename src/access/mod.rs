@@ -16,6 +16,7 @@
 //! | `quotes:write` `conversions:write` | ask for a price, and take it |
 //! | `members:read` `members:write` | look up, create and link members |
 //! | `ledger:read` | wallets, statements, operations |
+//! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
 //! | `settlement:read` | positions and statements |
 //! | `credentials:write` | the partner's own credentials |
@@ -38,7 +39,7 @@ pub mod who;
 pub use caller::{Partner, Reader, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
-    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, LedgerRead, MembersRead,
+    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
     ScopeSet, SettlementRead,
 };

@@ -38,6 +38,7 @@ scopes! {
     AwardsWrite "awards:write" "Award points of a currency that the partner issues.";
     ConversionsWrite "conversions:write" "Take a quote for a member.";
     CredentialsWrite "credentials:write" "List, create and revoke the partner's own credentials.";
+    EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
     MembersRead "members:read" "Look up members of the partner's programme.";
     MembersWrite "members:write" "Create members and link memberships.";

@@ -356,7 +356,7 @@ async fn read(
 }
 
 /// A conversion as `partner` sees it; as the hub's people do when none.
-fn show(
+pub fn show(
     ids: &Ids,
     named: &Named,
     partner: Option<i64>,

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli;
-use crate::config::{DatabaseArgs, Use};
+use crate::config::{AnchorArgs, DatabaseArgs, Use};
 use crate::server::Hub;
 use credentials::Credentials;
 
@@ -35,6 +35,8 @@ const UNFINISHED: &str = "demo-unfinished";
 pub struct Arguments {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    anchors: AnchorArgs,
     /// Where to listen; 0 for any free port
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -52,6 +54,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments {
         database,
+        anchors,
         port,
         walk,
         json,
@@ -62,6 +65,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {host}:{port}: choose another with --port"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let dir = database.dir("demo")?;
+    let anchors = anchors.file(&database, "demo")?;
 
     eprintln!("Starting PostgreSQL and bringing the schema up to date ...");
     let database = database.open("demo", Use::Alone).await?;
@@ -77,6 +81,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 
     hub.sweep_now_and_then();
+    hub.seal_all_along(anchors);
     let server = hub.serve(listener)?;
     if !walk {
         cli::say(welcome(&credentials, &dir));

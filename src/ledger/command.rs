@@ -65,6 +65,7 @@ pub struct Seen<'a> {
 
 static NOTHING: Wallet = Wallet {
     lots: std::collections::BTreeMap::new(),
+    last: None,
 };
 
 impl Seen<'_> {

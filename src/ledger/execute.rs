@@ -2,15 +2,17 @@
 //! out in groups, one transaction each.
 //!
 //! A writer takes whatever waits, without waiting for more: while one group is being written the
-//! next gathers by itself. Whoever sent a command may go away; the group does not notice. When a
-//! group fails as a whole, its commands are tried again one by one, so that none is refused for
-//! another's fault. Trying again is always safe, also when the reply to a commit was lost: the key
-//! of a command that took effect is found, and its operation is the answer.
+//! next gathers by itself. Whoever sent a command may go away; the group does not notice.
+//!
+//! A group is first tried with little care, as if nobody else were at its wallets: within a hub
+//! nobody is. When it fails it is tried again with locks, and then its commands one by one, so that
+//! none is refused for another's fault. Trying again is always safe, also when the reply to a commit
+//! was lost: the key of a command that took effect is found, and its operation is the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -18,14 +20,16 @@ use tokio_postgres::error::SqlState;
 use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
 use super::group::{self, Outcome, Queued};
 use super::operation::{LARGEST_GROUP, Operation};
-use super::statements::{self, Frame, Statements};
+use super::queue::{Group, Queue, Taken};
+use super::statements::{self, Care, Frame, Slot, Statements};
 use crate::clock::Timestamp;
 
-/// Commands waiting beyond this many are refused at once.
-const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 const WRITERS: usize = 2;
 const TRIES: u32 = 6;
+
+/// After another hub was met at a wallet, so many groups lock theirs first.
+const WARY: u32 = 64;
 
 /// How long a caller waits for its command. Nothing the database does for a group takes longer,
 /// so a writer that has waited as long has lost its connection.
@@ -36,7 +40,16 @@ const _: () = assert!(GROUP <= LARGEST_GROUP);
 /// The way to the writers.
 #[derive(Clone)]
 pub struct Writers {
-    queue: mpsc::Sender<Box<dyn Queued>>,
+    handle: Arc<Handle>,
+}
+
+/// Closes the queue when the last handle is gone.
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// What a command that was carried out, now or before, came to.
@@ -49,12 +62,13 @@ pub enum Done {
 impl Writers {
     /// Starts the writers on the running tokio runtime. They end when the last handle is dropped.
     pub fn start(url: &str) -> Writers {
-        let (queue, commands) = mpsc::channel(QUEUE);
-        let commands = Arc::new(Mutex::new(commands));
+        let queue = Arc::new(Queue::default());
         for _ in 0..WRITERS {
-            tokio::spawn(write(url.to_owned(), commands.clone()));
+            tokio::spawn(write(url.to_owned(), queue.clone()));
         }
-        Writers { queue }
+        Writers {
+            handle: Arc::new(Handle(queue)),
+        }
     }
 
     /// Hands in a command and waits until it is durable, or refused.
@@ -72,9 +86,8 @@ impl Writers {
             refusal: None,
             reply,
         };
-        self.queue
-            .try_send(Box::new(ticket))
-            .map_err(|_| Failed::Busy)?;
+        let Handle(queue) = &*self.handle;
+        queue.put(Box::new(ticket)).map_err(|_| Failed::Busy)?;
         // Whether it takes effect is then told by its key.
         let Ok(answer) = tokio::time::timeout(PATIENCE, answer).await else {
             return Err(Failed::Unavailable);
@@ -133,41 +146,66 @@ impl<C: Command> Queued for Ticket<C> {
 }
 
 /// The life of a writer: take what waits, write it, answer.
-async fn write(url: String, commands: Arc<Mutex<mpsc::Receiver<Box<dyn Queued>>>>) {
-    let mut line = Line { url, open: None };
-    loop {
-        let mut group = Vec::new();
-        if commands.lock().await.recv_many(&mut group, GROUP).await == 0 {
-            return;
-        }
-        if let Err((group, error)) = line.carry_out(group).await {
-            tracing::debug!(%error, size = group.len(), "a group failed; its commands are tried one by one");
-            let mut is_away = false;
-            for command in group {
-                match is_away {
-                    false => is_away = line.insist(command).await,
-                    true => command.answer(Outcome::Unavailable),
-                }
-            }
-        }
+async fn write(url: String, queue: Arc<Queue>) {
+    let mut line = Line {
+        url,
+        open: None,
+        wary: 0,
+    };
+    while let Some(Taken { group, at: _at }) = queue.take(GROUP).await {
+        line.carry_out_somehow(group).await;
     }
 }
 
 /// A writer's connection, made when needed.
 struct Line {
     url: String,
-    open: Option<(Client, Statements, i16)>,
+    open: Option<(Client, Statements, Slot)>,
+    /// How many groups are still to lock their wallets first.
+    wary: u32,
 }
 
-type Group = Vec<Box<dyn Queued>>;
-
 impl Line {
+    /// A group with little care, with full care, or one by one.
+    async fn carry_out_somehow(&mut self, group: Group) {
+        let mut left = group;
+        if self.wary == 0 {
+            let Err((group, error)) = self.carry_out(left, Care::Light).await else {
+                return;
+            };
+            tracing::debug!(%error, size = group.len(), "a group failed; it is tried with locks");
+            if error.is::<Elapsed>() {
+                // Whoever sent these has been told so already.
+                group
+                    .into_iter()
+                    .for_each(|command| command.answer(Outcome::Unavailable));
+                return;
+            }
+            if state(&error) == Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
+                self.wary = WARY;
+            }
+            left = group;
+        }
+        self.wary = self.wary.saturating_sub(1);
+        let Err((group, error)) = self.carry_out(left, Care::Full).await else {
+            return;
+        };
+        tracing::debug!(%error, size = group.len(), "a group failed; its commands are tried one by one");
+        let mut is_away = false;
+        for command in group {
+            match is_away {
+                false => is_away = self.insist(command).await,
+                true => command.answer(Outcome::Unavailable),
+            }
+        }
+    }
+
     /// One command alone, several times if need be. Returns whether the database is away, so that
     /// the next one need not find out again.
     async fn insist(&mut self, command: Box<dyn Queued>) -> bool {
         let mut group = vec![command];
         for attempt in 1..=TRIES {
-            let error = match self.carry_out(group).await {
+            let error = match self.carry_out(group, Care::Full).await {
                 Ok(()) => return false,
                 Err((back, error)) => {
                     group = back;
@@ -188,8 +226,12 @@ impl Line {
     }
 
     /// One group in one transaction. On an error nothing was answered, and the commands come back.
-    async fn carry_out(&mut self, mut group: Group) -> Result<(), (Group, anyhow::Error)> {
-        match tokio::time::timeout(PATIENCE, self.attempt(&mut group)).await {
+    async fn carry_out(
+        &mut self,
+        mut group: Group,
+        care: Care,
+    ) -> Result<(), (Group, anyhow::Error)> {
+        match tokio::time::timeout(PATIENCE, self.attempt(&mut group, care)).await {
             Ok(Ok(outcomes)) => {
                 group
                     .into_iter()
@@ -208,7 +250,7 @@ impl Line {
         }
     }
 
-    async fn attempt(&mut self, group: &mut Group) -> anyhow::Result<Vec<Outcome>> {
+    async fn attempt(&mut self, group: &mut Group, care: Care) -> anyhow::Result<Vec<Outcome>> {
         if self
             .open
             .as_ref()
@@ -216,11 +258,11 @@ impl Line {
         {
             self.open = Some(statements::connect(&self.url).await?);
         }
-        let Some((client, statements, slot)) = &self.open else {
+        let Some((client, statements, slot)) = &mut self.open else {
             anyhow::bail!("no connection")
         };
 
-        let read = statements.begin(client, group).await?;
+        let read = statements.begin(client, group, care).await?;
         let frame = Frame {
             group: read.group,
             window: read.window,
@@ -231,7 +273,7 @@ impl Line {
 
         match written.operations.is_empty() {
             true => client.batch_execute("rollback").await?,
-            false => statements.commit(client, &frame, &written, *slot).await?,
+            false => statements.commit(client, &frame, &written, slot).await?,
         }
         Ok(outcomes)
     }

@@ -6,13 +6,13 @@
 //! known, from the journal or from earlier in the same group, takes no effect and gets the answer
 //! of the first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
-use super::lot::{LotKey, Wallet};
-use super::operation::{self, LotChange, Operation};
+use super::lot::{LotKey, RowId, Wallet};
+use super::operation::{self, Leg, LotChange, Operation};
 use super::transfer::{self, Sums};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -63,34 +63,32 @@ pub(super) struct Read {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub operations: Vec<Operation>,
-    pub changed: BTreeMap<(Account, LotKey), i64>,
-    pub made: BTreeMap<(Account, LotKey), i64>,
+    pub lots: BTreeMap<(Account, LotKey), LotWritten>,
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
+}
+
+/// What becomes of a lot in a group.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LotWritten {
+    pub change: i64,
+    /// Where it is and what its turn was; none when it is new.
+    pub was: Option<(RowId, i32)>,
+    /// Above zero on the lot that names its wallet's last operation.
+    pub turn: i32,
+    pub last_operation: Option<i64>,
 }
 
 /// Decides every command in turn. The outcomes are in the order of the commands, and hold only
 /// once what is written is committed.
 pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written, Vec<Outcome>) {
-    let before: BTreeSet<(Account, LotKey)> = read
-        .wallets
-        .iter()
-        .flat_map(|(account, wallet)| wallet.lots.keys().map(|lot| (*account, *lot)))
-        .collect();
     let mut written = Written::default();
     let outcomes = commands
         .iter_mut()
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
-    let (changed, made) = net(&written.operations, &before);
-    (
-        Written {
-            changed,
-            made,
-            ..written
-        },
-        outcomes,
-    )
+    written.lots = lots(&written.operations, &read.wallets);
+    (written, outcomes)
 }
 
 fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Outcome {
@@ -175,6 +173,11 @@ fn carry_out(
             change,
         })
         .collect();
+    let previous = |leg: Option<Leg>| read.wallets.get(&leg?.wallet)?.last;
+    let (out_previous, in_previous) = (previous(decided.out), previous(decided.into));
+    touched
+        .values_mut()
+        .for_each(|wallet| wallet.last = Some(id));
     read.wallets.extend(touched);
     Ok(Operation {
         id,
@@ -188,6 +191,8 @@ fn carry_out(
         exchange_rate_id: decided.exchange_rate_id,
         quote: decided.quote,
         reverses: decided.reverses,
+        out_previous,
+        in_previous,
         key_hash: stamp.claim.key_hash,
         body_hash: stamp.claim.body_hash,
         principal_id: stamp.principal_id,
@@ -217,21 +222,46 @@ fn place(reference: &Reference) -> (i64, i16, Uuid) {
     (reference.partner_id, reference.kind as i16, reference.hash)
 }
 
-type PerLot = BTreeMap<(Account, LotKey), i64>;
-
-/// What the whole group changed, per lot: of lots there were, and of new ones.
-fn net(operations: &[Operation], before: &BTreeSet<(Account, LotKey)>) -> (PerLot, PerLot) {
-    let mut net = PerLot::new();
+/// What the whole group changed, per lot. Of each wallet one lot takes a turn, always the one that
+/// took the last: so two groups that read the same wallet cannot both be written.
+fn lots(
+    operations: &[Operation],
+    wallets: &HashMap<Account, Wallet>,
+) -> BTreeMap<(Account, LotKey), LotWritten> {
+    let mut lots: BTreeMap<(Account, LotKey), LotWritten> = BTreeMap::new();
     for LotChange {
         wallet,
         lot,
         change,
     } in operations.iter().flat_map(|operation| &operation.lots)
     {
-        *net.entry((*wallet, *lot)).or_default() += change;
+        lots.entry((*wallet, *lot)).or_default().change += change;
     }
-    net.into_iter()
-        .partition(|(place, _)| before.contains(place))
+    for ((account, key), written) in &mut lots {
+        let lot = wallets.get(account).and_then(|wallet| wallet.lots.get(key));
+        written.was = lot.and_then(|lot| Some((lot.row?, lot.turn)));
+    }
+    let mut changed: Vec<(Account, LotKey)> = lots.keys().copied().collect();
+    changed.dedup_by_key(|(account, _)| *account);
+    for (account, first) in changed {
+        let Some(wallet) = wallets.get(&account) else {
+            continue;
+        };
+        let before = wallet.lots.iter().find(|(_, lot)| lot.turn > 0);
+        let mut turn = 1;
+        let mut takes_turn = first;
+        if let Some((key, lot)) = before {
+            turn += lot.turn;
+            let written = lots.entry((account, *key)).or_default();
+            match written.was {
+                Some(_) => takes_turn = *key,
+                None => written.was = lot.row.map(|row| (row, lot.turn)),
+            }
+        }
+        let written = lots.entry((account, takes_turn)).or_default();
+        (written.turn, written.last_operation) = (turn, wallet.last);
+    }
+    lots
 }
 
 #[cfg(test)]
@@ -241,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
-    use crate::ledger::operation::{Figures, Kind, Leg};
+    use crate::ledger::operation::{Figures, Kind};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
     use crate::web::once::Claim;
@@ -424,12 +454,25 @@ mod tests {
 
     /// Keeps what was written, as the database would.
     fn keep(read: &mut Read, written: &Written) {
-        for ((account, lot), change) in written.changed.iter().chain(&written.made) {
+        for ((account, key), lot) in &written.lots {
             let wallet = read
                 .wallets
                 .get_mut(account)
                 .expect("a wallet that was read");
-            wallet.change(*lot, *change).expect("no lot below zero");
+            let kept = wallet.lots.get(key).map(|kept| (kept.row, kept.turn));
+            let was = lot.was.map(|(row, turn)| (Some(row), turn));
+            assert_eq!(
+                was, kept,
+                "a lot is told from a new one, and its turn is known"
+            );
+            wallet.change(*key, lot.change).expect("no lot below zero");
+            let kept = wallet.lots.get_mut(key).expect("a lot that was changed");
+            (kept.row, kept.turn) = (Some(RowId(0, 0)), lot.turn);
+            wallet.last = lot.last_operation.or(wallet.last);
+        }
+        for wallet in read.wallets.values() {
+            let turns = wallet.lots.values().filter(|lot| lot.turn > 0).count();
+            assert_eq!(turns, usize::from(!wallet.lots.is_empty()));
         }
         for operation in &written.operations {
             let effect = (operation.id, operation.body_hash);
@@ -464,8 +507,11 @@ mod tests {
             for operation in &written.operations {
                 let number = numbers.len() as i64;
                 numbers.insert(operation.id, number);
+                let numbered = |id: Option<i64>| id.map(|id| numbers[&id]);
                 story.operations.push(Operation {
                     id: number,
+                    out_previous: numbered(operation.out_previous),
+                    in_previous: numbered(operation.in_previous),
                     ..operation.clone()
                 });
             }

@@ -40,12 +40,22 @@ impl LotKey {
 pub struct Lot {
     pub available: i64,
     pub held: i64,
+    /// Where the database keeps it; none when it is new.
+    pub row: Option<RowId>,
+    /// On one lot of a wallet, how many groups have changed the wallet; 0 on the others.
+    pub turn: i32,
 }
+
+/// The place of a version of a row in its table: block and line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowId(pub u32, pub u16);
 
 /// A wallet as a decision sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wallet {
     pub lots: BTreeMap<LotKey, Lot>,
+    /// The last operation that changed it.
+    pub last: Option<i64>,
 }
 
 /// The wallet holds less than was asked for.

@@ -150,6 +150,9 @@ pub struct Operation {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub reverses: Option<i64>,
+    /// The operation before this one in the wallet of the leg out, and of the leg in.
+    pub out_previous: Option<i64>,
+    pub in_previous: Option<i64>,
     pub key_hash: Uuid,
     pub body_hash: Uuid,
     pub principal_id: i64,
@@ -218,6 +221,8 @@ impl Operation {
             exchange_rate_id,
             quote,
             reverses,
+            out_previous,
+            in_previous,
             key_hash,
             body_hash,
             principal_id,
@@ -239,6 +244,8 @@ impl Operation {
             *card_id,
             *exchange_rate_id,
             *reverses,
+            *out_previous,
+            *in_previous,
         ] {
             number(value);
         }

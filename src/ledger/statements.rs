@@ -1,55 +1,80 @@
 //! The SQL of a group: prepared once per writer, sent in two pipelined round trips.
 //!
-//! The first takes the gate (shared: closing a window takes it alone), locks the wallets in the
-//! order of their ids and then, in new statements that see what others committed meanwhile, reads
-//! the window, the clock, lots, keys, quotes, reversals and references. The second writes sets and
-//! commits; an error anywhere turns the commit into a rollback.
+//! The first takes the gate (shared: closing a window takes it alone) and reads the window, the
+//! clock, lots, keys, quotes, reversals and references. The second writes sets and commits; an
+//! error anywhere turns the commit into a rollback.
+//!
+//! What was read may have changed before it is written. One lot of a wallet therefore counts the
+//! groups that changed the wallet, each group writes that lot only as it read it, and a group that
+//! finds it otherwise is rolled back and tried again: with the wallets locked first, in the order of
+//! their ids, so that what is read in the statements after the lock stays as it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, bail};
-use tokio_postgres::types::{Timestamp as PgTimestamp, ToSql};
+use bytes::{BufMut, BytesMut};
+use tokio_postgres::types::{
+    FromSql, IsNull, Timestamp as PgTimestamp, ToSql, Type, accepts, to_sql_checked,
+};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use super::group::{Queued, Read, Written};
-use super::lot::{Lot, LotKey, Wallet};
+use super::lot::{Lot, LotKey, RowId, Wallet};
 use super::operation::{self, Leg, Operation};
-use super::transfer::RULES;
+use super::transfer::{Pair, RULES, Sum};
 use crate::clock::{self, Timestamp};
 use crate::db;
 use crate::points::account::Account;
 
 const GATE: &str = "select pg_advisory_xact_lock_shared($1)";
 const LOCK_WALLETS: &str = "select id from wallets where id = any($1) order by id for update";
+const WALLETS: &str = "select id from wallets where id = any($1)";
 const CONTEXT: &str = "select w.id, c.version, clock_timestamp() + c.clock_offset, \
      pg_current_xact_id()::text::bigint + c.group_base from control c, windows w where w.state = 'open'";
-const LOTS: &str = "select wallet, expires_at, usable_from, class, available, held from lots where wallet = any($1)";
+const LOTS: &str = "select wallet, expires_at, usable_from, class, available, held, ctid, turn, last_operation \
+     from lots where wallet = any($1)";
 const KEYS: &str = "select id, key_hash, body_hash from operations where key_hash = any($1)";
-const QUOTES: &str = "select id, quote from operations where quote = any($1)";
+const QUOTES: &str = "select id, key_hash, body_hash, quote from operations where quote = any($1)";
 const REVERSALS: &str = "select id, reverses from operations where reverses = any($1)";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, \
-     in_expires_at, in_amount, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, \
+     in_expires_at, in_amount, out_previous, in_previous, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, \
      quote, reverses, key_hash, body_hash, principal_id, request_id, memo) \
-     select * from unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::timestamptz[], $6::bigint[], \
-     $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
-     $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], \
-     $21::bigint[], $22::uuid[], $23::uuid[], $24::bigint[], $25::uuid[], $26::jsonb[])";
+     select id, kind, $3, out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, in_amount, out_previous, \
+     in_previous, pays, paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, quote, \
+     reverses, key_hash, body_hash, principal_id, request_id, memo \
+     from unnest($1::bigint[], $2::smallint[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[], \
+     $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], \
+     $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], \
+     $22::uuid[], $23::bigint[], $24::uuid[], $25::uuid[], $26::bigint[], $27::uuid[], $28::jsonb[]) as o (id, kind, \
+     out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, in_amount, out_previous, in_previous, pays, \
+     paid, gross, commission, net, converted, value, residual, card_id, exchange_rate_id, quote, reverses, key_hash, \
+     body_hash, principal_id, request_id, memo)";
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
      $5::timestamptz[], $6::smallint[], $7::bigint[])";
-const UPDATE_LOTS: &str = "update lots set available = lots.available + c.change from \
-     unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[]) \
-     as c (wallet, expires_at, usable_from, class, change) \
-     where lots.wallet = c.wallet and lots.expires_at = c.expires_at and lots.usable_from = c.usable_from \
-     and lots.class = c.class";
-const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held) \
-     select *, 0 from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[])";
-const ADD_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
+// Found by where they were when they were read, and only as they were read.
+const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.available + c.change, turn = c.turn, \
+     last_operation = c.last_operation \
+     from unnest($1::tid[], $2::bigint[], $3::integer[], $4::bigint[], $5::integer[], $6::bigint[]) \
+     as c (place, wallet, was_turn, change, turn, last_operation) \
+     where lots.ctid = c.place and lots.wallet = c.wallet and lots.turn = c.was_turn returning 1) \
+     select all_as_read(cardinality($1), (select count(*) from changed))";
+const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
+     last_operation) select wallet, expires_at, usable_from, class, available, 0, turn, last_operation \
+     from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::integer[], \
+     $7::bigint[]) as l (wallet, expires_at, usable_from, class, available, turn, last_operation)";
+const ADD_TOTALS: &str = "with changed as (update totals set amount = totals.amount + s.amount, \
+     operations = totals.operations + s.operations \
+     from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+     as s (kind, debit, credit, amount, operations) where totals.window_id = $1 and totals.kind = s.kind \
+     and totals.debit = s.debit and totals.credit = s.credit and totals.slot = $2 returning 1) \
+     select all_as_read(cardinality($3), (select count(*) from changed))";
+const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, slot, amount, operations) \
      select $1, kind, debit, credit, $2, amount, operations from unnest($3::smallint[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
      on conflict (window_id, kind, debit, credit, slot) \
@@ -61,6 +86,7 @@ const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, k
 pub(super) struct Statements {
     gate: Statement,
     lock_wallets: Statement,
+    wallets: Statement,
     context: Statement,
     lots: Statement,
     keys: Statement,
@@ -73,6 +99,7 @@ pub(super) struct Statements {
     update_lots: Statement,
     insert_lots: Statement,
     add_totals: Statement,
+    begin_totals: Statement,
     insert_references: Statement,
 }
 
@@ -81,6 +108,7 @@ impl Statements {
         Ok(Statements {
             gate: client.prepare(GATE).await?,
             lock_wallets: client.prepare(LOCK_WALLETS).await?,
+            wallets: client.prepare(WALLETS).await?,
             context: client.prepare(CONTEXT).await?,
             lots: client.prepare(LOTS).await?,
             keys: client.prepare(KEYS).await?,
@@ -93,6 +121,7 @@ impl Statements {
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
+            begin_totals: client.prepare(BEGIN_TOTALS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
         })
     }
@@ -102,6 +131,7 @@ impl Statements {
         &self,
         client: &Client,
         commands: &[Box<dyn Queued>],
+        care: Care,
     ) -> anyhow::Result<Read> {
         let mut wallets: Vec<i64> = commands
             .iter()
@@ -112,6 +142,7 @@ impl Statements {
         wallets.dedup();
         let keys: Vec<Uuid> = commands
             .iter()
+            .filter(|command| care == Care::Full || command.touches().quote.is_none())
             .map(|command| command.stamp().claim.key_hash)
             .collect();
         let quotes: Vec<Uuid> = commands
@@ -139,10 +170,13 @@ impl Statements {
         let (_, _, locked, context, lots, keys, quotes, reversals, references) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
-            ask(client, &self.lock_wallets, [&wallets]),
+            unless(
+                care == Care::Light,
+                ask(client, &self.lock_wallets, [&wallets])
+            ),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
-            ask(client, &self.keys, [&keys]),
+            unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
             unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
             unless(
                 reversed.is_empty(),
@@ -162,15 +196,13 @@ impl Statements {
             version: context.get(1),
             now: context.get(2),
             group: context.get(3),
-            wallets: locked
-                .iter()
-                .map(|row| (Account(row.get(0)), Wallet::default()))
-                .collect(),
+            wallets: HashMap::new(),
             keys: keys
                 .iter()
+                .chain(&quotes)
                 .map(|row| (row.get(1), (row.get(0), row.get(2))))
                 .collect(),
-            quotes: quotes.iter().map(|row| (row.get(1), row.get(0))).collect(),
+            quotes: quotes.iter().map(|row| (row.get(3), row.get(0))).collect(),
             reversals: reversals
                 .iter()
                 .map(|row| (row.get(1), row.get(0)))
@@ -181,69 +213,75 @@ impl Statements {
                 .collect(),
         };
         place_lots(&mut read.wallets, &lots);
+        wallets.retain(|wallet| !read.wallets.contains_key(&Account(*wallet)));
+        let empty = match care {
+            Care::Light if !wallets.is_empty() => ask(client, &self.wallets, [&wallets]).await?,
+            Care::Light | Care::Full => locked,
+        };
+        for row in &empty {
+            read.wallets.entry(Account(row.get(0))).or_default();
+        }
         Ok(read)
     }
 
-    /// Writes everything and commits.
+    /// Writes everything and commits. `slot` is then the writer's, with the sums it has.
     pub async fn commit(
         &self,
         client: &Client,
         read: &Frame,
         written: &Written,
-        slot: i16,
+        slot: &mut Slot,
     ) -> anyhow::Result<()> {
-        let (_, _, _, updated, _, _, _, _) = futures_util::try_join!(
+        slot.turn_to(read.window);
+        let (old, new): (Vec<_>, Vec<_>) = written
+            .sums
+            .iter()
+            .partition(|(pair, _)| slot.begun.contains(pair));
+        let begun: Vec<Pair> = new.iter().map(|(pair, _)| **pair).collect();
+        futures_util::try_join!(
             self.write_group(client, read, written),
-            self.write_operations(client, written),
+            self.write_operations(client, read, written),
             self.write_more_legs(client, written),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
-            self.write_totals(client, read, written, slot),
+            self.write_totals(client, read, slot.number, old, &self.add_totals),
+            self.write_totals(client, read, slot.number, new, &self.begin_totals),
             self.write_references(client, written),
             client.batch_execute("commit"),
         )?;
-        if updated != written.changed.len() as u64 {
-            bail!(
-                "{} lots were to change and {updated} did: the journal and the lots disagree",
-                written.changed.len()
-            );
-        }
+        slot.begun.extend(begun);
         Ok(())
     }
 
-    /// Writes a group and nothing that it sums to, in a transaction of the caller's.
+    /// Writes a group without its lots and sums, in a transaction of the caller's.
     pub async fn append(
         &self,
         client: &Client,
         frame: &Frame,
         written: &Written,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), tokio_postgres::Error> {
         futures_util::try_join!(
             self.write_group(client, frame, written),
-            self.write_operations(client, written),
+            self.write_operations(client, frame, written),
             self.write_more_legs(client, written),
         )?;
         Ok(())
     }
 
-    /// Writes lots that there were not.
-    pub async fn append_lots(
-        &self,
-        client: &Client,
-        lots: BTreeMap<(Account, LotKey), i64>,
-    ) -> Sent {
-        write_lots(client, &self.insert_lots, &lots).await
-    }
-
-    /// Adds sums to the totals of a window.
-    pub async fn append_totals(
+    /// Writes lots that there were not, and sums.
+    pub async fn append_balances(
         &self,
         client: &Client,
         frame: &Frame,
         written: &Written,
-        slot: i16,
-    ) -> Sent {
-        self.write_totals(client, frame, written, slot).await
+        slot: &Slot,
+    ) -> Result<(), tokio_postgres::Error> {
+        let sums = written.sums.iter().collect();
+        futures_util::try_join!(
+            self.write_new_lots(client, written),
+            self.write_totals(client, frame, slot.number, sums, &self.begin_totals),
+        )?;
+        Ok(())
     }
 
     async fn write_group(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
@@ -274,7 +312,7 @@ impl Statements {
             .await
     }
 
-    async fn write_operations(&self, client: &Client, written: &Written) -> Sent {
+    async fn write_operations(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
         let all = &written.operations;
         let out = |field: fn(&Operation) -> Option<i64>| all.iter().map(field).collect::<Vec<_>>();
         let lot = |leg: fn(&Operation) -> Option<Leg>| {
@@ -294,13 +332,15 @@ impl Statements {
                     &all.iter()
                         .map(|operation| operation.kind as i16)
                         .collect::<Vec<_>>(),
-                    &all.iter().map(|operation| operation.at).collect::<Vec<_>>(),
+                    &read.now,
                     &out(|operation| operation.out.map(|leg| leg.wallet.0)),
                     &lot(|operation| operation.out),
                     &out(|operation| operation.out.map(|leg| leg.amount)),
                     &out(|operation| operation.into.map(|leg| leg.wallet.0)),
                     &lot(|operation| operation.into),
                     &out(|operation| operation.into.map(|leg| leg.amount)),
+                    &out(|operation| operation.out_previous),
+                    &out(|operation| operation.in_previous),
                     &figure(|figures| figures.pays.0),
                     &figure(|figures| figures.paid.0),
                     &figure(|figures| figures.gross.0),
@@ -347,7 +387,7 @@ impl Statements {
         if legs.is_empty() {
             return Ok(0);
         }
-        let (wallets, expires, usable, classes) = columns(legs.iter().map(|(place, _)| place));
+        let (wallets, expires, usable, classes) = columns(legs.iter().map(|(place, _)| *place));
         let changes: Vec<i64> = legs.iter().map(|(_, change)| *change).collect();
         client
             .execute(
@@ -366,32 +406,76 @@ impl Statements {
     }
 
     async fn write_changed_lots(&self, client: &Client, written: &Written) -> Sent {
-        write_lots(client, &self.update_lots, &written.changed).await
+        let old: Vec<_> = written
+            .lots
+            .iter()
+            .filter_map(|((wallet, _), lot)| Some((wallet.0, lot.was?, lot)))
+            .collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.update_lots,
+                &[
+                    &old.iter().map(|(_, (row, _), _)| row).collect::<Vec<_>>(),
+                    &old.iter().map(|(wallet, _, _)| wallet).collect::<Vec<_>>(),
+                    &old.iter().map(|(_, (_, turn), _)| turn).collect::<Vec<_>>(),
+                    &old.iter().map(|(_, _, lot)| lot.change).collect::<Vec<_>>(),
+                    &old.iter().map(|(_, _, lot)| lot.turn).collect::<Vec<_>>(),
+                    &old.iter()
+                        .map(|(_, _, lot)| lot.last_operation)
+                        .collect::<Vec<_>>(),
+                ],
+            )
+            .await
     }
 
     async fn write_new_lots(&self, client: &Client, written: &Written) -> Sent {
-        write_lots(client, &self.insert_lots, &written.made).await
+        let new = || written.lots.iter().filter(|(_, lot)| lot.was.is_none());
+        let (wallets, expires, usable, classes) = columns(new().map(|(place, _)| *place));
+        if wallets.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_lots,
+                &[
+                    &wallets,
+                    &expires,
+                    &usable,
+                    &classes,
+                    &new().map(|(_, lot)| lot.change).collect::<Vec<_>>(),
+                    &new().map(|(_, lot)| lot.turn).collect::<Vec<_>>(),
+                    &new().map(|(_, lot)| lot.last_operation).collect::<Vec<_>>(),
+                ],
+            )
+            .await
     }
 
     async fn write_totals(
         &self,
         client: &Client,
         read: &Frame,
-        written: &Written,
         slot: i16,
+        sums: Vec<(&Pair, &Sum)>,
+        statement: &Statement,
     ) -> Sent {
-        let sums = &written.sums;
+        if sums.is_empty() {
+            return Ok(0);
+        }
+        let sums = || sums.iter();
         client
             .execute(
-                &self.add_totals,
+                statement,
                 &[
                     &read.window,
                     &slot,
-                    &sums.keys().map(|pair| pair.kind as i16).collect::<Vec<_>>(),
-                    &sums.keys().map(|pair| pair.debit.0).collect::<Vec<_>>(),
-                    &sums.keys().map(|pair| pair.credit.0).collect::<Vec<_>>(),
-                    &sums.values().map(|sum| sum.amount).collect::<Vec<_>>(),
-                    &sums.values().map(|sum| sum.operations).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.kind as i16).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.debit.0).collect::<Vec<_>>(),
+                    &sums().map(|(pair, _)| pair.credit.0).collect::<Vec<_>>(),
+                    &sums().map(|(_, sum)| sum.amount).collect::<Vec<_>>(),
+                    &sums().map(|(_, sum)| sum.operations).collect::<Vec<_>>(),
                 ],
             )
             .await
@@ -427,22 +511,34 @@ impl Statements {
     }
 }
 
-async fn write_lots(
-    client: &Client,
-    statement: &Statement,
-    lots: &BTreeMap<(Account, LotKey), i64>,
-) -> Sent {
-    if lots.is_empty() {
-        return Ok(0);
+/// How a group goes about the wallets and keys of its commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Takes for granted that nobody else is at them: locks no wallet, and looks up the keys of
+    /// commands without a quote only. Who sends a command again sends its quote again, and the
+    /// key is found with the quote. If it was wrong, the turns of the lots and the index of keys
+    /// refuse the group.
+    Light,
+    /// Locks every wallet, in the order of their ids, and looks up every key.
+    Full,
+}
+
+/// A writer's own rows of the totals: nobody else adds to them while it has the slot.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    number: i16,
+    window: i64,
+    /// The sums that have a row in this window.
+    begun: HashSet<Pair>,
+}
+
+impl Slot {
+    fn turn_to(&mut self, window: i64) {
+        if self.window != window {
+            self.window = window;
+            self.begun.clear();
+        }
     }
-    let (wallets, expires, usable, classes) = columns(lots.keys());
-    let amounts: Vec<i64> = lots.values().copied().collect();
-    client
-        .execute(
-            statement,
-            &[&wallets, &expires, &usable, &classes, &amounts],
-        )
-        .await
 }
 
 type Sent = Result<u64, tokio_postgres::Error>;
@@ -483,12 +579,12 @@ fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {
         let lot = Lot {
             available: row.get(4),
             held: row.get(5),
+            row: row.get(6),
+            turn: row.get(7),
         };
-        wallets
-            .entry(Account(row.get(0)))
-            .or_default()
-            .lots
-            .insert(key, lot);
+        let wallet = wallets.entry(Account(row.get(0))).or_default();
+        wallet.lots.insert(key, lot);
+        wallet.last = wallet.last.or(row.get(8));
     }
 }
 
@@ -499,7 +595,7 @@ type Columns = (
     Vec<i16>,
 );
 
-fn columns<'a>(lots: impl Iterator<Item = &'a (Account, LotKey)>) -> Columns {
+fn columns(lots: impl Iterator<Item = (Account, LotKey)>) -> Columns {
     let mut columns = Columns::default();
     for (wallet, lot) in lots {
         columns.0.push(wallet.0);
@@ -508,6 +604,34 @@ fn columns<'a>(lots: impl Iterator<Item = &'a (Account, LotKey)>) -> Columns {
         columns.3.push(lot.class);
     }
     columns
+}
+
+impl ToSql for RowId {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.put_u32(self.0);
+        out.put_u16(self.1);
+        Ok(IsNull::No)
+    }
+
+    accepts!(TID);
+    to_sql_checked!();
+}
+
+impl FromSql<'_> for RowId {
+    fn from_sql(_: &Type, raw: &[u8]) -> Result<RowId, Box<dyn std::error::Error + Sync + Send>> {
+        let raw: [u8; 6] = raw.try_into()?;
+        let [a, b, c, d, e, f] = raw;
+        Ok(RowId(
+            u32::from_be_bytes([a, b, c, d]),
+            u16::from_be_bytes([e, f]),
+        ))
+    }
+
+    accepts!(TID);
 }
 
 fn from_pg(instant: PgTimestamp<Timestamp>) -> Timestamp {
@@ -527,7 +651,7 @@ fn to_pg(instant: Timestamp) -> PgTimestamp<Timestamp> {
 }
 
 /// A connection of a writer's own, with its statements prepared and its slot of the totals taken.
-pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, i16)> {
+pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, Slot)> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await
         .context("no connection to the database")?;
@@ -546,7 +670,7 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, i1
 }
 
 /// The first slot that no other writer on this database has. Held until the connection ends.
-async fn take_slot(client: &Client) -> anyhow::Result<i16> {
+async fn take_slot(client: &Client) -> anyhow::Result<Slot> {
     const SLOT_LOCKS: i32 = 0x1e_d6;
     for slot in 0..i16::MAX {
         let row = client
@@ -556,7 +680,10 @@ async fn take_slot(client: &Client) -> anyhow::Result<i16> {
             )
             .await?;
         if row.get(0) {
-            return Ok(slot);
+            return Ok(Slot {
+                number: slot,
+                ..Slot::default()
+            });
         }
     }
     bail!("every slot of the totals is taken: more writers than there can be")

@@ -41,6 +41,10 @@ pub struct OperationRow {
     #[diesel(sql_type = Nullable<BigInt>)]
     in_amount: Option<i64>,
     #[diesel(sql_type = Nullable<BigInt>)]
+    out_previous: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    in_previous: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
     pays: Option<i64>,
     #[diesel(sql_type = Nullable<BigInt>)]
     paid: Option<i64>,
@@ -139,6 +143,8 @@ impl OperationRow {
             exchange_rate_id: self.exchange_rate_id,
             quote: self.quote,
             reverses: self.reverses,
+            out_previous: self.out_previous,
+            in_previous: self.in_previous,
             key_hash: self.key_hash,
             body_hash: self.body_hash,
             principal_id: self.principal_id,
@@ -172,21 +178,29 @@ pub async fn find(conn: &mut Connection, id: i64) -> Result<Option<Operation>, E
     Ok(row.and_then(OperationRow::into_operation))
 }
 
-/// A wallet's operations, newest first, from `before` downwards.
+/// A wallet's operations, newest first: all, or those before one of them.
 pub async fn statement(
     conn: &mut Connection,
     wallet: Account,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Operation>, Error> {
-    // Each side has an index of its own; the newest of both are found without reading the rest.
+    // From each operation to the one before it in this wallet, as far as the page goes.
+    let previous = "case $1 when out_wallet then out_previous when in_wallet then in_previous end";
+    let first = match before {
+        Some(_) => format!("select {previous} from operations where id = $2"),
+        None => "select last_operation from lots where wallet = $1 and turn > 0".into(),
+    };
     let sql = format!(
-        "({OPERATIONS} where o.out_wallet = $1 and o.id < $2 order by o.id desc limit $3) union all \
-         ({OPERATIONS} where o.in_wallet = $1 and o.id < $2 order by o.id desc limit $3) order by id desc limit $3"
+        "with recursive chain (id, nth) as ( \
+           select ({first}), 1::bigint \
+           union all \
+           select {previous}, nth + 1 from chain join operations o on o.id = chain.id where nth < $3 \
+         ) {OPERATIONS} join chain on chain.id = o.id order by chain.nth"
     );
     let rows: Vec<OperationRow> = diesel::sql_query(sql)
         .bind::<BigInt, _>(wallet.0)
-        .bind::<BigInt, _>(before.unwrap_or(i64::MAX))
+        .bind::<BigInt, _>(before.unwrap_or_default())
         .bind::<BigInt, _>(limit)
         .load(conn)
         .await?;

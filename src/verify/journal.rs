@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped};
 use crate::ledger::operation::{self, Kind, Operation};
@@ -14,6 +15,7 @@ use crate::rates::card;
 pub struct Proof {
     pub groups: Groups,
     pub references: References,
+    pub chain: Chain,
     terms: Terms,
     /// Of the group that is being read.
     gathered: Vec<Operation>,
@@ -22,10 +24,11 @@ pub struct Proof {
 }
 
 impl Proof {
-    pub fn new(terms: Terms) -> Proof {
+    pub fn new(terms: Terms, chain: Chain) -> Proof {
         Proof {
             groups: Groups::default(),
             references: References::default(),
+            chain,
             terms,
             gathered: Vec::new(),
             sums: HashMap::new(),
@@ -99,6 +102,7 @@ impl Proof {
                 ))
             })?;
         }
+        self.chain.take(&group, report)?;
         report.groups += 1;
         Ok(())
     }

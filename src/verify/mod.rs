@@ -4,6 +4,7 @@
 //! | what | is made again from |
 //! |------|--------------------|
 //! | a group's digest, size and instant | its operations and their references, read in order |
+//! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
 //! | a reversal | the operation it reverses |
@@ -12,9 +13,13 @@
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
+//! Groups behind the last seal are counted. Where seals were anchored outside of the database, each
+//! must be there with its hash: so an end that was cut off is missed.
+//!
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
+mod chain;
 mod journal;
 mod store;
 
@@ -25,16 +30,26 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use crate::db::Connection;
 use crate::error::Error;
 use crate::ledger::operation;
+use crate::ledger::seals;
+use crate::ledger::seals::anchors::Anchor;
+use chain::Chain;
 use journal::Proof;
 
 /// How many operations are read at a time.
 const PAGE: i64 = 20_000;
+
+/// How many seals are.
+const SEALS: i64 = 1_000;
 
 /// What was checked, and how many of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     pub operations: i64,
     pub groups: i64,
+    pub seals: i64,
+    /// Groups behind the last seal.
+    pub unsealed: i64,
+    pub anchors: i64,
     pub conversions: i64,
     pub totals: i64,
     pub lots: i64,
@@ -72,11 +87,17 @@ pub(crate) enum Stopped {
 
 /// Proves the books of a database.
 pub async fn verify(url: &str) -> Result<Report, Error> {
-    verify_by(url, PAGE).await
+    verify_by(url, Vec::new(), PAGE).await
+}
+
+/// The same, and that what was anchored is still there. Read the anchors first: a hub at work
+/// appends some of seals that are newer than what is proved.
+pub async fn verify_with(url: &str, anchors: Vec<Anchor>) -> Result<Report, Error> {
+    verify_by(url, anchors, PAGE).await
 }
 
 /// The same, reading so many operations at a time.
-pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
+pub async fn verify_by(url: &str, anchors: Vec<Anchor>, page: i64) -> Result<Report, Error> {
     let mut conn = Connection::establish(url)
         .await
         .map_err(|error| anyhow::anyhow!("cannot connect to the database: {error}"))?;
@@ -87,7 +108,7 @@ pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
     .await?;
 
     let mut report = Report::default();
-    match check(&mut conn, &mut report, page).await {
+    match check(&mut conn, &mut report, anchors, page).await {
         Ok(()) => Ok(report),
         Err(Stopped::Found(Difference(difference))) => Ok(Report {
             difference: Some(difference),
@@ -97,19 +118,30 @@ pub async fn verify_by(url: &str, page: i64) -> Result<Report, Error> {
     }
 }
 
-async fn check(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
+async fn check(
+    conn: &mut Connection,
+    report: &mut Report,
+    anchors: Vec<Anchor>,
+    page: i64,
+) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
-    journal(conn, report, page).await?;
+    journal(conn, report, anchors, page).await?;
     store::reversals(conn).await?;
     store::lots(conn, report).await?;
+    store::chains(conn).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;
     Ok(())
 }
 
 /// Reads the journal page by page, so that memory does not grow with it.
-async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Result<(), Stopped> {
-    let mut proof = Proof::new(store::terms(conn).await?);
+async fn journal(
+    conn: &mut Connection,
+    report: &mut Report,
+    anchors: Vec<Anchor>,
+    page: i64,
+) -> Result<(), Stopped> {
+    let mut proof = Proof::new(store::terms(conn).await?, Chain::anchored_by(anchors));
 
     let mut after = i64::MIN;
     loop {
@@ -117,10 +149,9 @@ async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Resul
         let Some(last) = page[..].last().map(|operation| operation.id) else {
             break;
         };
-        proof
-            .groups
-            .read_up_to(conn, operation::group_of(last))
-            .await?;
+        let group = operation::group_of(last);
+        proof.groups.read_up_to(conn, group).await?;
+        seals_up_to(conn, &mut proof.chain, group, report).await?;
         proof.references.read_up_to(conn, last).await?;
         for operation in page {
             proof.take(operation, report)?;
@@ -130,7 +161,27 @@ async fn journal(conn: &mut Connection, report: &mut Report, page: i64) -> Resul
 
     proof.finish_group(report)?;
     proof.groups.none_left(conn).await?;
+    seals_up_to(conn, &mut proof.chain, i64::MAX, report).await?;
+    proof.chain.none_left()?;
     store::totals(conn, &proof.sums, report).await
+}
+
+async fn seals_up_to(
+    conn: &mut Connection,
+    chain: &mut Chain,
+    group: i64,
+    report: &mut Report,
+) -> Result<(), Stopped> {
+    while !chain.is_ahead_of(group) {
+        let seals = seals::store::following(conn, chain.read_up_to(), SEALS).await?;
+        if seals.is_empty() {
+            break;
+        }
+        for seal in seals {
+            chain.expect(seal, report)?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Report {
@@ -138,6 +189,9 @@ impl fmt::Display for Report {
         let Report {
             operations,
             groups,
+            seals,
+            unsealed,
+            anchors,
             conversions,
             totals,
             lots,
@@ -151,6 +205,16 @@ impl fmt::Display for Report {
             f,
             "groups      {groups:>10}  have the digests of their operations"
         )?;
+        writeln!(
+            f,
+            "seals       {seals:>10}  chain the groups; {unsealed} groups are not sealed yet"
+        )?;
+        if *anchors > 0 {
+            writeln!(
+                f,
+                "anchors     {anchors:>10}  outside of the database name seals that are there"
+            )?;
+        }
         writeln!(
             f,
             "conversions {conversions:>10}  gave and cost what their cards say"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -12,9 +12,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
-use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
+use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
@@ -43,22 +43,6 @@ pub async fn page(
             .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
     };
     Ok(rows.into_iter().map(whole).collect::<Result<_, _>>()?)
-}
-
-#[derive(Debug, Clone, diesel::QueryableByName)]
-pub struct Group {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub window_id: i64,
-    #[diesel(sql_type = Timestamptz)]
-    pub at: Timestamp,
-    #[diesel(sql_type = SmallInt)]
-    pub size: i16,
-    #[diesel(sql_type = SmallInt)]
-    pub rules: i16,
-    #[diesel(sql_type = Binary)]
-    pub digest: Vec<u8>,
 }
 
 /// The groups of the operations that are being read.
@@ -510,6 +494,30 @@ pub async fn windows(conn: &mut Connection, report: &mut Report) -> Result<(), S
            from (select window_id, max(id) as id from groups group by window_id) g \
            join (select window_id, min(id) as first from groups group by window_id) n on n.window_id > g.window_id \
           where g.id > n.first limit 1",
+    )
+    .await
+}
+
+/// The operations of a wallet follow one another, each the one before the next, up to the last.
+pub async fn chains(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with legs as ( \
+           select id, out_wallet as wallet, out_previous as previous from operations where out_wallet is not null \
+           union \
+           select id, in_wallet, in_previous from operations where in_wallet is not null \
+         ), ends as ( \
+           select wallet, last_operation as id from lots where turn > 0 \
+         ), followed as ( \
+           select wallet, previous as id from legs union all select wallet, id from ends \
+         ), links as ( \
+           select wallet, id, sum(is_leg) as legs, sum(is_followed) as followers from ( \
+             select wallet, id, 1 as is_leg, 0 as is_followed from legs \
+             union all select wallet, id, 0, 1 from followed) l group by 1, 2 \
+         ) \
+         select 'operation ' || coalesce(id::text, 'none') || ' stands ' || legs || ' times in wallet ' || wallet || \
+                ' and is followed ' || followers || ' times: its statement is not one chain' as what \
+           from links where followers <> 1 or legs <> (id is not null)::integer limit 1",
     )
     .await
 }

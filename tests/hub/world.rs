@@ -310,6 +310,22 @@ impl World {
         .ok()
     }
 
+    /// Seals everything there is. Whatever runs elsewhere on the server may delay it.
+    pub async fn seal(&self) {
+        let mut conn = self.superuser().await;
+        let wait = Duration::from_millis(5);
+        while interline::ledger::seals::store::is_behind(&mut conn)
+            .await
+            .expect("an answer")
+        {
+            match interline::ledger::seals::seal(&mut conn).await {
+                Ok(Some(_)) => {}
+                Ok(None) => tokio::time::sleep(wait).await,
+                Err(error) => panic!("no seal: {error}"),
+            }
+        }
+    }
+
     /// Proves the books.
     pub async fn verify(&self) -> interline::verify::Report {
         interline::verify::verify(&self.url).await.expect("a proof")

@@ -21,6 +21,10 @@ const ON_PURPOSE: &[(&str, &str)] = &[
         "is the SQL of a group; store.rs is the SQL of everybody else",
     ),
     (
+        "src/ledger/seals/anchors.rs",
+        "keeps a file, because what it remembers must be outside of the database",
+    ),
+    (
         "src/ledger/shelf.rs",
         "is what the handlers of the ledger ask for, in one extractor",
     ),

@@ -163,7 +163,7 @@ async fn read(
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
-fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
+pub fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
     let Named {
         operation,
         reference,

@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use super::command::{Command, Decided, Seen, Stamp, Touches};
-use super::group::{self, Outcome, Queued, Read, Written};
-use super::lot::Wallet;
-use super::statements::{self, Frame, Statements};
+use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
+use super::lot::{LotKey, Wallet};
+use super::statements::{self, Frame, Slot, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
 use crate::db::{self, Connection};
@@ -89,9 +89,11 @@ impl Books {
 
         let (written, _) = group::fold(read, &mut commands);
 
-        for ((wallet, lot), change) in written.changed.iter().chain(&written.made) {
-            let lots = &mut self.wallets.entry(*wallet).or_default().lots;
-            lots.entry(*lot).or_default().available += change;
+        for ((wallet, lot), it) in &written.lots {
+            let wallet = self.wallets.entry(*wallet).or_default();
+            wallet.last = it.last_operation.or(wallet.last);
+            let lot = wallet.lots.entry(*lot).or_default();
+            (lot.available, lot.turn) = (lot.available + it.change, it.turn);
         }
         for (pair, sum) in &written.sums {
             let kept = self.sums.entry(*pair).or_default();
@@ -115,11 +117,11 @@ pub struct History {
 }
 
 /// The connection that writes, with its statements and its slot of the totals.
-type Line = (Client, Statements, i16);
+type Line = (Client, Statements, Slot);
 
-/// Groups that are written in one transaction, and lots.
+/// Groups that are written in one transaction, and wallets that are written in one statement.
 const AT_ONCE: usize = 32;
-const LOTS: usize = 10_000;
+const WALLETS: usize = 10_000;
 
 impl History {
     pub async fn begin(url: &str) -> anyhow::Result<History> {
@@ -182,29 +184,44 @@ impl History {
         drop(scribe);
         let (client, statements, slot) = writing.await??;
 
-        let lots = books.wallets.into_iter().flat_map(|(wallet, held)| {
-            let lots = held.lots.into_iter();
-            lots.map(move |(lot, it)| ((wallet, lot), it.available))
-        });
-        let lots: Vec<_> = lots.collect();
         client.batch_execute("begin").await?;
-        for part in lots.chunks(LOTS) {
-            let made = part.iter().copied().collect();
-            statements.append_lots(&client, made).await?;
-        }
-        let totals = Written {
+        let sums = Written {
             sums: books.sums,
             ..Written::default()
         };
         statements
-            .append_totals(&client, &frame, &totals, slot)
+            .append_balances(&client, &frame, &sums, &slot)
             .await?;
+        let wallets: Vec<_> = books.wallets.into_iter().collect();
+        for some in wallets.chunks(WALLETS) {
+            let lots = Written {
+                lots: some.iter().flat_map(lots_of).collect(),
+                ..Written::default()
+            };
+            statements
+                .append_balances(&client, &frame, &lots, &slot)
+                .await?;
+        }
         client.batch_execute("commit").await?;
 
         // Only now: a sealer takes what is below the next number to be whole.
         db::leave_out_groups(&mut owner, frame.group - before).await?;
         store::make_indexes(&mut owner, &indexes).await
     }
+}
+
+/// What a wallet holds, as lots that are new to the database.
+fn lots_of((account, wallet): &(Account, Wallet)) -> Vec<((Account, LotKey), LotWritten)> {
+    let lots = wallet.lots.iter().map(|(key, lot)| {
+        let written = LotWritten {
+            change: lot.available,
+            was: None,
+            turn: lot.turn,
+            last_operation: wallet.last.filter(|_| lot.turn > 0),
+        };
+        ((*account, *key), written)
+    });
+    lots.collect()
 }
 
 /// Writes groups as they come, some in each transaction.

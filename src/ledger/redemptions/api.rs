@@ -167,7 +167,7 @@ async fn read(
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
-fn show(ids: &Ids, named: &Named) -> Result<RedemptionBody, Error> {
+pub fn show(ids: &Ids, named: &Named) -> Result<RedemptionBody, Error> {
     let Named {
         operation,
         reference,

@@ -228,7 +228,7 @@ async fn read(
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
-fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
+pub fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
     let Named {
         operation,
         reference,

@@ -1,0 +1,210 @@
+//! The event feed over HTTP.
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::{Asked, LOOKED_AT, event, store};
+use crate::access::{Auditor, EventsRead, Operator, Reader};
+use crate::clock;
+use crate::conversions;
+use crate::conversions::api::ConversionBody;
+use crate::error::Error;
+use crate::id::{Ids, Kind as IdKind};
+use crate::ledger::awards::api::AwardBody;
+use crate::ledger::operation::{Kind, Operation};
+use crate::ledger::redemptions::api::RedemptionBody;
+use crate::ledger::reversals::api::ReversalBody;
+use crate::ledger::seals::seal::Seal;
+use crate::ledger::shelf::{Named, Shelf};
+use crate::ledger::{api as ledger_api, awards, redemptions, reversals};
+use crate::partners::AmountBody;
+use crate::web::problem::ReadProblems;
+use crate::web::{Paging, Query};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list),
+    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, SealBody))
+)]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/events").route(web::get().to(list)));
+}
+
+/// Where in the feed to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// `next_cursor` of the answer before. Leave it out to begin with the oldest event.
+    after: Option<String>,
+    /// How many to return: 1 to 200, 50 when left out.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+/// Events, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventsBody {
+    items: Vec<EventBody>,
+    /// Where to go on: always there, also when nothing of yours was found on the way.
+    next_cursor: String,
+    /// The last seal: events up to it can be read, and never change. Null before the first.
+    sealed_through: Option<SealBody>,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventBody {
+    /// The same however often it is read.
+    id: String,
+    /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
+    /// `award.reversed`, `redemption.reversed` or `conversion.reversed`; there may be more.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "award.completed")]
+    kind: &'static str,
+    occurred_at: DateTime<Utc>,
+    data: DataBody,
+}
+
+/// What it was, as it was when it happened: a conversion is `completed` here, also when it was
+/// reversed since. That is an event of its own.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum DataBody {
+    Award(Box<AwardBody>),
+    Redemption(Box<RedemptionBody>),
+    Conversion(Box<ConversionBody>),
+    Expiry(ExpiryBody),
+    Reversal(Box<ReversalBody>),
+}
+
+/// Points whose time had come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExpiryBody {
+    id: String,
+    wallet: String,
+    amount: AmountBody,
+    /// When they could no longer be spent: at `at` it was written down.
+    expires_at: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+}
+
+/// A seal over everything that happened up to then. Keep it: whoever has an old one can tell
+/// whether the past is still the same.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SealBody {
+    /// 1, 2, 3 and so on.
+    seal: i64,
+    /// SHA-256 over the seal before and what has happened since, in hexadecimal.
+    hash: String,
+    at: DateTime<Utc>,
+}
+
+/// Read events
+///
+/// Everything that moved points of a currency you issue, in an order that never changes, within a
+/// second or so of its happening. Go on with `next_cursor`: nothing is skipped and nothing comes
+/// twice. An empty page is not the end; ask again later. The hub's people see the events of all.
+#[utoipa::path(
+    get, path = "/v1/events", operation_id = "listEvents", tag = "events",
+    security(("partner" = ["events:read"]), ("person" = [])),
+    params(Place),
+    responses((status = 200, description = "The next events.", body = EventsBody), ReadProblems)
+)]
+async fn list(
+    reader: Reader<EventsRead, (Operator, Auditor)>,
+    shelf: Shelf,
+    Query(place): Query<Place>,
+) -> Result<web::Json<EventsBody>, Error> {
+    let paging = Paging {
+        cursor: place.after,
+        limit: place.limit,
+    };
+    let (limit, after) = (paging.limit()?, paging.after(&shelf.ids, "events")?);
+    let mut conn = shelf.pool.get().await?;
+    let (_, directory) = shelf.directories.current(&mut conn).await?;
+    let partner = reader.partner();
+    let issued = |partner| {
+        directory
+            .issued_by(partner)
+            .iter()
+            .map(|it| it.no)
+            .collect()
+    };
+    let asked = Asked {
+        after: after.unwrap_or_default(),
+        currencies: partner.map(issued),
+        limit,
+        looked_at: LOOKED_AT,
+    };
+
+    let found = super::read(&mut conn, &asked).await?;
+    let ids: Vec<i64> = found.operations.iter().map(|it| it.id).collect();
+    let mut references = match partner {
+        Some(partner) => store::references(&mut conn, partner, &ids).await?,
+        None => Default::default(),
+    };
+
+    let named = found.operations.into_iter().map(|operation| Named {
+        reference: references.remove(&operation.id),
+        operation,
+        directory: Arc::clone(&directory),
+    });
+    let items = named.map(|named| show(&shelf.ids, &named, partner));
+    Ok(web::Json(EventsBody {
+        items: items.collect::<Result<_, Error>>()?,
+        next_cursor: shelf.ids.show_cursor("events", found.next),
+        sealed_through: found.sealed_through.as_ref().map(show_seal),
+    }))
+}
+
+/// The event of an operation as `partner` sees it; as the hub's people do when none.
+pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<EventBody, Error> {
+    let operation = &named.operation;
+    let data = match operation.kind {
+        Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
+        Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
+        Kind::Conversion => {
+            DataBody::Conversion(conversions::api::show(ids, named, partner, None)?.into())
+        }
+        Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
+        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => {
+            DataBody::Reversal(reversals::api::show(ids, named)?.into())
+        }
+    };
+    Ok(EventBody {
+        id: ids.show(IdKind::Event, operation.id),
+        kind: event::name(operation.kind),
+        occurred_at: operation.at,
+        data,
+    })
+}
+
+fn show_expiry(ids: &Ids, named: &Named) -> Result<ExpiryBody, Error> {
+    let Operation {
+        id, at, out, lots, ..
+    } = &named.operation;
+    let leg = out.ok_or_else(|| anyhow::anyhow!("expiry {id} takes nothing"))?;
+    let expires_at = lots.first().map(|lot| lot.lot.expires_at);
+    Ok(ExpiryBody {
+        id: ids.show(IdKind::Expiry, *id),
+        wallet: ids.show(IdKind::Wallet, leg.wallet.0),
+        amount: ledger_api::amount(&named.directory, leg)?,
+        expires_at: expires_at.filter(|at| *at != clock::NEVER),
+        at: *at,
+    })
+}
+
+fn show_seal(seal: &Seal) -> SealBody {
+    SealBody {
+        seal: seal.id,
+        hash: hex::encode(&seal.hash),
+        at: seal.at,
+    }
+}

@@ -1,0 +1,35 @@
+//! What happened, in the words that a reader of events looks for.
+
+use crate::ledger::operation::Kind;
+
+/// The type of the event that an operation of this kind is: what it happened to, and what.
+pub fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Award => "award.completed",
+        Kind::Redemption => "redemption.completed",
+        Kind::Conversion => "conversion.completed",
+        Kind::Expiry => "lot.expired",
+        Kind::AwardReversal => "award.reversed",
+        Kind::RedemptionReversal => "redemption.reversed",
+        Kind::ConversionReversal => "conversion.reversed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own_in_two_words() {
+        let mut names = Kind::ALL.map(name);
+        names.sort_unstable();
+        for two in names.windows(2) {
+            assert_ne!(two[0], two[1]);
+        }
+        let word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        for name in names {
+            let (what, happened) = name.split_once('.').expect("two words");
+            assert!(word(what) && word(happened), "{name}");
+        }
+    }
+}

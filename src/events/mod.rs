@@ -1,0 +1,67 @@
+//! Events: what happened, in one order that never changes, for whoever it concerns.
+//!
+//! Every operation is one event; none needs a row of its own. The feed shows operations of sealed
+//! groups only (see [`crate::ledger::seals`]), so nothing can come to stand before what was shown: a
+//! cursor is the last operation looked at, and whoever goes on from it misses nothing and sees
+//! nothing twice, through any hub.
+//!
+//! A partner sees operations that moved points of a currency it issues, and of each what it would
+//! see asking for it alone. Events of others are looked at and passed over, so many at most in one
+//! request: a page may be empty and its cursor still further on. An index by partner would spare
+//! the looking and burden every operation; reading in order is cheap.
+//!
+//! The last seal is read first and the rows after it, in a later snapshot: what that seal covers
+//! is committed by then, whichever hub is asked.
+
+pub mod api;
+pub mod event;
+mod store;
+
+use crate::db::Connection;
+use crate::error::Error;
+use crate::ledger::operation::{self, Operation};
+use crate::ledger::seals;
+use crate::ledger::seals::seal::Seal;
+use crate::points::account::Asset;
+
+/// How many operations are looked at for one page.
+pub const LOOKED_AT: i64 = 5_000;
+
+/// Which events are asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The last operation looked at before; 0 from the beginning.
+    pub after: i64,
+    /// That moved points of one of these currencies; any when none.
+    pub currencies: Option<Vec<Asset>>,
+    pub limit: i64,
+    pub looked_at: i64,
+}
+
+/// Events, where to go on, and the seal up to which they could be seen.
+#[derive(Debug)]
+pub struct Found {
+    pub operations: Vec<Operation>,
+    pub next: i64,
+    pub sealed_through: Option<Seal>,
+}
+
+/// The next events, oldest first.
+pub async fn read(conn: &mut Connection, asked: &Asked) -> Result<Found, Error> {
+    let sealed_through = seals::store::last(conn).await?;
+    let horizon = sealed_through
+        .as_ref()
+        .map_or(0, |seal| operation::id(seal.last_group + 1, 0));
+    let looked = store::look(conn, asked, horizon).await?;
+    let operations = store::list(conn, &looked.found).await?;
+
+    let is_full = looked.found.len() as i64 == asked.limit;
+    let last_shown = looked.found.last().copied().filter(|_| is_full);
+    let next = last_shown.or(looked.last).unwrap_or(asked.after);
+
+    Ok(Found {
+        operations,
+        next,
+        sealed_through,
+    })
+}
