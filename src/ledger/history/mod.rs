@@ -20,7 +20,7 @@ use tokio_postgres::Client;
 
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
-use super::lot::{LotKey, Wallet};
+use super::lot::Wallet;
 use super::statements::{self, Frame, Slot, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
@@ -89,11 +89,10 @@ impl Books {
 
         let (written, _) = group::fold(read, &mut commands);
 
-        for ((wallet, lot), it) in &written.lots {
+        for ((wallet, key), lot) in &written.lots {
             let wallet = self.wallets.entry(*wallet).or_default();
-            wallet.last = it.last_operation.or(wallet.last);
-            let lot = wallet.lots.entry(*lot).or_default();
-            (lot.available, lot.turn) = (lot.available + it.change, it.turn);
+            wallet.lots.entry(*key).or_default().available += lot.change;
+            wallet.last = lot.last_operation.or(wallet.last);
         }
         for (pair, sum) in &written.sums {
             let kept = self.sums.entry(*pair).or_default();
@@ -119,9 +118,9 @@ pub struct History {
 /// The connection that writes, with its statements and its slot of the totals.
 type Line = (Client, Statements, Slot);
 
-/// Groups that are written in one transaction, and wallets that are written in one statement.
+/// Groups that are written in one transaction, and lots.
 const AT_ONCE: usize = 32;
-const WALLETS: usize = 10_000;
+const LOTS: usize = 10_000;
 
 impl History {
     pub async fn begin(url: &str) -> anyhow::Result<History> {
@@ -184,44 +183,41 @@ impl History {
         drop(scribe);
         let (client, statements, slot) = writing.await??;
 
+        let lots = books.wallets.into_iter().flat_map(|(wallet, held)| {
+            let lots = held.lots.into_iter().enumerate();
+            lots.map(move |(nth, (key, lot))| {
+                let last_operation = held.last.filter(|_| nth == 0);
+                let written = LotWritten {
+                    change: lot.available,
+                    turn: i32::from(last_operation.is_some()),
+                    last_operation,
+                    ..LotWritten::default()
+                };
+                ((wallet, key), written)
+            })
+        });
+        let lots: Vec<_> = lots.collect();
         client.batch_execute("begin").await?;
-        let sums = Written {
+        for part in lots.chunks(LOTS) {
+            let made = Written {
+                lots: part.iter().cloned().collect(),
+                ..Written::default()
+            };
+            statements.append_lots(&client, &made).await?;
+        }
+        let totals = Written {
             sums: books.sums,
             ..Written::default()
         };
         statements
-            .append_balances(&client, &frame, &sums, &slot)
+            .append_totals(&client, &frame, &totals, &slot)
             .await?;
-        let wallets: Vec<_> = books.wallets.into_iter().collect();
-        for some in wallets.chunks(WALLETS) {
-            let lots = Written {
-                lots: some.iter().flat_map(lots_of).collect(),
-                ..Written::default()
-            };
-            statements
-                .append_balances(&client, &frame, &lots, &slot)
-                .await?;
-        }
         client.batch_execute("commit").await?;
 
         // Only now: a sealer takes what is below the next number to be whole.
         db::leave_out_groups(&mut owner, frame.group - before).await?;
         store::make_indexes(&mut owner, &indexes).await
     }
-}
-
-/// What a wallet holds, as lots that are new to the database.
-fn lots_of((account, wallet): &(Account, Wallet)) -> Vec<((Account, LotKey), LotWritten)> {
-    let lots = wallet.lots.iter().map(|(key, lot)| {
-        let written = LotWritten {
-            change: lot.available,
-            was: None,
-            turn: lot.turn,
-            last_operation: wallet.last.filter(|_| lot.turn > 0),
-        };
-        ((*account, *key), written)
-    });
-    lots.collect()
 }
 
 /// Writes groups as they come, some in each transaction.
