@@ -411,6 +411,21 @@ async fn the_proof_is_the_same_however_few_operations_are_read_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_database_lets_nobody_take_more_than_a_lot_has() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "MILE").await;
+    let owner = sql::session(&world.url).await;
+    for column in ["available", "held"] {
+        let change = format!("update lots set {column} = {column} - 101 where available = 100");
+        let refused = owner.batch_execute(&change).await.expect_err(&change);
+        let refused = refused.as_db_error().expect("a refusal");
+        let rule = format!("lots_{column}_not_negative");
+        assert_eq!(refused.constraint(), Some(rule.as_str()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_hub_itself_cannot_change_the_journal() {
     let world = month().await;
     let session = sql::session(&world.url).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::sql;
@@ -211,6 +212,46 @@ async fn of_two_bodies_under_one_key_one_takes_effect() {
         (MANY / 2, refused("idempotency-key-reused", MANY / 2))
     );
     World::assert_right(&world.verify().await);
+}
+
+/// Shuts the gate that every group takes.
+async fn shut_gate(world: &World) -> Client {
+    let gate = sql::session(&world.url).await;
+    let shut = format!(
+        "begin; select pg_advisory_xact_lock({})",
+        interline::db::GATE_LOCK
+    );
+    gate.batch_execute(&shut).await.expect("the gate");
+    gate
+}
+
+/// Opens the gate when so many groups wait there: they go on in the same instant.
+async fn open_gate(world: &World, gate: Client, groups: i64) {
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event = 'advisory'";
+    while sql::number(&world.url, waiting).await < groups {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    gate.batch_execute("commit").await.expect("the gate opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_bodies_that_two_hubs_look_at_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let (member, other) = (world.member().await, world.member().await);
+    let aero = world.token("AERO").await;
+    for _ in 0..5 {
+        let bodies = [award(&member, 1, "MILE"), award(&other, 4, "MILE")];
+        let key = Uuid::new_v4().to_string();
+        let bids = at_once(&hubs, 2, |nth, hub| {
+            hub.post_with_key(&aero, "/v1/awards", &key, bodies[nth].clone())
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(bids, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("idempotency-key-reused", 1)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -430,6 +471,27 @@ async fn parts_that_are_reversed_at_once_never_make_more_than_the_whole() {
     assert_eq!(world.balance(&member, "MILE").await, "10000");
     assert_eq!(world.balance(&member, "HPT").await, "0");
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_reversals_that_two_hubs_decide_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    // There is enough for both: nothing but what they read of each other keeps one from it.
+    world.award(&member, "1000", "MILE").await;
+    for _ in 0..5 {
+        let given = world.award(&member, "64", "MILE").await;
+        let reversals = at_once(&hubs, 2, |_, hub| {
+            hub.post(&aero, "/v1/reversals", json!({"operation": given["id"]}))
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(reversals, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("already-reversed", 1)));
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "1000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -678,13 +740,7 @@ async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
     let brand = |nth: usize| json!({"code": format!("GONE{nth}"), "name": "Gone", "kind": "app", "money": "HKD", "zone": "Asia/Taipei"});
 
     // Publishing waits for the gate, in the middle of its transaction.
-    let gate = sql::session(&world.url).await;
-    gate.batch_execute(&format!(
-        "begin; select pg_advisory_xact_lock({})",
-        interline::db::GATE_LOCK
-    ))
-    .await
-    .expect("the gate");
+    let gate = shut_gate(&world).await;
     for nth in 0..20 {
         send_and_leave(
             &world,
