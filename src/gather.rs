@@ -1,12 +1,13 @@
 //! Questions that many requests ask at the same time, asked of the database together.
 //!
-//! Whoever asks gets an answer that was read after the asking. While one batch is being answered
-//! the next gathers by itself, so that under load a question costs a fraction of a statement, and
-//! without load it waits for nobody.
+//! Whoever asks gets an answer that was read after the asking. Without load a question waits for
+//! nobody. Under load the next batch gathers while one is being answered, and for a millisecond at
+//! least, so that a question costs a small fraction of a statement.
 
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::db;
@@ -30,6 +31,9 @@ pub trait Batch: Send + 'static {
 
 /// The most questions in one statement.
 const MOST: usize = 512;
+
+/// From the beginning of one batch to that of the next.
+const PACE: Duration = Duration::from_millis(1);
 
 /// How long one waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -69,11 +73,21 @@ impl<B: Batch> Gather<B> {
 /// Answers what waits, batch by batch. An error drops the replies, which tells who asked.
 async fn answer<B: Batch>(url: String, mut questions: mpsc::Receiver<Asked<B>>) {
     let mut open: Option<(Client, Statement)> = None;
+    let mut next = Instant::now();
     loop {
         let mut batch = Vec::new();
         if questions.recv_many(&mut batch, MOST).await == 0 {
             return;
         }
+        if Instant::now() < next {
+            tokio::time::sleep_until(next).await;
+            while batch.len() < MOST
+                && let Ok(question) = questions.try_recv()
+            {
+                batch.push(question);
+            }
+        }
+        next = Instant::now() + PACE;
         let (asked, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match attempt::<B>(&url, &mut open, &asked).await {
             Ok(answers) => {

@@ -11,6 +11,9 @@ use interline::ledger::seals::anchors;
 use interline::server::{self, Hub};
 use interline::{bench, cli, db, demo, verify};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An exchange hub for loyalty coalitions.
 #[derive(Parser)]
 #[command(version, about)]
