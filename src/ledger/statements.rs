@@ -50,13 +50,13 @@ const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_walle
      ($12::bigint[])[n], ($13::bigint[])[n], ($14::bigint[])[n], ($15::bigint[])[n], ($16::bigint[])[n], \
      ($17::bigint[])[n], ($18::bigint[])[n], ($19::bigint[])[n], ($20::bigint[])[n], ($21::bigint[])[n], \
      ($22::uuid[])[n], ($23::bigint[])[n], ($24::uuid[])[n], ($25::uuid[])[n], ($26::bigint[])[n], \
-     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1)) n";
+     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1::bigint[])) n";
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
      $5::timestamptz[], $6::smallint[], $7::bigint[])";
 // Found by where they were when they were read, and only as they were read.
 const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.available + ($4::bigint[])[n], \
-     turn = ($5::integer[])[n], last_operation = ($6::bigint[])[n] from generate_series(1, cardinality($1)) n \
+     turn = ($5::integer[])[n], last_operation = ($6::bigint[])[n] from generate_series(1, cardinality($1::tid[])) n \
      where lots.ctid = ($1::tid[])[n] and lots.wallet = ($2::bigint[])[n] and lots.turn = ($3::integer[])[n] returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
