@@ -12,7 +12,8 @@ use blowfish::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Kind {
-    Approval = 1,
+    Adjustment = 1,
+    Approval,
     Award,
     Capture,
     Conversion,
@@ -37,6 +38,7 @@ pub enum Kind {
 impl Kind {
     pub const fn prefix(self) -> &'static str {
         match self {
+            Kind::Adjustment => "adj",
             Kind::Approval => "apr",
             Kind::Award => "awd",
             Kind::Capture => "cap",

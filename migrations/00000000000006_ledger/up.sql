@@ -117,7 +117,7 @@ create table operations (
   request_id uuid not null,
   memo jsonb,
   constraint operations_pk primary key (id),
-  constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16)),
+  constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16)),
   constraint operations_move_something check (out_wallet is not null or in_wallet is not null),
   constraint operations_out_whole check ((out_wallet is null) = (out_amount is null) and out_amount > 0),
   constraint operations_in_whole check ((in_wallet is null) = (in_amount is null) and in_amount > 0),
@@ -138,7 +138,7 @@ create unique index operations_wallet_begins_once on operations (in_wallet) wher
 -- What has followed an operation so far; few rows have it.
 create index operations_by_followed on operations (follows, id) where follows is not null;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
@@ -185,6 +185,45 @@ create index holds_by_expiry on holds (expires_at) where open > 0;
 comment on table holds is
   'How much is still set aside by each hold, and until when. Kept for the sweep; the journal says the same.';
 
+create table adjustments (
+  id bigint generated always as identity,
+  wallet bigint not null,
+  change bigint not null,
+  expires_at timestamptz,
+  reason text not null,
+  content_hash bytea not null,
+  state text not null default 'proposed',
+  operation_id bigint,
+  created_by bigint not null,
+  created_at timestamptz not null,
+  constraint adjustments_pk primary key (id),
+  constraint adjustments_change_something check (change <> 0),
+  constraint adjustments_expire_credits check ((change > 0) = (expires_at is not null)),
+  constraint adjustments_state_known check (state in ('proposed', 'approved', 'rejected', 'posted', 'refused')),
+  constraint adjustments_posted_whole check ((state = 'posted') = (operation_id is not null))
+);
+-- What was agreed to and has still to be posted.
+create index adjustments_to_post on adjustments (id) where state = 'approved';
+comment on table adjustments is
+  'Corrections of wallets by the hub''s people, with a second person. change: into the wallet, out of it when negative. content_hash: what is agreed to. An adjustment is posted by one operation, whose memo names it.';
+
+create function adjustments_keep_to_their_life() returns trigger language plpgsql as $$
+begin
+  if (old.wallet, old.change, old.expires_at, old.reason, old.content_hash)
+    is distinct from (new.wallet, new.change, new.expires_at, new.reason, new.content_hash)
+  then
+    raise exception 'adjustment % never changes', old.id using constraint = 'adjustments_never_change';
+  end if;
+  if (old.state, new.state) not in (
+    ('proposed', 'approved'), ('proposed', 'rejected'), ('approved', 'posted'), ('approved', 'refused'))
+  then
+    raise exception 'adjustment % is %', old.id, old.state using constraint = 'adjustments_edges';
+  end if;
+  return new;
+end $$;
+create trigger adjustments_keep_to_their_life before update on adjustments
+  for each row execute function adjustments_keep_to_their_life();
+
 create function all_as_read(expected bigint, seen bigint) returns void language plpgsql as $$
 begin
   if seen <> expected then
@@ -223,4 +262,4 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, groups, seals to interline_app;
-grant select, insert, update on lots, holds, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, holds, adjustments, totals, windows, operation_references to interline_app;

@@ -9,6 +9,7 @@ create function account_name(account bigint) returns text language sql stable as
     when 5 then 'redeemed'
     when 6 then 'converted_out'
     when 7 then 'expired'
+    when 8 then 'adjusted'
     when 16 then 'position/' || (select code from partners where id = account & ((1::bigint << 39) - 1))
     when 17 then 'hub/commission'
     when 18 then 'hub/rounding'
@@ -29,6 +30,7 @@ create function flow_of(kind smallint, leaves boolean) returns integer language 
     when 2 then 5 when 12 then 5
     when 6 then 5 when 16 then 5
     when 4 then 7
+    when 8 then 8
     when 3 then case when leaves then 6 else 4 end
     when 13 then case when leaves then 4 else 6 end end
 $$;

@@ -14,6 +14,7 @@ use crate::conversions;
 use crate::conversions::api::ConversionBody;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
+use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
 use crate::ledger::follow_ups::SoFar;
 use crate::ledger::holds::api::{HoldBody, HoldStepBody};
@@ -22,7 +23,7 @@ use crate::ledger::redemptions::api::RedemptionBody;
 use crate::ledger::reversals::api::ReversalBody;
 use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
-use crate::ledger::{api as ledger_api, awards, holds, redemptions, reversals};
+use crate::ledger::{adjustments, api as ledger_api, awards, holds, redemptions, reversals};
 use crate::partners::AmountBody;
 use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
@@ -66,8 +67,8 @@ pub struct EventBody {
     /// The same however often it is read.
     id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
-    /// `hold.created`, `hold.captured`, `hold.released`, `award.reversed`, `redemption.reversed`,
-    /// `conversion.reversed` or `capture.reversed`; there may be more.
+    /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `award.reversed`,
+    /// `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     kind: &'static str,
@@ -86,6 +87,7 @@ pub enum DataBody {
     Expiry(ExpiryBody),
     Hold(Box<HoldBody>),
     HoldStep(Box<HoldStepBody>),
+    Adjustment(AdjustedBody),
     Reversal(Box<ReversalBody>),
 }
 
@@ -183,6 +185,7 @@ pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<EventBody,
         Kind::Capture | Kind::Release => {
             DataBody::HoldStep(holds::api::show_step(ids, named)?.into())
         }
+        Kind::Adjustment => DataBody::Adjustment(adjustments::api::show_posted(ids, named)?),
         Kind::AwardReversal
         | Kind::RedemptionReversal
         | Kind::ConversionReversal

@@ -12,6 +12,7 @@ pub fn name(kind: Kind) -> &'static str {
         Kind::Hold => "hold.created",
         Kind::Capture => "hold.captured",
         Kind::Release => "hold.released",
+        Kind::Adjustment => "adjustment.completed",
         Kind::AwardReversal => "award.reversed",
         Kind::RedemptionReversal => "redemption.reversed",
         Kind::ConversionReversal => "conversion.reversed",

@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi as Document;
 use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::Suspended;
-use super::{awards, holds, redemptions, reversals, trial_balance, wallets};
+use super::{adjustments, awards, holds, redemptions, reversals, trial_balance, wallets};
 use crate::error::{Error, Problem, Slug};
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::web::text;
@@ -19,6 +19,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     redemptions::api::routes(cfg);
     holds::api::routes(cfg);
     reversals::api::routes(cfg);
+    adjustments::api::routes(cfg);
     wallets::api::routes(cfg);
     trial_balance::api::routes(cfg);
 }
@@ -32,6 +33,7 @@ impl utoipa::OpenApi for Doc {
         document.merge(redemptions::api::Doc::openapi());
         document.merge(holds::api::Doc::openapi());
         document.merge(reversals::api::Doc::openapi());
+        document.merge(adjustments::api::Doc::openapi());
         document.merge(wallets::api::Doc::openapi());
         document.merge(trial_balance::api::Doc::openapi());
         document

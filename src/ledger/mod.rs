@@ -14,6 +14,7 @@
 //! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id,
 //! then, in new statements, everything else. Within a writer's slot of the totals nobody waits.
 
+pub mod adjustments;
 pub mod api;
 pub mod awards;
 pub mod command;
@@ -50,7 +51,7 @@ use crate::access::Who;
 use crate::access::audit;
 use crate::db::{self, Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id;
+use crate::id::{self, Ids};
 use crate::points::account::Account;
 use crate::secret::Secrets;
 use crate::web::RequestId;
@@ -117,10 +118,12 @@ impl Ledger {
         })
     }
 
-    /// Ends what has ended by itself: holds first, whose lots may have expired meanwhile. Returns how
-    /// many holds and lots.
+    /// Does what nobody asks for: posts what was agreed to, ends what has ended by itself, holds first,
+    /// whose lots may have expired meanwhile. Returns how many adjustments, holds and lots.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
-        Ok(self.sweep_holds(secrets).await? + self.sweep_lots(secrets).await?)
+        let posted = self.post_approved(secrets).await?;
+        let released = self.sweep_holds(secrets).await?;
+        Ok(posted + released + self.sweep_lots(secrets).await?)
     }
 
     async fn sweep_holds(&self, secrets: &Secrets) -> Result<usize, Error> {
@@ -241,11 +244,20 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Hold => id::Kind::Hold,
         Kind::Capture => id::Kind::Capture,
         Kind::Release => id::Kind::Release,
+        Kind::Adjustment => id::Kind::Adjustment,
         Kind::AwardReversal
         | Kind::RedemptionReversal
         | Kind::ConversionReversal
         | Kind::CaptureReversal => id::Kind::Reversal,
     }
+}
+
+/// What an operation is called in public. An adjustment was there before its operation.
+pub fn shown(ids: &Ids, operation: &Operation) -> String {
+    let memo = operation.memo.as_ref();
+    let adjustment = memo.and_then(|memo| memo.get("adjustment")?.as_i64());
+    let id = adjustment.filter(|_| operation.kind == Kind::Adjustment);
+    ids.show(id_kind(operation.kind), id.unwrap_or(operation.id))
 }
 
 /// A window that was closed, and the one that was opened.

@@ -9,6 +9,7 @@
 //! | hold       | nowhere: it stays theirs    |                              |
 //! | capture    | `redeemed`                  |                              |
 //! | release    |                             | nowhere                      |
+//! | adjustment | `adjusted`                  | `adjusted`                   |
 //!
 //! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
 //! is a whole transfer, and an operation cannot be written down unbalanced.
@@ -32,6 +33,7 @@ pub enum Kind {
     Hold = 5,
     Capture = 6,
     Release = 7,
+    Adjustment = 8,
     AwardReversal = 11,
     RedemptionReversal = 12,
     ConversionReversal = 13,
@@ -39,7 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Award,
         Kind::Redemption,
         Kind::Conversion,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::Hold,
         Kind::Capture,
         Kind::Release,
+        Kind::Adjustment,
         Kind::AwardReversal,
         Kind::RedemptionReversal,
         Kind::ConversionReversal,
@@ -66,6 +69,7 @@ impl Kind {
             Kind::Hold => "hold",
             Kind::Capture => "capture",
             Kind::Release => "release",
+            Kind::Adjustment => "adjustment",
             Kind::AwardReversal => "award_reversal",
             Kind::RedemptionReversal => "redemption_reversal",
             Kind::ConversionReversal => "conversion_reversal",
@@ -83,6 +87,7 @@ impl Kind {
             Kind::Expiry
             | Kind::Hold
             | Kind::Release
+            | Kind::Adjustment
             | Kind::AwardReversal
             | Kind::RedemptionReversal
             | Kind::ConversionReversal
@@ -126,6 +131,7 @@ impl Kind {
             Kind::Redemption | Kind::Capture => Some(AccountKind::Redeemed),
             Kind::Conversion => Some(AccountKind::ConvertedOut),
             Kind::Expiry => Some(AccountKind::Expired),
+            Kind::Adjustment => Some(AccountKind::Adjusted),
             Kind::AwardReversal => Some(AccountKind::Issued),
             Kind::ConversionReversal => Some(AccountKind::ConvertedIn),
             Kind::Award
@@ -141,6 +147,7 @@ impl Kind {
     pub fn in_flow(self) -> Option<AccountKind> {
         match self {
             Kind::Award => Some(AccountKind::Issued),
+            Kind::Adjustment => Some(AccountKind::Adjusted),
             Kind::Conversion => Some(AccountKind::ConvertedIn),
             Kind::RedemptionReversal | Kind::CaptureReversal => Some(AccountKind::Redeemed),
             Kind::ConversionReversal => Some(AccountKind::ConvertedOut),

@@ -11,6 +11,7 @@
 //! | a capture, a release | the lots of its hold that come next |
 //! | lots, what is available and what is held | the legs of all operations |
 //! | holds | their operations and what followed |
+//! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
@@ -135,6 +136,7 @@ async fn check(
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
     store::holds(conn, report).await?;
+    store::adjustments(conn, page).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
     store::links(conn).await?;

@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
 use crate::db::Connection;
+use crate::ledger::adjustments;
+use crate::ledger::adjustments::adjustment::Adjustment;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
 use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
@@ -483,6 +485,54 @@ pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
         .await?;
     report.holds = counted.count;
     Ok(())
+}
+
+/// Adjustments did what a second person agreed to, and nothing else did what an adjustment does.
+pub async fn adjustments(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'adjustment ' || id || ' is ' || state || ', which none can be' as what from adjustments \
+          where state not in ('proposed', 'approved', 'rejected', 'posted', 'refused') limit 1",
+    )
+    .await?;
+    let mut after = 0;
+    loop {
+        let read = adjustments::following(conn, after, page).await?;
+        let Some(last) = read[..].last().map(|adjustment| adjustment.id) else {
+            break;
+        };
+        let is_other = |it: &&Adjustment| it.content.content_hash()[..] != it.content_hash[..];
+        if let Some(other) = read.iter().find(is_other) {
+            let what = format!("adjustment {} is not what was proposed", other.id);
+            return Err(Difference(what).into());
+        }
+        after = last;
+    }
+    nothing_from(
+        conn,
+        "select 'adjustment ' || a.id || ' does not have the approval of what it says' as what from adjustments a \
+          where a.state in ('approved', 'posted', 'refused') and not exists (select from approvals p \
+            where p.subject = 'adjustment' and p.subject_id = a.id and p.state = 'approved' \
+              and p.content_hash = a.content_hash) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'approval ' || id || ' is of adjustment ' || subject_id || ', which does not exist' as what \
+           from approvals where subject = 'adjustment' \
+            and not exists (select from adjustments a where a.id = subject_id) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'adjustment ' || coalesce((o.memo->>'adjustment')::bigint, a.id) || ' and operation ' || \
+                coalesce(o.id, a.operation_id) || ' are not of each other' as what \
+           from (select * from operations where kind = 8) o \
+           full join (select * from adjustments where state = 'posted') a on a.operation_id = o.id \
+          where ((o.memo->>'adjustment')::bigint, coalesce(o.in_wallet, o.out_wallet), coalesce(o.in_amount, -o.out_amount)) \
+                is distinct from (a.id, a.wallet, a.change) limit 1",
+    )
+    .await
 }
 
 /// Closed windows are what they were, and exactly the last one is open.

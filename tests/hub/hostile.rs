@@ -41,6 +41,10 @@ async fn writes(world: &World) -> Vec<Write> {
     let tomorrow = chrono::Utc::now() + chrono::Duration::days(1);
     let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}});
     let hold = world.post(&aero, "/v1/holds", body).await.ok();
+    let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"},
+        "direction": "debit", "reason": "Counted twice"});
+    let adjustment = world.post(&operator, "/v1/adjustments", body).await.ok();
+    let agreed = json!({"content_hash": adjustment["content_hash"]});
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -81,6 +85,11 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
             ),
             "releaseHold" => (&aero, json!({"amount": miles, "reference": "R"})),
+            "createAdjustment" => (
+                &operator,
+                json!({"member": member.id, "amount": miles, "direction": "credit", "reason": "Counted twice"}),
+            ),
+            "approveAdjustment" | "rejectAdjustment" => (&finance, agreed.clone()),
             "createReversal" => (
                 &aero,
                 json!({"operation": awarded["id"], "amount": miles, "receivable": true, "reference": "R"}),
@@ -114,6 +123,7 @@ async fn writes(world: &World) -> Vec<Write> {
             .replace("{partner}", partner)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{hold}", &text(&hold["id"]))
+            .replace("{adjustment}", &text(&adjustment["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
         let (id, token) = (one.id, token.to_owned());
         Write {

@@ -2,11 +2,11 @@
 //! digit was changed by somebody whom nothing stops.
 
 use interline::demo::walk;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::sql;
-use crate::world::World;
+use crate::world::{Member, World};
 
 /// A world in which every table that is proved has something in it: the worked month, spending that
 /// takes two lots, holds, expiry, references, reversals of each kind, a closed window.
@@ -41,6 +41,9 @@ async fn month() -> World {
     let later =
         json!({"member": member.id, "amount": hpt("25"), "reason": "event", "usable_from": soon});
     world.post(&bayview, "/v1/awards", later).await.ok();
+    for (amount, direction) in [("60", "credit"), ("10", "debit")] {
+        adjust(&world, &member, hpt(amount), direction).await;
+    }
     let poor = world.member().await;
     let lent = world.award(&poor, "90", "HPT").await;
     let all = json!({"member": poor.id, "amount": hpt("90")});
@@ -83,6 +86,20 @@ async fn month() -> World {
     world
 }
 
+/// An adjustment that a second person agrees to.
+async fn adjust(world: &World, member: &Member, amount: Value, direction: &str) {
+    let (olivia, fiona) = (world.sign_in("olivia").await, world.sign_in("fiona").await);
+    let body = json!({"member": member.id, "amount": amount, "direction": direction, "reason": "Counted twice"});
+    let proposed = world.post(&olivia, "/v1/adjustments", body).await.ok();
+    let to = format!(
+        "/v1/adjustments/{}/approve",
+        proposed["id"].as_str().expect("an id")
+    );
+    let hash = json!({"content_hash": proposed["content_hash"]});
+    let posted = world.post(&fiona, &to, hash).await.ok();
+    assert_eq!(posted["state"], "posted");
+}
+
 /// A session for which there are no triggers and no foreign keys, in a database without checks.
 async fn unstoppable(world: &World) -> Client {
     let session = sql::session(&world.url).await;
@@ -107,11 +124,12 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("operations", "true"),
     ("more_legs", "true"),
     ("lots", "true"),
     ("holds", "true"),
+    ("adjustments", "operation_id is not null"),
     ("totals", "amount > 0"),
     ("groups", "true"),
     // The last one leaves no trace in the chain: anchors miss it.
@@ -129,7 +147,12 @@ const TABLES: [(&str, &str); 14] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 8] = [
+const UNPROVED: [(&str, &[&str], &str); 9] = [
+    (
+        "adjustments",
+        &["created_by", "created_at"],
+        "the approval and the audit trail say it too",
+    ),
     (
         "lots",
         &["turn"],
@@ -352,6 +375,7 @@ async fn a_row_that_was_added_is_noticed() {
         ("more_legs", "leg = leg + 100"),
         ("lots", "class = 7"),
         ("holds", "operation_id = operation_id + 1"),
+        ("adjustments", "id = id + 1000"),
         ("totals", "slot = 99"),
         ("groups", "id = id + 1"),
         (
@@ -518,7 +542,7 @@ async fn the_views_tell_the_same_story_as_the_totals() {
         "select count(distinct o.kind) from transfers join operations o on o.id = operation_id";
     assert_eq!(
         sql::number(&world.url, kinds).await,
-        9,
+        10,
         "every kind takes part that posts something"
     );
     let crossing = "select count(*) from transfers where asset_of(debit) <> asset_of(credit)";

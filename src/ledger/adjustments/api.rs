@@ -139,9 +139,7 @@ async fn wanted(
 ) -> Result<Wanted, Error> {
     let (currency, units) = body.amount.read(directory, "/amount")?;
     let no_member = || Problem::new(Slug::NotFound, "there is no such member");
-    let member = ids
-        .read(Kind::Member, &body.member)
-        .ok_or_else(no_member)?;
+    let member = ids.read(Kind::Member, &body.member).ok_or_else(no_member)?;
     let wallet = members::wallet_of(conn, member, currency.no).await?;
     let missing = || {
         let detail = format!("the member has no wallet in {}", currency.code);
@@ -240,7 +238,10 @@ async fn read(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<AdjustmentBody>, Error> {
-    let id = shelf.ids.read(Kind::Adjustment, &path).ok_or_else(unknown)?;
+    let id = shelf
+        .ids
+        .read(Kind::Adjustment, &path)
+        .ok_or_else(unknown)?;
     current(&shelf, id, reader.partner()).await
 }
 

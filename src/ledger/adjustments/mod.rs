@@ -12,7 +12,7 @@ pub mod adjustment;
 pub mod api;
 mod store;
 
-pub use store::find;
+pub use store::{find, following};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -90,13 +90,13 @@ impl Ledger {
             };
 
             let stamp = stamp(secrets, who, &adjustment);
-            let (state, operation) =
-                match self.writers.execute(Adjust { adjustment }, stamp).await {
-                    Ok(Done::Now(operation)) => (State::Posted, Some(operation.id)),
-                    Ok(Done::Before(operation)) => (State::Posted, Some(operation)),
-                    Err(Failed::Refused(_)) => (State::Refused, None),
-                    Err(other) => return Err(super::failure(other)),
-                };
+            let (state, operation) = match self.writers.execute(Adjust { adjustment }, stamp).await
+            {
+                Ok(Done::Now(operation)) => (State::Posted, Some(operation.id)),
+                Ok(Done::Before(operation)) => (State::Posted, Some(operation)),
+                Err(Failed::Refused(_)) => (State::Refused, None),
+                Err(other) => return Err(super::failure(other)),
+            };
 
             mark(conn, who, id, (State::Approved, state), operation).await
         })

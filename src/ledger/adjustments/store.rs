@@ -66,6 +66,20 @@ pub async fn find(conn: &mut Connection, id: i64) -> Result<Option<Adjustment>, 
     one(conn, format!("{SELECT} where id = $1"), id).await
 }
 
+/// The next adjustments after one.
+pub async fn following(
+    conn: &mut Connection,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Adjustment>, Error> {
+    let rows: Vec<Row> = diesel::sql_query(format!("{SELECT} where id > $1 order by id limit $2"))
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Adjustment::try_from).collect()
+}
+
 /// The same, and nobody else changes it until the transaction ends.
 pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Adjustment>, Error> {
     one(conn, format!("{SELECT} where id = $1 for update"), id).await

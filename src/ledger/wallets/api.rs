@@ -225,7 +225,7 @@ fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation)
         None => ("in", operation.into.filter(of_wallet)),
     };
     EntryBody {
-        operation: ids.show(ledger::id_kind(operation.kind), operation.id),
+        operation: ledger::shown(ids, operation),
         kind: operation.kind.name().to_owned(),
         direction: direction.to_owned(),
         amount: AmountBody::of(currency, leg.map_or(0, |leg| leg.amount)),
