@@ -22,6 +22,7 @@ pub mod execute;
 pub mod expiry;
 pub mod follow_ups;
 mod group;
+pub mod history;
 pub mod holds;
 pub mod lot;
 pub mod operation;

@@ -6,9 +6,11 @@
 mod access;
 mod adjustments;
 mod approvals;
+mod crowd;
 mod faults;
 mod feed;
 mod follow_ups;
+mod history;
 mod holds;
 mod hostile;
 mod laws;
