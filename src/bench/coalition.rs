@@ -377,6 +377,7 @@ impl Coalition {
             programme: self.programmes[brand].clone(),
             usable_from: None,
             reason: Reason::Purchase,
+            usable_from: None,
             place: Place::default(),
         }
     }
