@@ -377,7 +377,6 @@ impl Coalition {
             programme: self.programmes[brand].clone(),
             usable_from: None,
             reason: Reason::Purchase,
-            usable_from: None,
             place: Place::default(),
         }
     }
