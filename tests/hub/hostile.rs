@@ -661,7 +661,9 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
             let own = one.id == "readAward" && id == award["id"];
             let path = format!("{start}{id}{tail}");
             let body = match one.id.as_str() {
-                "approveRateCard" | "rejectRateCard" => json!({"content_hash": "0".repeat(32)}),
+                "approveRateCard" | "rejectRateCard" | "approveAdjustment" | "rejectAdjustment" => {
+                    json!({"content_hash": "0".repeat(32)})
+                }
                 "setPartnerState" => json!({"state": "live"}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 _ => json!({}),
