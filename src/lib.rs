@@ -93,3 +93,6 @@ pub mod demo;
 
 // floor: bench
 pub mod bench;
+
+// floor: torture
+pub mod torture;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use interline::config::{AnchorArgs, DatabaseArgs, Use};
 use interline::ledger::seals::anchors;
 use interline::server::{self, Hub};
-use interline::{bench, cli, db, demo, verify};
+use interline::{bench, cli, db, demo, torture, verify};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -61,6 +61,8 @@ enum Command {
     },
     /// Measure the hub beside PostgreSQL's own benchmark
     Bench(bench::Arguments),
+    /// Break everything under load, and prove that nothing was lost or doubled
+    Torture(torture::Arguments),
     /// Published rate rules
     #[command(subcommand)]
     Rates(RatesCommand),
@@ -165,6 +167,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(u8::from(report.difference.is_some())))
         }
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Torture(arguments) => torture::run(arguments).await,
         Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
         Command::Windows(WindowsCommand::Close { database, json }) => {
             database.must_exist("hub")?;

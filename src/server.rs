@@ -29,6 +29,8 @@ use crate::members::Wallets;
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
+use crate::web::Crowd;
+use crate::web::crowd;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
 use crate::{access, approvals, conversions, events, ledger, members, partners, rates, settlement};
 
@@ -44,6 +46,7 @@ pub struct Hub {
     pub ledger: Data<Ledger>,
     pub quotes: Data<Quotes>,
     pub wallets: Data<Wallets>,
+    pub crowd: Data<Crowd>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -67,6 +70,7 @@ impl Hub {
             ledger: Data::new(Ledger::start(pool.clone())),
             quotes: Data::new(Quotes::new(&secrets.quotes)),
             wallets: Data::new(Wallets::start(url)),
+            crowd: Data::default(),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
@@ -83,6 +87,7 @@ impl Hub {
             .app_data(self.ledger.clone())
             .app_data(self.quotes.clone())
             .app_data(self.wallets.clone())
+            .app_data(self.crowd.clone())
             .configure(access::api::routes)
             .configure(approvals::api::routes)
             .configure(partners::api::routes)
@@ -101,6 +106,7 @@ impl Hub {
         let server = HttpServer::new(move || {
             let hub = hub.clone();
             App::new()
+                .wrap(from_fn(crowd::admit))
                 .wrap(from_fn(problem::explain))
                 .configure(move |config| hub.routes(config))
         })

@@ -1,5 +1,6 @@
 //! Who takes part in the bench: twelve brands, thirty routes, many members with every wallet filled.
 
+use chrono::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Client;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::access::scope::SCOPES;
 use crate::access::{Party, Role, ScopeSet, Who, credentials};
+use crate::clock::Timestamp;
 use crate::conversions::decision::{Order, Side};
 use crate::conversions::quote::Quote;
 use crate::db::{self, Connection};
@@ -19,7 +21,7 @@ use crate::ledger::command::Stamp;
 use crate::ledger::programme::Programme;
 use crate::members::{self, Enrolment};
 use crate::partners::expiry::ExpiryPolicy;
-use crate::partners::{self, Currency, Directory, NewCurrency, NewPartner, Partner};
+use crate::partners::{self, Currency, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
 use crate::rates::draft::Draft;
@@ -35,8 +37,14 @@ const BRANDS: usize = 12;
 /// next but one, six across.
 const HOPS: [(usize, usize); 3] = [(1, 12), (2, 12), (6, 6)];
 
+/// What an ordinary conversion gives.
+pub const GIVEN: i64 = 100;
+
 /// Of every currency, for every member: enough for any run.
 const HOLDING: i64 = 1_000_000_000;
+
+/// Quotes of the bench outlive every history it makes.
+const PROMISED: Duration = Duration::days(3650);
 
 /// Members enrolled at a time.
 const CROWD: usize = 2_000;
@@ -45,6 +53,8 @@ pub struct Coalition {
     pub members: usize,
     pub member_ids: Vec<i64>,
     pub codes: Vec<String>,
+    /// By brand.
+    pub programmes: Vec<Programme>,
     /// By brand, then by member.
     pub wallets: Vec<Vec<i64>>,
     pub routes: Vec<Route>,
@@ -54,11 +64,7 @@ pub struct Coalition {
 pub struct Route {
     pub from: usize,
     pub to: usize,
-    /// What is given, and what is gained for it.
-    pub amounts: (i64, i64),
-    /// The same for more than anybody has.
-    pub too_much: (i64, i64),
-    /// An order of the route; its wallets and its quote's id are to be filled in.
+    /// An order of the route; wallets, amounts and the quote's id are to be filled in.
     pub order: Order,
 }
 
@@ -69,6 +75,7 @@ struct Brand {
     client: (String, String),
 }
 
+/// Lets everybody in. The wallets are empty.
 pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
     let mut conn = hub.pool.get().await?;
     let hub_person = Who::at_the_console(1_000_001, Role::Operator);
@@ -100,16 +107,19 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
     let member_ids = enrol(&mut conn, &hub_person, &brands, members).await?;
     let wallets = wallets(&mut conn, &brands, &member_ids).await?;
     let (_, book) = hub.books.current(&mut conn).await?;
-    drop(conn);
-    award(hub, &book.directory, &brands, &wallets).await?;
+    let now = db::now(&mut conn).await?;
 
-    let route = |(from, to): (usize, usize)| route(hub, &book, &brands, from, to);
+    let route = |(from, to): (usize, usize)| route(hub, (&book, now), &brands, from, to);
     Ok(Coalition {
         members,
         member_ids,
         codes: brands
             .iter()
             .map(|brand| brand.currency.code.clone())
+            .collect(),
+        programmes: brands
+            .iter()
+            .map(|brand| Programme::of(&book.directory, &Arc::new(brand.currency.clone())))
             .collect(),
         routes: pairs
             .into_iter()
@@ -273,54 +283,14 @@ async fn wallets(
     Ok(wallets)
 }
 
-async fn award(
-    hub: &Hub,
-    directory: &Directory,
-    brands: &[Brand],
-    wallets: &[Vec<i64>],
-) -> anyhow::Result<()> {
-    let awards = brands.iter().zip(wallets).flat_map(|(brand, wallets)| {
-        let programme = Programme::of(directory, &Arc::new(brand.currency.clone()));
-        wallets.iter().map(move |wallet| Award {
-            wallet: Account(*wallet),
-            amount: HOLDING,
-            programme: programme.clone(),
-            reason: Reason::Purchase,
-            place: Place::default(),
-        })
-    });
-    futures_util::stream::iter(awards)
-        .map(|award| {
-            let claim = Claim {
-                key_hash: Uuid::new_v4(),
-                body_hash: Uuid::nil(),
-            };
-            let stamp = Stamp {
-                claim,
-                principal_id: 1,
-                request_id: Uuid::now_v7(),
-                version: None,
-                reference: None,
-            };
-            async move {
-                let done = hub.ledger.hand_in(award, stamp).await;
-                done.map_err(|failed| anyhow::anyhow!("an award failed: {failed:?}"))
-            }
-        })
-        .buffer_unordered(2048)
-        .try_for_each(async |_| Ok(()))
-        .await
-}
-
 fn route(
     hub: &Hub,
-    book: &rates::Book,
+    (book, now): (&rates::Book, Timestamp),
     brands: &[Brand],
     from: usize,
     to: usize,
 ) -> anyhow::Result<Route> {
     let (source, target) = (&brands[from], &brands[to]);
-    let now = crate::clock::machine_now();
     let card = book.card_for(source.currency.no, target.currency.no, now);
     let card = card.ok_or_else(|| anyhow::anyhow!("a route has no card"))?;
     let exchange = book
@@ -331,8 +301,6 @@ fn route(
         programme: Programme::of(&book.directory, &Arc::new(brand.currency.clone())),
         position: Account::position(brand.partner.id, brand.partner.money),
     };
-    let amounts = (100, 90);
-    let too_much = (4 * HOLDING, 4 * HOLDING / 10 * 9);
     let quote = Quote {
         jti: Uuid::nil(),
         partner: hub.ids.show(Kind::Partner, source.partner.id),
@@ -340,9 +308,9 @@ fn route(
         exchange_rate: exchange.map(|(id, _)| hub.ids.show(Kind::ExchangeRate, id)),
         from_wallet: String::new(),
         to_wallet: String::new(),
-        given: amounts.0,
-        gained: amounts.1,
-        exp: (now + chrono::Duration::days(1)).timestamp(),
+        given: 0,
+        gained: 0,
+        exp: (now + PROMISED).timestamp(),
     };
     let order = Order {
         quote,
@@ -352,13 +320,17 @@ fn route(
         card: card.card.clone(),
         exchange,
     };
-    Ok(Route {
-        from,
-        to,
-        amounts,
-        too_much,
-        order,
-    })
+    Ok(Route { from, to, order })
+}
+
+impl Route {
+    /// What is given, and what is gained for it.
+    pub fn amounts(&self, too_much: bool) -> (i64, i64) {
+        match too_much {
+            true => (4 * HOLDING, 4 * HOLDING / 10 * 9),
+            false => (GIVEN, GIVEN / 10 * 9),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -366,7 +338,59 @@ struct Token {
     access_token: String,
 }
 
+/// The stamp of a caller in this process, under a key of its own.
+pub fn stamp() -> Stamp {
+    let claim = Claim {
+        key_hash: Uuid::new_v4(),
+        body_hash: Uuid::nil(),
+    };
+    Stamp {
+        claim,
+        principal_id: 1,
+        request_id: Uuid::now_v7(),
+        version: None,
+        reference: None,
+    }
+}
+
 impl Coalition {
+    /// Fills every wallet.
+    pub async fn fill(&self, hub: &Hub) -> anyhow::Result<()> {
+        let everywhere =
+            (0..BRANDS).flat_map(|brand| (0..self.members).map(move |member| (brand, member)));
+        futures_util::stream::iter(everywhere)
+            .map(|(brand, member)| async move {
+                let award = self.award(brand, member, HOLDING);
+                let done = hub.ledger.hand_in(award, stamp()).await;
+                done.map_err(|failed| anyhow::anyhow!("an award failed: {failed:?}"))
+            })
+            .buffer_unordered(2048)
+            .try_for_each(async |_| Ok(()))
+            .await
+    }
+
+    /// Points of a brand for a member.
+    pub fn award(&self, brand: usize, member: usize, amount: i64) -> Award {
+        Award {
+            wallet: Account(self.wallets[brand][member]),
+            amount,
+            programme: self.programmes[brand].clone(),
+            reason: Reason::Purchase,
+            place: Place::default(),
+        }
+    }
+
+    /// A member's order to take a quote of a route, for what everybody has or for too much.
+    pub fn order(&self, route: usize, member: usize, too_much: bool) -> Order {
+        let route = &self.routes[route];
+        let mut order = route.order.clone();
+        order.quote.jti = Uuid::now_v7();
+        (order.quote.given, order.quote.gained) = route.amounts(too_much);
+        order.from.wallet = Account(self.wallets[route.from][member]);
+        order.to.wallet = Account(self.wallets[route.to][member]);
+        order
+    }
+
     /// An access token for each brand.
     pub async fn tokens(&self, http: &Client, base_url: &str) -> anyhow::Result<Vec<String>> {
         let mut tokens = Vec::new();

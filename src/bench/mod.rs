@@ -1,38 +1,57 @@
 //! The bench: how fast the hub is, beside PostgreSQL's own benchmark on the same server.
 //!
-//! It starts a durable database of its own, lets brands, cards and members in by the use cases that
-//! everybody uses, and then measures in turn, so that what else the machine does meets all alike:
+//! It starts a durable database of its own, or takes one, lets brands, cards and members in by the
+//! use cases that everybody uses, and measures. What the goals compare is measured in turn, round by
+//! round, so that what else the machine does meets all alike:
 //!
 //! | measure | what is done |
 //! |---------|--------------|
-//! | tpcb | `pgbench`, the TPC-B-like script, prepared, 16 clients |
+//! | tpcb, simple update | `pgbench`, two scripts, prepared, as many clients as suit the first best |
 //! | in process | 1,024 callers hand conversions to the ledger, each waiting until it is durable |
 //! | http | 256 keep-alive connections take quotes that were signed beforehand |
 //! | http with quote | the same, asking for each quote first |
 //!
+//! The rest is measured once, for ten seconds at most: the same in process by a Zipf law, awards in
+//! batches, quotes alone, balance reads, twice the load the hub can carry ([`overload`]), windows
+//! that close beside a steady load ([`closes`]), and, when asked for, a long journal beside a short
+//! one ([`growth`]).
+//!
 //! One conversion in a hundred is sent twice under its key, and two ask for more than the wallet
 //! has. Rates count what was acknowledged as done. At the end the books are proved.
 
+mod client;
+mod closes;
 mod coalition;
+mod ground;
+mod growth;
 mod in_process;
+mod line;
+mod measured;
 mod meter;
 mod over_http;
+mod overload;
+mod past;
 mod pgbench;
+mod pick;
+mod report;
+mod server;
+mod table;
+mod visitor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use serde::Serialize;
+use anyhow::ensure;
 
 use crate::cli;
-use crate::config::create_database;
-use crate::db;
-use crate::pg::{Cluster, Durability};
-use crate::server::Hub;
 use crate::verify;
-use meter::{Meter, Spent};
+use ground::Ground;
+use pgbench::Script;
+use pick::Pick;
+use report::{Once, Report, Rounds, Setup};
+use server::Server;
+use visitor::Errand;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -42,213 +61,153 @@ pub struct Arguments {
     /// How long each measurement takes
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// How often everything is measured; the medians count
+    /// How often what the goals compare is measured; the medians count
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Measure also beside so many operations of history: 100k, 10M, 100M
+    #[arg(long, value_name = "N", value_parser = count)]
+    history: Option<u64>,
     /// Where the database is made; a temporary directory when left out, removed at the end
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// A PostgreSQL on this machine instead, as a superuser; what the bench makes there is dropped
+    /// at the end
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    database_url: Option<String>,
     /// End with one JSON document on standard output
     #[arg(long)]
     json: bool,
 }
 
-/// What one measurement gave.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Measured {
-    /// Done a second.
-    pub per_s: f64,
-    pub p50_ms: f64,
-    pub p99_ms: f64,
-    pub refused: u64,
-    pub repeated: u64,
-    /// Per operation done.
-    pub spent: Spent,
-}
-
-#[derive(Debug, Serialize)]
-struct Report {
-    members: usize,
-    seconds: u64,
-    rounds: usize,
-    tpcb_tps: f64,
-    conversions_in_process_per_s: f64,
-    conversions_http_per_s: f64,
-    quote_and_conversion_http_per_s: f64,
-    ratio_in_process: f64,
-    ratio_http: f64,
-    ratio_http_with_quote: f64,
-    wal_bytes_per_conversion: f64,
-    wal_full_page_bytes_per_conversion: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    http_p50_ms: f64,
-    http_p99_ms: f64,
-    in_process: Vec<Measured>,
-    http: Vec<Measured>,
-    http_with_quote: Vec<Measured>,
-    proved: verify::Report,
-}
-
-/// Settings of the server for every measurement, pgbench's too. Durability is not among them.
-const SETTINGS: [(&str, &str); 4] = [
-    ("shared_buffers", "1GB"),
-    ("max_wal_size", "8GB"),
-    ("checkpoint_timeout", "15min"),
-    ("wal_buffers", "16MB"),
-];
+/// How long what is measured once takes, and pgbench with each number of clients, at most.
+const ONCE: Duration = Duration::from_secs(10);
+const TRIAL: Duration = Duration::from_secs(5);
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    ensure!(
+        arguments.members >= 100 && arguments.rounds >= 1 && arguments.seconds >= 1,
+        "at least 100 members, one round and one second"
+    );
+    let server = match &arguments.database_url {
+        Some(url) => Server::given(url).await?,
+        None => Server::start(arguments.data_dir.clone()).await?,
+    };
+    let result = measure(&server, &arguments).await;
+    server.end().await?;
+    let report = result?;
+    match arguments.json {
+        true => cli::say(serde_json::to_string_pretty(&report)?),
+        false => cli::say(&report),
+    }
+    Ok(ExitCode::from(u8::from(!report.is_right())))
+}
+
+async fn measure(server: &Server, arguments: &Arguments) -> anyhow::Result<Report> {
     let Arguments {
         members,
         seconds,
         rounds,
-        data_dir,
-        json,
-    } = arguments;
-    ensure!(
-        members >= 100 && rounds >= 1 && seconds >= 1,
-        "at least 100 members, one round and one second"
-    );
-    let temporary = data_dir.is_none();
-    let dir = data_dir.unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("interline-bench-{}", std::process::id()))
-    });
-    let at = dir.clone();
-    let cluster =
-        tokio::task::spawn_blocking(move || Cluster::start(&at, Durability::Durable, &SETTINGS))
-            .await??;
-    let result = measure(&cluster, members, Duration::from_secs(seconds), rounds).await;
-    tokio::task::spawn_blocking(move || cluster.stop()).await??;
-    if temporary {
-        std::fs::remove_dir_all(&dir)
-            .with_context(|| format!("cannot remove {}", dir.display()))?;
+        history,
+        ..
+    } = *arguments;
+    let time = Duration::from_secs(seconds);
+    let ground = Ground::prepare(server, server::ORDINARY, members, None).await?;
+    pgbench::prepare(server).await?;
+
+    eprintln!("Trying numbers of clients of pgbench ...");
+    let tpcb_clients = pgbench::best_clients(server, time.min(TRIAL)).await?;
+    let mut all = Rounds::default();
+    for round in 1..=rounds {
+        measure_round(server, &ground, &mut all, tpcb_clients, time).await?;
+        eprintln!("Round {round} of {rounds}: {}", all.last());
     }
-    let report = result?;
-    match json {
-        true => cli::say(serde_json::to_string_pretty(&report)?),
-        false => cli::say(tell(&report)),
-    }
-    Ok(ExitCode::from(u8::from(report.proved.difference.is_some())))
+    let best_http = measured::middle(&all.http).per_s;
+    let once = measure_once(&ground, best_http, time.min(ONCE)).await?;
+    eprintln!("Proving the books ...");
+    let proved = verify::verify(&ground.url).await?;
+    ground.leave().await?;
+    let growth = match history {
+        None => None,
+        Some(history) => Some(growth::measure(server, (members, history), time, rounds).await?),
+    };
+    let setup = Setup {
+        members,
+        seconds,
+        rounds,
+        tpcb_clients,
+    };
+    Ok(Report::of(setup, all, once, growth, proved))
 }
 
-async fn measure(
-    cluster: &Cluster,
-    members: usize,
+async fn measure_round(
+    server: &Server,
+    ground: &Ground,
+    all: &mut Rounds,
+    clients: u32,
     time: Duration,
-    rounds: usize,
-) -> anyhow::Result<Report> {
-    create_database(&cluster.url("postgres")).await?;
-    let url = cluster.url(crate::config::DATABASE);
-    db::migrate(&url).await?;
-    let hub = Hub::new(&url, "http://bench").await?;
-    eprintln!("Loading {members} members with wallets in twelve currencies ...");
-    let coalition = coalition::load(&hub, members).await?;
-    pgbench::prepare(cluster).await?;
-    let meter = Meter::new(&url).await?;
-    meter.settle().await?;
+) -> anyhow::Result<()> {
+    let everybody = Pick::Uniform(ground.coalition.members);
+    let tpcb = pgbench::tps(server, Script::TpcB, clients, time).await?;
+    all.tpcb_tps.push(tpcb);
+    let inside = in_process::conversions(ground, &everybody, time).await?;
+    all.in_process.push(inside);
+    let outside = over_http::measure(ground, Errand::Convert, time).await?;
+    all.http.push(outside);
+    let simple = pgbench::tps(server, Script::SimpleUpdate, clients, time).await?;
+    all.simple_update_tps.push(simple);
+    let with_quote = over_http::measure(ground, Errand::QuoteAndConvert, time).await?;
+    all.http_with_quote.push(with_quote);
+    Ok(())
+}
 
-    let (mut tpcb, mut in_process, mut http, mut http_with_quote) =
-        (vec![], vec![], vec![], vec![]);
-    for round in 1..=rounds {
-        tpcb.push(pgbench::tpcb(cluster, time).await?);
-        in_process.push(in_process::measure(&hub, &coalition, &meter, time).await?);
-        http.push(
-            over_http::measure(
-                &hub,
-                &coalition,
-                &meter,
-                time,
-                over_http::Quotes::Beforehand,
-            )
-            .await?,
-        );
-        http_with_quote.push(
-            over_http::measure(&hub, &coalition, &meter, time, over_http::Quotes::Asked).await?,
-        );
-        eprintln!(
-            "Round {round}: TPC-B {:.0} a second, in process {:.0}, over HTTP {:.0}, with quote {:.0}",
-            tpcb[round - 1],
-            in_process[round - 1].per_s,
-            http[round - 1].per_s,
-            http_with_quote[round - 1].per_s
-        );
-    }
-
-    eprintln!("Proving the books ...");
-    let proved = verify::verify(&url).await?;
-    let rate = |measured: &[Measured]| median(measured.iter().map(|one| one.per_s));
-    let tpcb_tps = median(tpcb.into_iter());
-    Ok(Report {
-        members,
-        seconds: time.as_secs(),
-        rounds,
-        tpcb_tps,
-        conversions_in_process_per_s: rate(&in_process),
-        conversions_http_per_s: rate(&http),
-        quote_and_conversion_http_per_s: rate(&http_with_quote),
-        ratio_in_process: rate(&in_process) / tpcb_tps,
-        ratio_http: rate(&http) / tpcb_tps,
-        ratio_http_with_quote: rate(&http_with_quote) / tpcb_tps,
-        wal_bytes_per_conversion: median(in_process.iter().map(|one| one.spent.wal_bytes)),
-        wal_full_page_bytes_per_conversion: median(
-            in_process.iter().map(|one| one.spent.wal_full_page_bytes),
-        ),
-        p50_ms: median(in_process.iter().map(|one| one.p50_ms)),
-        p99_ms: median(in_process.iter().map(|one| one.p99_ms)),
-        http_p50_ms: median(http.iter().map(|one| one.p50_ms)),
-        http_p99_ms: median(http.iter().map(|one| one.p99_ms)),
-        in_process,
-        http,
-        http_with_quote,
-        proved,
+async fn measure_once(ground: &Ground, best_http: f64, time: Duration) -> anyhow::Result<Once> {
+    let members = ground.coalition.members;
+    let (everybody, few) = (Pick::Uniform(members), Pick::zipf(members));
+    eprintln!("Measuring a Zipf law, awards, quotes and balance reads ...");
+    let zipf = in_process::conversions(ground, &few, time).await?;
+    let awards = in_process::awards(ground, time).await?;
+    let quotes = over_http::measure(ground, Errand::Quote, time).await?;
+    let balance_reads = over_http::measure(ground, Errand::ReadWallet, time).await?;
+    eprintln!("Offering twice what the hub can carry ...");
+    let overload = overload::measure(ground, best_http, time).await?;
+    eprintln!("Closing windows under load ...");
+    let closes = closes::measure(ground, &everybody, time).await?;
+    Ok(Once {
+        zipf,
+        awards,
+        quotes,
+        balance_reads,
+        overload,
+        closes,
     })
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+/// A number of operations: `100k` and `10M` are ways to say it.
+fn count(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(['k', 'M']);
+    let times = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        _ => 0,
+    };
+    let number = digits.parse::<u64>().ok();
+    let number = number.and_then(|number| number.checked_mul(times));
+    number
+        .filter(|number| (1_000..=1_000_000_000).contains(number))
+        .ok_or_else(|| "from 1000 to 1000M operations, such as 100k or 10M".to_owned())
 }
 
-fn tell(report: &Report) -> String {
-    let line =
-        |name: &str, rate: f64, ratio: f64| format!("{name:<34} {rate:>10.0}   {ratio:>5.1} x\n");
-    let spent = |name: &str, measured: &[Measured]| {
-        let of = |field: fn(&Spent) -> f64| median(measured.iter().map(|one| field(&one.spent)));
-        format!(
-            "{name:<34} hub and client {:.0} us, PostgreSQL {:.0} us, WAL {:.0} B, at most {:.0} B of it full pages, {:.3} \
-             fsyncs\n",
-            of(|spent| spent.own_cpu_us),
-            of(|spent| spent.database_cpu_us),
-            of(|spent| spent.wal_bytes),
-            of(|spent| spent.wal_full_page_bytes),
-            of(|spent| spent.fsyncs)
-        )
-    };
-    let mut text = format!("{:<34} {:>10}   ratio\n", "", "a second");
-    text += &line("pgbench, TPC-B-like", report.tpcb_tps, 1.0);
-    text += &line(
-        "conversions in process",
-        report.conversions_in_process_per_s,
-        report.ratio_in_process,
-    );
-    text += &line(
-        "conversions over HTTP",
-        report.conversions_http_per_s,
-        report.ratio_http,
-    );
-    text += &line(
-        "quote and conversion over HTTP",
-        report.quote_and_conversion_http_per_s,
-        report.ratio_http_with_quote,
-    );
-    text += &format!(
-        "\nIn process p50 {:.1} ms, p99 {:.1} ms; over HTTP p50 {:.1} ms, p99 {:.1} ms.\n\nEach conversion costs\n",
-        report.p50_ms, report.p99_ms, report.http_p50_ms, report.http_p99_ms
-    );
-    text += &spent("in process", &report.in_process);
-    text += &spent("over HTTP", &report.http);
-    text += &format!("\n{}", report.proved);
-    text
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn a_history_is_counted_in_thousands_and_millions() {
+        let read = ["100k", "10M", "2500"].map(count);
+        assert_eq!(read, [Ok(100_000), Ok(10_000_000), Ok(2_500)]);
+        for wrong in ["", "M", "10G", "1kM", "-1", "999", "1001M", "1.5M"] {
+            assert!(count(wrong).is_err(), "{wrong}");
+        }
+    }
 }

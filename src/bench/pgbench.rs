@@ -4,17 +4,33 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use tokio::process::Command;
 
-use crate::db::Connection;
-use crate::pg::{Cluster, programs};
-
-const DATABASE: &str = "pgbench";
+use super::server::{PGBENCH, Server};
+use crate::pg::programs;
 
 /// Fifty branches: as in the measurements that the goals come from.
 const SCALE: &str = "50";
-const CLIENTS: &str = "16";
+
+/// How many clients are tried at first.
+const CLIENTS: [u32; 3] = [8, 16, 32];
+
+/// A script that pgbench brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Script {
+    TpcB,
+    /// Without the updates of the two tables that everybody waits for.
+    SimpleUpdate,
+}
+
+impl Script {
+    fn name(self) -> &'static str {
+        match self {
+            Script::TpcB => "tpcb-like",
+            Script::SimpleUpdate => "simple-update",
+        }
+    }
+}
 
 /// `pgbench`, beside the server's programs or on PATH.
 fn program() -> PathBuf {
@@ -26,43 +42,57 @@ fn program() -> PathBuf {
 }
 
 /// Makes and fills pgbench's tables.
-pub async fn prepare(cluster: &Cluster) -> anyhow::Result<()> {
-    let mut conn = Connection::establish(&cluster.url("postgres")).await?;
-    conn.batch_execute(&format!("create database {DATABASE}"))
-        .await?;
-    run(cluster, &["--initialize", "--quiet", "--scale", SCALE])
+pub async fn prepare(server: &Server) -> anyhow::Result<()> {
+    server.create(PGBENCH).await?;
+    run(server, &["--initialize", "--quiet", "--scale", SCALE])
         .await
         .map(drop)
 }
 
-/// Transactions a second of the TPC-B-like script.
-pub async fn tpcb(cluster: &Cluster, time: Duration) -> anyhow::Result<f64> {
-    let seconds = time.as_secs().to_string();
-    let said = run(
-        cluster,
-        &[
-            "--client",
-            CLIENTS,
-            "--jobs",
-            "2",
-            "--protocol",
-            "prepared",
-            "--time",
-            &seconds,
-            "--no-vacuum",
-        ],
-    )
-    .await?;
+/// The number of clients that gives the TPC-B-like script its best rate.
+pub async fn best_clients(server: &Server, time: Duration) -> anyhow::Result<u32> {
+    let mut best = (0.0, CLIENTS[0]);
+    for clients in CLIENTS {
+        let rate = tps(server, Script::TpcB, clients, time).await?;
+        if rate > best.0 {
+            best = (rate, clients);
+        }
+    }
+    Ok(best.1)
+}
+
+/// Transactions a second of a script.
+pub async fn tps(
+    server: &Server,
+    script: Script,
+    clients: u32,
+    time: Duration,
+) -> anyhow::Result<f64> {
+    let (clients, seconds) = (clients.to_string(), time.as_secs().to_string());
+    let arguments = [
+        "--builtin",
+        script.name(),
+        "--client",
+        &clients,
+        "--jobs",
+        "2",
+        "--protocol",
+        "prepared",
+        "--time",
+        &seconds,
+        "--no-vacuum",
+    ];
+    let said = run(server, &arguments).await?;
     let tps = said
         .lines()
         .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
     tps.with_context(|| format!("pgbench did not say its rate: {said}"))
 }
 
-async fn run(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<String> {
+async fn run(server: &Server, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(program())
         .args(arguments)
-        .arg(cluster.url(DATABASE))
+        .arg(server.url(PGBENCH))
         .output()
         .await
         .context("pgbench cannot be run: it comes with PostgreSQL's client programs (postgresql-client, -contrib)")?;

@@ -22,6 +22,7 @@ pub mod command;
 pub mod execute;
 pub mod expiry;
 mod group;
+pub mod history;
 pub mod lot;
 pub mod operation;
 pub mod programme;

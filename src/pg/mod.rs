@@ -145,6 +145,11 @@ impl Cluster {
         self.own.as_ref().is_none_or(|own| own.server.is_running())
     }
 
+    /// The server's process, for who started it.
+    pub fn pid(&self) -> Option<i32> {
+        self.own.as_ref().map(|own| own.server.pid())
+    }
+
     /// Stops the server: sessions are ended, and what was committed is on disk before this returns.
     /// Leaves a joined server alone.
     pub fn stop(mut self) -> Result<()> {

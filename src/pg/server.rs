@@ -157,6 +157,10 @@ impl Server {
         })
     }
 
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     pub fn is_running(&self) -> bool {
         !self.watch.is_finished()
     }

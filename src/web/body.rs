@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Problem, Slug};
 
-const LARGEST: usize = 64 * 1024;
+pub const LARGEST: usize = 64 * 1024;
 const DEEPEST: usize = 32;
 const SLOWEST: Duration = Duration::from_secs(10);
 

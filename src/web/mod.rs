@@ -2,6 +2,7 @@
 //! paged, and how everything that goes wrong is told.
 
 pub mod body;
+pub mod crowd;
 pub mod form;
 pub mod once;
 pub mod page;
@@ -10,6 +11,7 @@ pub mod request;
 pub mod text;
 
 pub use body::{Json, Write};
+pub use crowd::Crowd;
 pub use form::{Form, Query};
 pub use once::once;
 pub use page::{Page, Paging};

@@ -1,4 +1,5 @@
-//! Kills: of the hub, of its database, of single sessions, and a hub that stands still for a while.
+//! Kills: a short round of `interline torture`, with each of its faults; and what concerns a single
+//! hub: its own database killed with it and under it, a database that stands still, or is away.
 //! Real processes on a database that syncs. Whatever was acknowledged is there exactly once
 //! afterwards; whatever was not has one effect when it is sent again under its key.
 //!
@@ -17,13 +18,13 @@ use interline::demo::credentials::Credentials;
 use interline::demo::seed;
 use interline::pg::{Cluster, Durability};
 use interline::server::Hub;
+use interline::torture::{Fault, Length, Plan, torture};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Client;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sql;
 use crate::world::{Answer, World, send};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_interline");
@@ -193,15 +194,14 @@ impl Served {
     }
 }
 
-/// A write of a load, and what is known of it.
+/// An award of a load, and what is known of it.
 struct Sent {
-    path: &'static str,
     name: String,
     body: Value,
     acknowledged: Option<Value>,
 }
 
-/// One wallet's writes, one after the other: awards of 4^n, or conversions by quotes got before.
+/// One wallet's awards of 4^n, one after the other.
 struct Load {
     member: String,
     sent: Vec<Sent>,
@@ -218,7 +218,6 @@ impl Load {
             let body =
                 json!({"member": member, "amount": amount, "reason": "event", "reference": name});
             Sent {
-                path: "/v1/awards",
                 name,
                 body,
                 acknowledged: None,
@@ -230,48 +229,13 @@ impl Load {
         }
     }
 
-    async fn conversions(site: &Site, hub: &Served, count: usize) -> Load {
-        let token = hub.token(site, "BAYVIEW").await;
-        let member = site.credentials.members[0].id.clone();
-        let amount = json!({"amount": (4_000 * count).to_string(), "currency": "HPT"});
-        let award = json!({"member": member, "amount": amount, "reason": "event"});
-        let key = Uuid::new_v4().to_string();
-        hub.post(&token, "/v1/awards", &key, &award)
-            .await
-            .expect("an answer")
-            .ok();
-        let mut sent = Vec::new();
-        for _ in 0..count {
-            let body = json!({"member": member, "gives": {"amount": "4000", "currency": "HPT"}, "to": "STAR"});
-            let quote = hub
-                .post(&token, "/v1/quotes", "none", &body)
-                .await
-                .expect("an answer")
-                .ok();
-            let name = Uuid::new_v4().to_string();
-            let body = json!({"quote": quote["quote"], "reference": name});
-            sent.push(Sent {
-                path: "/v1/conversions",
-                name,
-                body,
-                acknowledged: None,
-            });
-        }
-        Load { member, sent }
-    }
-
-    fn partner(&self) -> &'static str {
-        match self.sent[0].path {
-            "/v1/awards" => "AERO",
-            _ => "BAYVIEW",
-        }
-    }
-
     /// Sends each once. What is not done is refused for now, or unknown.
     async fn run(&mut self, site: &Site, hub: &Served, known: &AtomicUsize) {
-        let token = hub.token(site, self.partner()).await;
+        let token = hub.token(site, "AERO").await;
         for write in &mut self.sent {
-            let answer = hub.post(&token, write.path, &write.name, &write.body).await;
+            let answer = hub
+                .post(&token, "/v1/awards", &write.name, &write.body)
+                .await;
             write.acknowledged = answer.and_then(done);
             known.fetch_add(usize::from(write.acknowledged.is_some()), Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -280,18 +244,23 @@ impl Load {
 
     /// What was acknowledged is found as it was; the rest has one effect when it is sent again.
     async fn settle(&mut self, site: &Site, hub: &Served) {
-        let token = hub.token(site, self.partner()).await;
+        let token = hub.token(site, "AERO").await;
         for write in &mut self.sent {
             if let Some(acknowledged) = &write.acknowledged {
                 let found = hub
-                    .get(&token, &format!("{}?reference={}", write.path, write.name))
+                    .get(
+                        &token,
+                        &format!("{}?reference={}", "/v1/awards", write.name),
+                    )
                     .await
                     .ok();
                 assert_eq!(&found, acknowledged);
             }
             let since = Instant::now();
             let again = loop {
-                let answer = hub.post(&token, write.path, &write.name, &write.body).await;
+                let answer = hub
+                    .post(&token, "/v1/awards", &write.name, &write.body)
+                    .await;
                 if let Some(done) = answer.and_then(done) {
                     break done;
                 }
@@ -309,9 +278,6 @@ impl Load {
     }
 
     async fn assert_each_took_effect_once(&self, site: &Site, hub: &Served) {
-        if self.sent[0].path != "/v1/awards" {
-            return;
-        }
         let token = hub.token(site, "AERO").await;
         let wallets = hub
             .get(&token, &format!("/v1/members/{}/wallets", self.member))
@@ -341,23 +307,18 @@ fn done(answer: Answer) -> Option<Value> {
 }
 
 async fn loads(site: &Site, hub: &Served) -> Vec<Load> {
-    let mut loads = join_all((0..5).map(|_| Load::awards(site, hub))).await;
-    loads.push(Load::conversions(site, hub, 20).await);
-    loads
+    join_all((0..5).map(|_| Load::awards(site, hub))).await
 }
 
-/// Runs the loads, each at one of the hubs, while a fault happens.
+/// Runs the loads while a fault happens.
 async fn under_load(
     site: &Site,
-    hubs: &[&Served],
+    hub: &Served,
     loads: &mut [Load],
     fault: impl Future<Output = ()>,
 ) {
     let known = AtomicUsize::new(0);
-    let running = loads
-        .iter_mut()
-        .enumerate()
-        .map(|(nth, load)| load.run(site, hubs[nth % hubs.len()], &known));
+    let running = loads.iter_mut().map(|load| load.run(site, hub, &known));
     tokio::join!(join_all(running), async {
         while known.load(Ordering::SeqCst) < 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -403,12 +364,34 @@ fn assert_right(dir: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn under_fire_nothing_is_lost_doubled_or_unknown() {
+    let dir = std::env::temp_dir().join(format!("interline-fire-{}", Uuid::new_v4().simple()));
+    let plan = Plan {
+        program: PROGRAM.into(),
+        dir: dir.clone(),
+        length: Length::Rounds(1),
+        seed: rand::random(),
+    };
+
+    let verdict = torture(&plan).await.expect("a verdict");
+
+    assert!(verdict.is_right(), "{verdict}\n{plan:?}");
+    let missing = Fault::ALL.map(|fault| (fault, verdict.faults.get(&fault)));
+    assert!(
+        missing.iter().all(|(_, times)| times.is_some()),
+        "{missing:?}"
+    );
+    assert!(verdict.acknowledged > 100, "{verdict}");
+    std::fs::remove_dir_all(dir).expect("a directory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_is_killed_comes_back_with_all_that_it_acknowledged() {
     let site = Site::new().await;
 
     let hub = site.serve(None).await;
     let mut first = loads(&site, &hub).await;
-    under_load(&site, &[&hub], &mut first, async {
+    under_load(&site, &hub, &mut first, async {
         hub.signal(Signal::SIGKILL)
     })
     .await;
@@ -426,7 +409,7 @@ async fn a_hub_that_is_killed_comes_back_with_all_that_it_acknowledged() {
     // Its database is killed under it: it says so, and starts it again.
     let mut second = loads(&site, &hub).await;
     let kill_database = async { kill(site.postmaster(), Signal::SIGKILL).expect("a server") };
-    under_load(&site, &[&hub], &mut second, kill_database).await;
+    under_load(&site, &hub, &mut second, kill_database).await;
     let (known, all) = acknowledged(&second);
     assert!(
         known > 0 && known < all,
@@ -472,7 +455,7 @@ async fn a_database_that_stands_still_makes_nobody_wait_for_ever() {
         .expect("a client");
     let write = &awards.sent[0];
     let post = patient
-        .post(format!("{}{}", hub.base_url, write.path))
+        .post(format!("{}{}", hub.base_url, "/v1/awards"))
         .bearer_auth(&token)
         .header("idempotency-key", &write.name)
         .json(&write.body);
@@ -498,66 +481,18 @@ async fn a_database_that_stands_still_makes_nobody_wait_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hubs_on_one_database_lose_nothing_when_either_or_it_is_killed() {
+async fn while_the_database_is_away_every_answer_says_when_to_come_again() {
     let site = Site::new().await;
     let cluster = site.cluster();
-    let url = cluster.url("interline");
-    let (one, two) = tokio::join!(site.serve(Some(&url)), site.serve(Some(&url)));
+    let hub = site.serve(Some(&cluster.url("interline"))).await;
+    let token = hub.token(&site, "AERO").await;
 
-    // Sessions are ended one after the other, those of the writers too.
-    let mut under_ended_sessions = loads(&site, &one).await;
-    under_load(&site, &[&one, &two], &mut under_ended_sessions, async {
-        let session = sql::session(&url).await;
-        for _ in 0..10 {
-            let ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-                where datname = 'interline' and pid <> pg_backend_pid()";
-            sql::rows(&session, ended).await;
-            tokio::time::sleep(Duration::from_millis(60)).await;
-        }
-    })
-    .await;
-    settle(&site, &two, &mut under_ended_sessions).await;
-
-    // One hub stands still for longer than an idle transaction may last; the other goes on.
-    let mut under_standstill = loads(&site, &one).await;
-    under_load(&site, &[&one, &two], &mut under_standstill, async {
-        one.signal(Signal::SIGSTOP);
-        tokio::time::sleep(Duration::from_secs(6)).await;
-        one.signal(Signal::SIGCONT);
-    })
-    .await;
-    settle(&site, &one, &mut under_standstill).await;
-
-    // One hub is killed; the other takes over what it left open.
-    let mut under_kill = loads(&site, &one).await;
-    under_load(&site, &[&one, &two], &mut under_kill, async {
-        one.signal(Signal::SIGKILL)
-    })
-    .await;
-    let (known, all) = acknowledged(&under_kill);
-    assert!(
-        known > 0 && known < all,
-        "{known} of {all} were acknowledged"
-    );
-    settle(&site, &two, &mut under_kill).await;
-
-    // The database is killed and comes back; the hub that is left finds it by itself.
-    let mut under_recovery = loads(&site, &two).await;
-    let token = two.token(&site, "AERO").await;
-    under_load(&site, &[&two], &mut under_recovery, async {
-        kill(site.postmaster(), Signal::SIGKILL).expect("a server");
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        every_answer_is_come_again(&two, &token).await;
-    })
-    .await;
     drop(cluster);
-    let cluster = site.cluster();
-    two.is_ready_soon().await;
-    settle(&site, &two, &mut under_recovery).await;
+    every_answer_is_come_again(&hub, &token).await;
 
-    let report = interline::verify::verify(&url).await.expect("a proof");
-    World::assert_right(&report);
-    drop((one, two, cluster));
+    let cluster = site.cluster();
+    hub.is_ready_soon().await;
+    drop((hub, cluster));
 }
 
 /// While the database is away everything is answered within seconds, with when to come again.

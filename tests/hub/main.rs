@@ -5,8 +5,10 @@
 
 mod access;
 mod approvals;
+mod crowd;
 mod faults;
 mod feed;
+mod history;
 mod hostile;
 mod laws;
 mod members;

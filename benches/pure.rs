@@ -1,0 +1,163 @@
+//! The pure parts of a conversion: evaluating a card, signing and reading a quote, folding a group.
+//! What they cost with a database under them, `interline bench` says.
+
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use chrono::{TimeZone, Utc};
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use interline::clock::Timestamp;
+use interline::conversions::decision::{Order, Side};
+use interline::conversions::quote::{Quote, Quotes};
+use interline::ledger::awards::{Award, Place, Reason};
+use interline::ledger::command::Stamp;
+use interline::ledger::history::{Books, Entry};
+use interline::ledger::programme::Programme;
+use interline::partners::Currency;
+use interline::partners::expiry::ExpiryPolicy;
+use interline::points::account::Account;
+use interline::points::amount::{Scale, Scales};
+use interline::rates::card::{self, Card};
+use interline::web::once::Claim;
+use serde_json::json;
+use uuid::Uuid;
+
+/// As many as a writer takes at once.
+const GROUP: usize = 512;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn evaluate_a_card(bencher: Bencher<'_, '_>) {
+    let (card, scales) = (card(), scales());
+    bencher.bench(|| card::evaluate(&card, scales, None, black_box(12_340)).unwrap());
+}
+
+#[divan::bench]
+fn sign_a_quote(bencher: Bencher<'_, '_>) {
+    let (quotes, quote) = (Quotes::new(&[7; 32]), quote());
+    bencher.bench(|| quotes.sign(black_box(&quote)).unwrap());
+}
+
+#[divan::bench]
+fn read_a_quote(bencher: Bencher<'_, '_>) {
+    let quotes = Quotes::new(&[7; 32]);
+    let token = quotes.sign(&quote()).unwrap();
+    bencher.bench(|| quotes.read(black_box(&token)).unwrap());
+}
+
+#[divan::bench]
+fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
+    let (from, to) = (programme(1_000), programme(1_001));
+    let card = Arc::new(card());
+    let wallet = |currency: i16, nth: usize| Account::wallet(currency, nth as i64);
+    let award = |nth: usize| Award {
+        wallet: wallet(1_000, nth),
+        amount: 1_000,
+        programme: from.clone(),
+        reason: Reason::Purchase,
+        place: Place::default(),
+    };
+    let order = |nth: usize| Order {
+        quote: quote(),
+        from: side(&from, wallet(1_000, nth)),
+        to: side(&to, wallet(1_001, nth)),
+        card_id: 1,
+        card: card.clone(),
+        exchange: None,
+    };
+    let inputs = || {
+        let mut books = Books::default();
+        let awards = (0..GROUP).map(|nth| Entry::new(award(nth), stamp()));
+        books.fold(awards.collect(), noon());
+        let orders: Vec<Entry> = (0..GROUP)
+            .map(|nth| Entry::new(order(nth), stamp()))
+            .collect();
+        (books, orders)
+    };
+    bencher
+        .counter(ItemsCount::new(GROUP))
+        .with_inputs(inputs)
+        .bench_local_values(|(mut books, orders)| {
+            assert_eq!(books.fold(orders, noon()), GROUP);
+            books
+        });
+}
+
+fn noon() -> Timestamp {
+    Utc.with_ymd_and_hms(2026, 11, 1, 12, 0, 0).unwrap()
+}
+
+fn card() -> Card {
+    serde_json::from_value(json!({
+        "terms": {"kind": "ratio", "give": 10, "get": 9, "min": 100, "step": 10},
+        "settlement": {"kind": "cost_plus", "price": "0.010000", "commission": "0.025"},
+    }))
+    .unwrap()
+}
+
+fn scales() -> Scales {
+    Scales {
+        source: Scale::WHOLE,
+        target: Scale::WHOLE,
+    }
+}
+
+fn quote() -> Quote {
+    Quote {
+        jti: Uuid::now_v7(),
+        partner: "par_0000000000000000".to_owned(),
+        card: "crd_0000000000000000".to_owned(),
+        exchange_rate: None,
+        from_wallet: "wal_0000000000000000".to_owned(),
+        to_wallet: "wal_0000000000000001".to_owned(),
+        given: 100,
+        gained: 90,
+        exp: noon().timestamp() + 600,
+    }
+}
+
+fn programme(no: i16) -> Programme {
+    let currency = Currency {
+        no,
+        code: format!("C{no}"),
+        name: format!("C{no}"),
+        name_zh: None,
+        scale: Scale::WHOLE,
+        issuer: i64::from(no),
+        expiry: ExpiryPolicy::Rolling { months: 24 },
+        zone: chrono_tz::Asia::Hong_Kong,
+        display_value: "0.01".to_owned().try_into().unwrap(),
+        created_at: noon(),
+    };
+    Programme {
+        currency: Arc::new(currency),
+        live: true,
+    }
+}
+
+fn side(programme: &Programme, wallet: Account) -> Side {
+    Side {
+        wallet,
+        programme: programme.clone(),
+        position: Account::position(programme.currency.issuer, 840),
+    }
+}
+
+fn stamp() -> Stamp {
+    Stamp {
+        claim: Claim {
+            key_hash: Uuid::new_v4(),
+            body_hash: Uuid::nil(),
+        },
+        principal_id: 1,
+        request_id: Uuid::now_v7(),
+        version: None,
+        reference: None,
+    }
+}
