@@ -414,10 +414,14 @@ mod tests {
         fn answer(self: Box<Self>, _: Outcome) {}
     }
 
+    fn positions() -> [Account; 2] {
+        [Account::position(1, 840), Account::position(2, 344)]
+    }
+
     fn figures(amount: i64) -> Figures {
         Figures {
-            pays: Account::position(1, 840),
-            paid: Account::position(2, 344),
+            pays: positions()[0],
+            paid: positions()[1],
             gross: Micros(amount * 100),
             commission: Micros(amount * 3),
             net: Micros(amount * 97),
@@ -458,7 +462,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, quote, reverses },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, reverses },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

@@ -10,6 +10,8 @@
 //! | a reversal | the operation it reverses |
 //! | lots | the legs of all operations |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
+//! | what a position owes in the slices of its cap | its totals |
+//! | a cap | the audit trail of who approved it |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
@@ -19,6 +21,7 @@
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
+mod caps;
 mod chain;
 mod journal;
 mod store;
@@ -54,6 +57,7 @@ pub struct Report {
     pub totals: i64,
     pub lots: i64,
     pub windows: i64,
+    pub caps: i64,
     pub rate_cards: i64,
     /// The first thing found wrong.
     pub difference: Option<String>,
@@ -130,6 +134,7 @@ async fn check(
     store::lots(conn, report).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
+    caps::check(conn, report).await?;
     store::links(conn).await?;
     Ok(())
 }
@@ -196,6 +201,7 @@ impl fmt::Display for Report {
             totals,
             lots,
             windows,
+            caps,
             rate_cards,
             difference,
         } = self;
@@ -225,6 +231,10 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
+        writeln!(
+            f,
+            "caps        {caps:>10}  are what was approved, and so are their slices"
+        )?;
         match difference {
             None => write!(f, "The books are right."),
             Some(difference) => write!(f, "WRONG: {difference}"),

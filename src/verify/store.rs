@@ -384,7 +384,7 @@ struct Wrong {
     what: String,
 }
 
-async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
+pub async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
     let wrong: Option<Wrong> = diesel::sql_query(sql).get_result(conn).await.optional()?;
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
@@ -411,9 +411,9 @@ pub async fn reversals(conn: &mut Connection) -> Result<(), Stopped> {
 }
 
 #[derive(Debug, diesel::QueryableByName)]
-struct Count {
+pub struct Count {
     #[diesel(sql_type = BigInt)]
-    count: i64,
+    pub count: i64,
 }
 
 /// Every lot is the sum of its legs, and nothing is held: no operation holds points. The database sums them, within its own memory limits.

@@ -190,6 +190,21 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_map(Object(PhantomData))
 }
 
+/// The same for a field that may be null, and, with `default`, left out.
+pub fn object_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Whole<T>(T);
+
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Whole)
+        }
+    }
+
+    Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(read)| read))
+}
+
 /// A path as a JSON pointer (RFC 6901).
 pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;

@@ -5,6 +5,7 @@
 
 mod access;
 mod approvals;
+mod caps;
 mod crowd;
 mod faults;
 mod feed;

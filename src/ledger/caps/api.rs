@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
@@ -18,6 +18,7 @@ use crate::ledger::shelf::Shelf;
 use crate::partners::{Directory, Money, MoneyBody, Partner};
 use crate::points::amount::BadAmount;
 use crate::points::money::Micros;
+use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Write, once};
 
@@ -42,7 +43,7 @@ pub struct Doc;
 #[serde(deny_unknown_fields)]
 pub struct ProposeCap {
     /// How much it may owe; null takes the cap away.
-    #[serde(deserialize_with = "said")]
+    #[serde(deserialize_with = "object_or_none")]
     #[schema(required = true)]
     amount: Option<CapAmount>,
 }
@@ -97,11 +98,6 @@ pub struct ProposedCapBody {
     content_hash: String,
     #[schema(value_type = String, format = DateTime)]
     proposed_at: Timestamp,
-}
-
-/// A field that may be null and may not be left out.
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CapAmount>, D::Error> {
-    Option::deserialize(deserializer)
 }
 
 /// Read a partner's cap

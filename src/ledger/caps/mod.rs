@@ -18,6 +18,8 @@
 
 pub mod api;
 pub mod known;
+#[cfg(test)]
+mod model;
 pub mod room;
 pub mod slice;
 pub mod statements;
