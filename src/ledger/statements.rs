@@ -191,7 +191,7 @@ impl Statements {
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
             ),
-            self.caps.lock(client, &capped),
+            Box::pin(self.caps.lock(client, &capped)),
         )?;
         let context = context
             .first()
@@ -221,11 +221,8 @@ impl Statements {
         };
         slot.caps.lock(locked_caps);
         if !slot.caps.is_as_of(read.version) {
-            self.caps
-                .learn(client, read.version, &mut slot.caps)
-                .await?;
-            let capped = slot.caps.to_lock(&positions, true);
-            slot.caps.lock(self.caps.lock(client, &capped).await?);
+            let known = &mut slot.caps;
+            Box::pin(self.caps.learn(client, read.version, &positions, known)).await?;
         }
         read.rooms = slot.caps.rooms(&positions);
         place_lots(&mut read.wallets, &lots);

@@ -48,8 +48,8 @@ fn path(world: &World, code: &str) -> String {
 
 /// What AERO owes and how much more it may.
 async fn standing(world: &World) -> [String; 2] {
-    let body = world.get(&world.token("AERO").await, &path(world, "AERO"));
-    let body = body.await.ok();
+    let (aero, path) = (world.token("AERO").await, path(world, "AERO"));
+    let body = world.get(&aero, &path).await.ok();
     ["owes", "room"].map(|of| body[of]["amount"].as_str().unwrap_or("any").to_owned())
 }
 

@@ -47,15 +47,18 @@ impl Statements {
         })
     }
 
-    /// Reads which positions have a cap, as of a publication.
+    /// Reads which positions have a cap, as of a publication, and locks the caps of some of them.
     pub async fn learn(
         &self,
         client: &Client,
         version: i64,
+        positions: &[Account],
         known: &mut Known,
     ) -> Result<(), Error> {
         let rows = client.query(&self.capped, &[]).await?;
         known.learn(version, rows.iter().map(|row| Account(row.get(0))));
+        let capped = known.to_lock(positions, true);
+        known.lock(self.lock(client, &capped).await?);
         Ok(())
     }
 
