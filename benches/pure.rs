@@ -59,6 +59,7 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
     let award = |nth: usize| Award {
         wallet: wallet(1_000, nth),
         amount: 1_000,
+        usable_from: None,
         programme: from.clone(),
         reason: Reason::Purchase,
         place: Place::default(),

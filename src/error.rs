@@ -48,6 +48,8 @@ problems! {
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
     ExchangeRateMissing 422 "exchange-rate-missing" "There is no exchange rate for these moneys" "Ask the hub's finance team to publish one.";
     Forbidden 403 "forbidden" "You may not do that" "The detail names the role or scope that may.";
+    HoldClosed 409 "hold-closed" "Nothing is open of the hold" "All of it was captured or released; make a new hold.";
+    HoldExpired 410 "hold-expired" "The hold has ended" "What was open of it goes back to the member; make a new hold.";
     IdempotencyKeyInvalid 400 "idempotency-key-invalid" "The Idempotency-Key is not usable" "1 to 255 visible ASCII characters.";
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
@@ -58,9 +60,10 @@ problems! {
     MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
     MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";
     MethodNotAllowed 405 "method-not-allowed" "There is something here, but not for this method" "The Allow header names the methods there are.";
+    MoreThanLeft 422 "more-than-left" "That is more than is left" "Send at most `left`, or leave the amount out for all of it.";
     NoRateCard 422 "no-rate-card" "These currencies are not exchanged now" "`GET /v1/rate-cards` lists what is.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
-    NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions and conversions can be.";
+    NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
     PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap.";
@@ -69,7 +72,7 @@ problems! {
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";
     ReferenceTaken 409 "reference-taken" "You used that reference before" "References are unique for ever; look the operation up with ?reference=.";
-    ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`.";
+    ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";

@@ -12,13 +12,16 @@ use blowfish::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Kind {
-    Approval = 1,
+    Adjustment = 1,
+    Approval,
     Award,
+    Capture,
     Conversion,
     Credential,
     Event,
     ExchangeRate,
     Expiry,
+    Hold,
     Lot,
     Member,
     Membership,
@@ -26,6 +29,7 @@ pub enum Kind {
     Person,
     RateCard,
     Redemption,
+    Release,
     Reversal,
     Wallet,
     Window,
@@ -34,13 +38,16 @@ pub enum Kind {
 impl Kind {
     pub const fn prefix(self) -> &'static str {
         match self {
+            Kind::Adjustment => "adj",
             Kind::Approval => "apr",
             Kind::Award => "awd",
+            Kind::Capture => "cap",
             Kind::Conversion => "cnv",
             Kind::Credential => "crd",
             Kind::Event => "evt",
             Kind::ExchangeRate => "fxr",
             Kind::Expiry => "exp",
+            Kind::Hold => "hld",
             Kind::Lot => "lot",
             Kind::Member => "mem",
             Kind::Membership => "mbs",
@@ -48,6 +55,7 @@ impl Kind {
             Kind::Person => "psn",
             Kind::RateCard => "card",
             Kind::Redemption => "red",
+            Kind::Release => "rel",
             Kind::Reversal => "rev",
             Kind::Wallet => "wal",
             Kind::Window => "win",

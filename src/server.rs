@@ -52,7 +52,7 @@ pub struct Hub {
 /// Connections for everything but the writers of the ledger.
 const CONNECTIONS: usize = 16;
 
-/// How often expired lots are looked for.
+/// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
 impl Hub {
@@ -125,9 +125,9 @@ impl Hub {
             loop {
                 match ledger.sweep(&secrets).await {
                     Ok(0) => {}
-                    Ok(lots) => tracing::info!(lots, "expired lots were swept"),
+                    Ok(ended) => tracing::info!(ended, "expired holds and lots were swept"),
                     Err(error) => {
-                        tracing::warn!(%error, "the sweep of expired lots will be tried again")
+                        tracing::warn!(%error, "the sweep of what has expired will be tried again")
                     }
                 }
                 tokio::time::sleep(SWEEP).await;

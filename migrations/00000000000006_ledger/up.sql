@@ -110,23 +110,24 @@ create table operations (
   card_id bigint,
   exchange_rate_id bigint,
   quote uuid,
-  reverses bigint,
+  follows bigint,
   key_hash uuid not null,
   body_hash uuid not null,
   principal_id bigint not null,
   request_id uuid not null,
   memo jsonb,
   constraint operations_pk primary key (id),
-  constraint operations_kind_known check (kind in (1, 2, 3, 4, 11, 12, 13)),
+  constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16)),
   constraint operations_move_something check (out_wallet is not null or in_wallet is not null),
   constraint operations_out_whole check ((out_wallet is null) = (out_amount is null) and out_amount > 0),
   constraint operations_in_whole check ((in_wallet is null) = (in_amount is null) and in_amount > 0),
   constraint operations_money_whole check (
     num_nulls(pays, paid, gross, commission, net, converted, value, residual) in (0, 8)),
   constraint operations_money_balances check (
-    gross = commission + net and converted = value + residual
-    and commission >= 0 and net >= 0 and value >= 0 and residual >= 0),
-  constraint operations_one_money_unconverted check (asset_of(pays) <> asset_of(paid) or net = converted)
+    gross = commission + net and converted = value + residual and commission >= 0 and value >= 0
+    and (follows is not null or net >= 0 and residual >= 0)),
+  constraint operations_one_money_unconverted check (asset_of(pays) <> asset_of(paid) or net = converted),
+  constraint operations_follow_known check ((follows is not null) = (kind in (6, 7) or kind > 10))
 );
 -- One effect per key, whatever is sent how often and to which hub.
 create unique index operations_key_unique on operations (key_hash);
@@ -134,10 +135,10 @@ create unique index operations_key_unique on operations (key_hash);
 create unique index operations_quote_unique on operations (quote) where quote is not null;
 -- A wallet begins once, also when two groups find it empty at the same time.
 create unique index operations_wallet_begins_once on operations (in_wallet) where in_previous is null and in_wallet is not null;
--- What has been reversed of an operation so far; few rows have it.
-create index operations_by_reversed on operations (reverses) where reverses is not null;
+-- What has followed an operation so far; few rows have it.
+create index operations_by_followed on operations (follows, id) where follows is not null;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 11 to 13 reversals of 1 to 3. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
@@ -151,7 +152,7 @@ create table more_legs (
   constraint more_legs_move_something check (amount <> 0)
 );
 comment on table more_legs is
-  'The lots of a leg that took more than one, summing to the leg; negative leaves the wallet. Also the two halves of a lot that is re-dated by activity, which sum to zero.';
+  'The lots of a leg that took more than one, summing to the leg; negative leaves the wallet. Also the two halves of a lot that is re-dated by activity, which sum to zero. A hold and a release move between the two pockets of a lot, a capture takes from what is held, all others change what is available.';
 
 create table lots (
   wallet bigint not null,
@@ -163,14 +164,65 @@ create table lots (
   held bigint not null,
   last_operation bigint,
   constraint lots_pk primary key (wallet, expires_at, usable_from, class),
-  constraint lots_available_not_negative check (available >= 0),
+  constraint lots_available_not_negative check (case class when -1 then available <= 0 else available >= 0 end),
   constraint lots_held_not_negative check (held >= 0),
   constraint lots_turn_whole check ((turn > 0) = (last_operation is not null))
 ) with (fillfactor = 75);
 -- The sweep asks for what has expired; the column never changes, so updates stay heap-only.
 create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
-  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+
+create table holds (
+  operation_id bigint not null,
+  open bigint not null,
+  expires_at timestamptz not null,
+  constraint holds_pk primary key (operation_id),
+  constraint holds_open_not_negative check (open >= 0)
+) with (fillfactor = 75);
+-- The sweep asks for open holds whose time has come.
+create index holds_by_expiry on holds (expires_at) where open > 0;
+comment on table holds is
+  'How much is still set aside by each hold, and until when. Kept for the sweep; the journal says the same.';
+
+create table adjustments (
+  id bigint generated always as identity,
+  wallet bigint not null,
+  change bigint not null,
+  expires_at timestamptz,
+  reason text not null,
+  content_hash bytea not null,
+  state text not null default 'proposed',
+  operation_id bigint,
+  created_by bigint not null,
+  created_at timestamptz not null,
+  constraint adjustments_pk primary key (id),
+  constraint adjustments_change_something check (change <> 0),
+  constraint adjustments_expire_credits check ((change > 0) = (expires_at is not null)),
+  constraint adjustments_state_known check (state in ('proposed', 'approved', 'rejected', 'posted', 'refused')),
+  constraint adjustments_posted_whole check ((state = 'posted') = (operation_id is not null))
+);
+-- What was agreed to and has still to be posted.
+create index adjustments_to_post on adjustments (id) where state = 'approved';
+comment on table adjustments is
+  'Corrections of wallets by the hub''s people, with a second person. change: into the wallet, out of it when negative. content_hash: what is agreed to. An adjustment is posted by one operation, whose memo names it.';
+
+create function adjustments_keep_to_their_life() returns trigger language plpgsql as $$
+begin
+  if (old.wallet, old.change, old.expires_at, old.reason, old.content_hash)
+    is distinct from (new.wallet, new.change, new.expires_at, new.reason, new.content_hash)
+  then
+    raise exception 'adjustment % never changes', old.id using constraint = 'adjustments_never_change';
+  end if;
+  if (old.state, new.state) not in (
+    ('proposed', 'approved'), ('proposed', 'rejected'), ('approved', 'posted'), ('approved', 'refused'))
+  then
+    raise exception 'adjustment % is %', old.id, old.state using constraint = 'adjustments_edges';
+  end if;
+  return new;
+end $$;
+create trigger adjustments_keep_to_their_life before update on adjustments
+  for each row execute function adjustments_keep_to_their_life();
 
 create function all_as_read(expected bigint, seen bigint) returns void language plpgsql as $$
 begin
@@ -253,5 +305,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, groups, seals to interline_app;
-grant select, insert, update on lots, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, holds, adjustments, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

@@ -9,6 +9,7 @@ create function account_name(account bigint) returns text language sql stable as
     when 5 then 'redeemed'
     when 6 then 'converted_out'
     when 7 then 'expired'
+    when 8 then 'adjusted'
     when 16 then 'position/' || (select code from partners where id = account & ((1::bigint << 39) - 1))
     when 17 then 'hub/commission'
     when 18 then 'hub/rounding'
@@ -27,7 +28,9 @@ create function flow_of(kind smallint, leaves boolean) returns integer language 
   select case kind
     when 1 then 3 when 11 then 3
     when 2 then 5 when 12 then 5
+    when 6 then 5 when 16 then 5
     when 4 then 7
+    when 8 then 8
     when 3 then case when leaves then 6 else 4 end
     when 13 then case when leaves then 4 else 6 end end
 $$;
@@ -48,13 +51,15 @@ create view transfers as
       (case when asset_of(o.pays) <> asset_of(o.paid) then account_id(asset_of(o.paid), 19) end,
        o.paid, o.value)
     ) as forward (debit, credit, amount),
-    -- A reversal hands the money back: the same transfers, the other way round.
-    lateral (select case when o.kind > 10 and asset_of(forward.debit) < 1000 then forward.credit else forward.debit end,
-                    case when o.kind > 10 and asset_of(forward.debit) < 1000 then forward.debit else forward.credit end,
-                    forward.amount) as t (debit, credit, amount)
+    -- A reversal hands the money back, and the last digit of a part of one may be below zero: the same
+    -- transfers, the other way round.
+    lateral (select (o.kind > 10 and asset_of(forward.debit) < 1000) <> (forward.amount < 0)) as turned (round),
+    lateral (select case when turned.round then forward.credit else forward.debit end,
+                    case when turned.round then forward.debit else forward.credit end,
+                    abs(forward.amount)) as t (debit, credit, amount)
    where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0;
 comment on view transfers is
-  'Each operation as transfers: debit account, credit account, amount of one asset.';
+  'Each operation as transfers: debit account, credit account, amount of one asset. A hold and a release post nothing: the points stay the member''s.';
 
 create view postings as
   select operation_id, at, debit as account, account_name(debit) as name, amount as debit, null::bigint as credit from transfers

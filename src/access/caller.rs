@@ -44,6 +44,8 @@ pub struct Staff<R> {
 /// A partner with the scope `S`, or a person with one of the roles `R`; `who.party` says which.
 pub struct Reader<S, R> {
     pub who: Who,
+    /// The publication and the time when the request was let in.
+    pub moment: Moment,
     either: PhantomData<(S, R)>,
 }
 
@@ -119,7 +121,7 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let (who, _) = admit(
+            let (who, moment) = admit(
                 &request,
                 Door {
                     partners: partners_with::<S>(),
@@ -129,6 +131,7 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
             .await?;
             Ok(Reader {
                 who,
+                moment,
                 either: PhantomData,
             })
         })

@@ -45,8 +45,8 @@ scopes! {
     QuotesWrite "quotes:write" "Ask what an amount is worth elsewhere.";
     RatesRead "rates:read" "Read rate cards of the partner's currencies.";
     RatesWrite "rates:write" "Propose, approve and withdraw rate cards.";
-    RedemptionsWrite "redemptions:write" "Take points that a member spends.";
-    ReversalsWrite "reversals:write" "Undo an award, a redemption or a conversion.";
+    RedemptionsWrite "redemptions:write" "Take points that a member spends, or set them aside.";
+    ReversalsWrite "reversals:write" "Undo an award, a redemption, a conversion or a capture.";
     SettlementRead "settlement:read" "Read the partner's positions and statements.";
 }
 

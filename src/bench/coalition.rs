@@ -396,6 +396,7 @@ impl Coalition {
             wallet: Account(self.wallets[brand][member]),
             amount,
             programme: self.programmes[brand].clone(),
+            usable_from: None,
             reason: Reason::Purchase,
             place: Place::default(),
         }

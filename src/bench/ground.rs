@@ -1,5 +1,5 @@
 //! Where is measured: a database of its own with a coalition in it, a hub that works on it and
-//! serves it, and a meter.
+//! serves it, sealing all along as a hub does, and a meter.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub struct Ground {
     pub address: SocketAddr,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
+    sealing: JoinHandle<()>,
 }
 
 /// How long is run before anything counts, at most.
@@ -49,6 +50,7 @@ impl Ground {
         coalition.fill(&hub).await?;
         let meter = Meter::new(&url).await?;
         meter.settle().await?;
+        let sealing = hub.seal_all_along(None);
 
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -61,6 +63,7 @@ impl Ground {
             address,
             server: serving.handle(),
             serving: tokio::spawn(serving),
+            sealing,
         })
     }
 
@@ -82,6 +85,7 @@ impl Ground {
 
     /// Lets go of the database, so that the server can stop.
     pub async fn leave(self) -> anyhow::Result<()> {
+        self.sealing.abort();
         self.server.stop(false).await;
         Ok(self.serving.await??)
     }

@@ -55,9 +55,9 @@ impl Command for Campaign {
         self.award.touches()
     }
 
-    fn decide(&self, _: &Seen<'_>, _: Timestamp) -> Result<Decided, ()> {
+    fn decide(&self, seen: &Seen<'_>, _: Timestamp) -> Result<Decided, ()> {
         let (wallet, amount) = (self.award.wallet, self.award.amount);
-        Ok(Decided::new(Kind::Award).giving(wallet, amount, LotKey::expiring(self.ends)))
+        Ok(Decided::new(Kind::Award).giving(seen, wallet, amount, LotKey::expiring(self.ends)))
     }
 }
 

@@ -14,7 +14,8 @@ use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite,
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
-use crate::ledger::operation::Kind;
+use crate::ledger::follow_ups::SoFar;
+use crate::ledger::operation::{Kind, Leg};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
 use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
@@ -224,7 +225,7 @@ pub struct NewConversion {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConversionBody {
     id: String,
-    /// `completed` or `reversed`.
+    /// `completed`, `partially_reversed` or `reversed`.
     status: String,
     quote: Option<Uuid>,
     card: Option<String>,
@@ -234,7 +235,9 @@ pub struct ConversionBody {
     cost: Option<CostBody>,
     /// What the partner whose points were got is owed; shown to that partner and to the hub's people.
     value: Option<MoneyBody>,
-    /// The reversal, when there is one.
+    /// How much of what was given has been given back.
+    reversed: Option<AmountBody>,
+    /// The last reversal, when there is one.
     reversed_by: Option<String>,
     reference: Option<String>,
     at: DateTime<Utc>,
@@ -283,7 +286,8 @@ async fn create(
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
-    Ok(HttpResponse::Created().json(show(&shelf.ids, &named, Some(partner.partner), None)?))
+    let body = show(&shelf.ids, &named, Some(partner.partner), SoFar::default())?;
+    Ok(HttpResponse::Created().json(body))
 }
 
 fn told(ids: &Ids, refusal: Refusal) -> Error {
@@ -321,12 +325,12 @@ async fn find(
     let named = shelf
         .by_reference(partner.partner, &[Kind::Conversion], &query.0.reference)
         .await?;
-    let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
+    let so_far = reversed_so_far(&shelf, &named).await?;
     Ok(web::Json(show(
         &shelf.ids,
         &named,
         Some(partner.partner),
-        reversal,
+        so_far,
     )?))
 }
 
@@ -346,13 +350,19 @@ async fn read(
     let named = shelf
         .by_id(reader.partner(), &[Kind::Conversion], &path)
         .await?;
-    let reversal = store::reversal_of(&mut *shelf.pool.get().await?, named.operation.id).await?;
+    let so_far = reversed_so_far(&shelf, &named).await?;
     Ok(web::Json(show(
         &shelf.ids,
         &named,
         reader.partner(),
-        reversal,
+        so_far,
     )?))
+}
+
+async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {
+    let mut conn = shelf.pool.get().await?;
+    let follow_ups = store::follow_ups(&mut conn, named.operation.id).await?;
+    Ok(follow_ups.of(Kind::ConversionReversal))
 }
 
 /// A conversion as `partner` sees it; as the hub's people do when none.
@@ -360,7 +370,7 @@ pub fn show(
     ids: &Ids,
     named: &Named,
     partner: Option<i64>,
-    reversal: Option<i64>,
+    so_far: SoFar,
 ) -> Result<ConversionBody, Error> {
     let Named {
         operation,
@@ -383,12 +393,13 @@ pub fn show(
             commission: money(figures.pays, figures.commission)?,
         })
     };
+    let is_reversed = so_far.amount > 0;
     Ok(ConversionBody {
         id: ids.show(id::Kind::Conversion, operation.id),
-        status: if reversal.is_some() {
-            "reversed"
-        } else {
-            "completed"
+        status: match so_far.amount {
+            0 => "completed",
+            part if part < out.amount => "partially_reversed",
+            _ => "reversed",
         }
         .to_owned(),
         quote: operation.quote,
@@ -401,7 +412,13 @@ pub fn show(
         value: sees(figures.paid)
             .then(|| money(figures.paid, figures.value))
             .transpose()?,
-        reversed_by: reversal.map(|reversal| ids.show(id::Kind::Reversal, reversal)),
+        reversed: is_reversed
+            .then(|| {
+                let amount = so_far.amount;
+                api::amount(directory, Leg { amount, ..out })
+            })
+            .transpose()?,
+        reversed_by: is_reversed.then(|| ids.show(id::Kind::Reversal, so_far.last)),
         reference: reference.clone(),
         at: operation.at,
     })

@@ -57,7 +57,7 @@ impl Command for Order {
             wallets: vec![self.from.wallet, self.to.wallet],
             positions: vec![self.from.position, self.to.position],
             quote: Some(self.quote.jti),
-            reverses: None,
+            follows: None,
         }
     }
 

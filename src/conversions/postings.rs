@@ -57,6 +57,11 @@ pub fn of(
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
-        ..decided.giving(to.wallet, evaluated.priced.total, to.programme.lot(now))
+        ..decided.giving(
+            seen,
+            to.wallet,
+            evaluated.priced.total,
+            to.programme.lot(now),
+        )
     })
 }

@@ -318,6 +318,7 @@ async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Resu
                 amount,
                 programme,
                 reason,
+                usable_from: None,
                 place: Place::default(),
             })
         })

@@ -14,13 +14,16 @@ use crate::conversions;
 use crate::conversions::api::ConversionBody;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
+use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
+use crate::ledger::follow_ups::SoFar;
+use crate::ledger::holds::api::{HoldBody, HoldStepBody};
 use crate::ledger::operation::{Kind, Operation};
 use crate::ledger::redemptions::api::RedemptionBody;
 use crate::ledger::reversals::api::ReversalBody;
 use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
-use crate::ledger::{api as ledger_api, awards, redemptions, reversals};
+use crate::ledger::{adjustments, api as ledger_api, awards, holds, redemptions, reversals};
 use crate::partners::AmountBody;
 use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
@@ -64,7 +67,8 @@ pub struct EventBody {
     /// The same however often it is read.
     id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
-    /// `award.reversed`, `redemption.reversed` or `conversion.reversed`; there may be more.
+    /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `award.reversed`,
+    /// `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     kind: &'static str,
@@ -81,6 +85,9 @@ pub enum DataBody {
     Redemption(Box<RedemptionBody>),
     Conversion(Box<ConversionBody>),
     Expiry(ExpiryBody),
+    Hold(Box<HoldBody>),
+    HoldStep(Box<HoldStepBody>),
+    Adjustment(AdjustedBody),
     Reversal(Box<ReversalBody>),
 }
 
@@ -170,13 +177,19 @@ pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<EventBody,
     let data = match operation.kind {
         Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
         Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
-        Kind::Conversion => {
-            DataBody::Conversion(conversions::api::show(ids, named, partner, None)?.into())
-        }
+        Kind::Conversion => DataBody::Conversion(
+            conversions::api::show(ids, named, partner, SoFar::default())?.into(),
+        ),
         Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
-        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => {
-            DataBody::Reversal(reversals::api::show(ids, named)?.into())
+        Kind::Hold => DataBody::Hold(holds::api::show_made(ids, named)?.into()),
+        Kind::Capture | Kind::Release => {
+            DataBody::HoldStep(holds::api::show_step(ids, named)?.into())
         }
+        Kind::Adjustment => DataBody::Adjustment(adjustments::api::show_posted(ids, named)?),
+        Kind::AwardReversal
+        | Kind::RedemptionReversal
+        | Kind::ConversionReversal
+        | Kind::CaptureReversal => DataBody::Reversal(reversals::api::show(ids, named)?.into()),
     };
     Ok(EventBody {
         id: ids.show(IdKind::Event, operation.id),

@@ -9,9 +9,14 @@ pub fn name(kind: Kind) -> &'static str {
         Kind::Redemption => "redemption.completed",
         Kind::Conversion => "conversion.completed",
         Kind::Expiry => "lot.expired",
+        Kind::Hold => "hold.created",
+        Kind::Capture => "hold.captured",
+        Kind::Release => "hold.released",
+        Kind::Adjustment => "adjustment.completed",
         Kind::AwardReversal => "award.reversed",
         Kind::RedemptionReversal => "redemption.reversed",
         Kind::ConversionReversal => "conversion.reversed",
+        Kind::CaptureReversal => "capture.reversed",
     }
 }
 

@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi as Document;
 use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::Suspended;
-use super::{awards, caps, redemptions, reversals, trial_balance, wallets};
+use super::{adjustments, awards, caps, holds, redemptions, reversals, trial_balance, wallets};
 use crate::error::{Error, Problem, Slug};
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::web::text;
@@ -18,7 +18,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
     awards::api::routes(cfg);
     caps::api::routes(cfg);
     redemptions::api::routes(cfg);
+    holds::api::routes(cfg);
     reversals::api::routes(cfg);
+    adjustments::api::routes(cfg);
     wallets::api::routes(cfg);
     trial_balance::api::routes(cfg);
 }
@@ -31,7 +33,9 @@ impl utoipa::OpenApi for Doc {
         let mut document = awards::api::Doc::openapi();
         document.merge(caps::api::Doc::openapi());
         document.merge(redemptions::api::Doc::openapi());
+        document.merge(holds::api::Doc::openapi());
         document.merge(reversals::api::Doc::openapi());
+        document.merge(adjustments::api::Doc::openapi());
         document.merge(wallets::api::Doc::openapi());
         document.merge(trial_balance::api::Doc::openapi());
         document
@@ -79,6 +83,46 @@ pub fn balance_too_low(short: Short, currency: &Currency) -> Problem {
     Problem::new(Slug::BalanceTooLow, detail)
         .with("held", json!(held))
         .with("needed", json!(needed))
+}
+
+/// How many units of an operation a follow-up is of, in the currency in which it is stated: what the
+/// operation took, or gave when it took nothing.
+pub fn part(
+    directory: &Directory,
+    operation: &Operation,
+    amount: Option<&AmountBody>,
+) -> Result<Option<i64>, Error> {
+    let (Some(body), Some(leg)) = (amount, operation.out.or(operation.into)) else {
+        return Ok(None);
+    };
+    let (currency, units) = body.read(directory, "/amount")?;
+    if currency.no == leg.wallet.asset() {
+        return Ok(Some(units));
+    }
+    let right = self::amount(directory, leg)?.currency;
+    let rule = format!("{right}: a part is stated in what the whole took");
+    Err(Problem::field("/amount/currency", rule).into())
+}
+
+/// The refusal of a follow-up of more than is left of what it follows.
+pub fn more_than_left(directory: &Directory, leg: Option<Leg>, left: i64) -> Error {
+    let Some(leg) = leg else {
+        return anyhow::anyhow!("nothing was there to begin with").into();
+    };
+    match amount(
+        directory,
+        Leg {
+            amount: left,
+            ..leg
+        },
+    ) {
+        Err(error) => error,
+        Ok(left) => {
+            let detail = format!("{} {} is left", left.amount, left.currency);
+            let problem = Problem::new(Slug::MoreThanLeft, detail);
+            problem.with("left", json!(left)).into()
+        }
+    }
 }
 
 /// A field of what a slice remembers on an operation.

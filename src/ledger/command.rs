@@ -10,7 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::caps::room::Reached;
-use super::lot::{LotKey, Short, Wallet};
+use super::follow_ups::FollowUps;
+use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -33,8 +34,8 @@ pub struct Touches {
     pub positions: Vec<Account>,
     /// The quote this takes.
     pub quote: Option<Uuid>,
-    /// The operation this reverses.
-    pub reverses: Option<i64>,
+    /// The operation this follows up.
+    pub follows: Option<i64>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -62,8 +63,8 @@ pub struct Seen<'a> {
     pub(super) wallets: &'a HashMap<Account, Wallet>,
     /// The conversion that took the command's quote, if one did.
     pub quote_taken: Option<i64>,
-    /// The reversal of the operation the command reverses, if there is one.
-    pub reversed_by: Option<i64>,
+    /// What has followed the operation that the command follows up.
+    pub so_far: &'a FollowUps,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -89,7 +90,7 @@ pub struct Decided {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    pub reverses: Option<i64>,
+    pub follows: Option<i64>,
     pub memo: Option<Value>,
 }
 
@@ -112,7 +113,7 @@ impl Decided {
             card_id: None,
             exchange_rate_id: None,
             quote: None,
-            reverses: None,
+            follows: None,
             memo: None,
         }
     }
@@ -135,14 +136,17 @@ impl Decided {
         Ok(self)
     }
 
-    /// Puts `amount` into one lot of a wallet.
-    pub fn giving(mut self, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+    /// Puts `amount` into one lot of a wallet, after what the wallet owes.
+    pub fn giving(mut self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
         self.into = Some(Leg { wallet, amount });
-        self.moves.push(Move {
+        let pays = seen.wallet(wallet).owed().min(amount);
+        let parts = [(LotKey::RECEIVABLE, pays), (lot, amount - pays)];
+        let moves = parts.into_iter().filter(|(_, change)| *change > 0);
+        self.moves.extend(moves.map(|(lot, change)| Move {
             wallet,
             lot,
-            change: amount,
-        });
+            change,
+        }));
         self
     }
 
@@ -160,7 +164,7 @@ impl Decided {
             .iter()
             .filter(|step| step.wallet == wallet && step.change < 0);
         of_wallet.for_each(|step| {
-            let _ = left.change(step.lot, step.change);
+            let _ = left.change(step.lot, Pockets::available(step.change));
         });
         let redated = left.redate(expires_at, now);
         self.moves

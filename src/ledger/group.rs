@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::caps::room::{NoRoom, Reached, Rooms};
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
-use super::lot::{LotKey, RowId, Wallet};
+use super::follow_ups::{self, FollowUps};
+use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
 use super::transfer::{self, Sums};
 use crate::clock::Timestamp;
@@ -58,8 +59,8 @@ pub(super) struct Read {
     /// By key hash: the operation, and the hash of its body.
     pub keys: HashMap<Uuid, (i64, Uuid)>,
     pub quotes: HashMap<Uuid, i64>,
-    /// By reversed operation: its reversal.
-    pub reversals: HashMap<i64, i64>,
+    /// By operation: what has followed it so far.
+    pub follow_ups: HashMap<i64, FollowUps>,
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
@@ -78,7 +79,7 @@ pub(super) struct Written {
 /// What becomes of a lot in a group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LotWritten {
-    pub change: i64,
+    pub change: Pockets,
     /// Where it is and what its turn was; none when it is new.
     pub was: Option<(RowId, i32)>,
     /// Above zero on the lot that names its wallet's last operation.
@@ -116,9 +117,10 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         quote_taken: touches
             .quote
             .and_then(|quote| read.quotes.get(&quote).copied()),
-        reversed_by: touches
-            .reverses
-            .and_then(|target| read.reversals.get(&target).copied()),
+        so_far: touches
+            .follows
+            .and_then(|target| read.follow_ups.get(&target))
+            .unwrap_or(&follow_ups::NONE),
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -194,7 +196,7 @@ fn carry_out(
             .entry(step.wallet)
             .or_insert_with(|| read.wallets[&step.wallet].clone());
         wallet
-            .change(step.lot, step.change)
+            .change(step.lot, decided.kind.pockets(step.change))
             .map_err(|short| format!("a decision took more than a lot has: {short:?}"))?;
         *net.entry((step.wallet, step.lot)).or_default() += step.change;
     }
@@ -223,7 +225,7 @@ fn carry_out(
         card_id: decided.card_id,
         exchange_rate_id: decided.exchange_rate_id,
         quote: decided.quote,
-        reverses: decided.reverses,
+        follows: decided.follows,
         out_previous,
         in_previous,
         key_hash: stamp.claim.key_hash,
@@ -240,8 +242,9 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
         .insert(operation.key_hash, (operation.id, operation.body_hash));
     read.quotes
         .extend(operation.quote.map(|quote| (quote, operation.id)));
-    read.reversals
-        .extend(operation.reverses.map(|target| (target, operation.id)));
+    if let Some(target) = operation.follows {
+        read.follow_ups.entry(target).or_default().add(operation);
+    }
     if let Some(reference) = &stamp.reference {
         read.references.insert(place(reference), operation.id);
         written.references.push((reference.clone(), operation.id));
@@ -265,13 +268,11 @@ fn lots(
     wallets: &HashMap<Account, Wallet>,
 ) -> BTreeMap<(Account, LotKey), LotWritten> {
     let mut lots: BTreeMap<(Account, LotKey), LotWritten> = BTreeMap::new();
-    for LotChange {
-        wallet,
-        lot,
-        change,
-    } in operations.iter().flat_map(|operation| &operation.lots)
-    {
-        lots.entry((*wallet, *lot)).or_default().change += change;
+    for operation in operations {
+        for lot in &operation.lots {
+            let written = lots.entry((lot.wallet, lot.lot)).or_default();
+            written.change.add(operation.kind.pockets(lot.change));
+        }
     }
     for ((account, key), written) in &mut lots {
         let lot = wallets.get(account).and_then(|wallet| wallet.lots.get(key));
@@ -307,6 +308,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
+    use crate::ledger::lot::Lot;
     use crate::ledger::operation::{Figures, Kind};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
@@ -314,6 +316,8 @@ mod tests {
 
     const VERSION: i64 = 7;
     const WALLETS: u8 = 4;
+    /// Of each wallet, from the beginning.
+    const HELD: i64 = 12;
 
     /// What a fake command wants. Wallets are numbered; the last one does not exist.
     #[derive(Debug, Clone)]
@@ -332,9 +336,27 @@ mod tests {
             amount: i64,
             quote: u8,
         },
+        /// Lets a wallet owe.
+        Owe {
+            from: u8,
+            amount: i64,
+        },
+        /// Sets aside from what is available.
+        Hold {
+            from: u8,
+            amount: i64,
+        },
+        /// Captures, or releases, a part of an earlier hold of 12 units, which is the wallet's own.
+        Go {
+            from: u8,
+            amount: i64,
+            captures: bool,
+        },
+        /// Undoes a part of 12 units that an earlier operation took.
         Undo {
             target: i64,
             to: u8,
+            amount: i64,
         },
         /// Takes from a lot without looking whether it is there.
         Snatch {
@@ -376,7 +398,7 @@ mod tests {
         fn decide(&mut self, seen: &Seen<'_>, now: Timestamp) -> Option<Decided> {
             match self.wish {
                 Wish::Give { to, day, amount } => {
-                    Some(Decided::new(Kind::Award).giving(wallet(to), amount, lot(day)))
+                    Some(Decided::new(Kind::Award).giving(seen, wallet(to), amount, lot(day)))
                 }
                 Wish::Take { from, amount } => Decided::new(Kind::Redemption)
                     .taking(seen, wallet(from), amount, now)
@@ -388,14 +410,61 @@ mod tests {
                     Some(Decided {
                         figures: Some(figures(amount)),
                         quote: self.touches.quote,
-                        ..decided.giving(wallet(from + 1), amount * 2, lot(20))
+                        ..decided.giving(seen, wallet(from + 1), amount * 2, lot(20))
                     })
                 }
-                Wish::Undo { target, to } if seen.reversed_by.is_none() => Some(Decided {
-                    reverses: Some(target),
-                    ..Decided::new(Kind::RedemptionReversal).giving(wallet(to), 5, lot(10))
+                Wish::Undo { target, to, amount } => {
+                    let before = seen.so_far.of(Kind::RedemptionReversal).amount;
+                    let next = lot(10 + before as u32);
+                    let decided = Decided::new(Kind::RedemptionReversal);
+                    (before + amount <= 12).then(|| Decided {
+                        follows: Some(target),
+                        ..decided.giving(seen, wallet(to), amount, next)
+                    })
+                }
+                Wish::Hold { from, amount } => Decided::new(Kind::Hold)
+                    .taking(seen, wallet(from), amount, now)
+                    .ok(),
+                Wish::Go {
+                    from,
+                    amount,
+                    captures,
+                } => {
+                    let fits = seen.so_far.total() + amount <= HELD;
+                    let leg = Leg {
+                        wallet: wallet(from),
+                        amount,
+                    };
+                    let kind = if captures {
+                        Kind::Capture
+                    } else {
+                        Kind::Release
+                    };
+                    fits.then(|| Decided {
+                        out: captures.then_some(leg),
+                        into: (!captures).then_some(leg),
+                        moves: vec![Move {
+                            wallet: leg.wallet,
+                            lot: lot(10),
+                            change: if captures { -amount } else { amount },
+                        }],
+                        follows: self.touches.follows,
+                        ..Decided::new(kind)
+                    })
+                }
+                Wish::Turn { .. } => None,
+                Wish::Owe { from, amount } => Some(Decided {
+                    out: Some(Leg {
+                        wallet: wallet(from),
+                        amount,
+                    }),
+                    moves: vec![Move {
+                        wallet: wallet(from),
+                        lot: LotKey::RECEIVABLE,
+                        change: -amount,
+                    }],
+                    ..Decided::new(Kind::AwardReversal)
                 }),
-                Wish::Turn { .. } | Wish::Undo { .. } => None,
                 Wish::Snatch { from, day, amount } => Some(Decided {
                     out: Some(Leg {
                         wallet: wallet(from),
@@ -439,7 +508,12 @@ mod tests {
                 4 => (0..WALLETS, 1..60i64).prop_map(|(from, amount)| Wish::Take { from, amount }),
                 4 => (0..WALLETS, 1..60i64, 0..4u8)
                     .prop_map(|(from, amount, quote)| Wish::Turn { from, amount, quote }),
-                1 => (1..4i64, 0..WALLETS).prop_map(|(target, to)| Wish::Undo { target, to }),
+                2 => (0..WALLETS, 1..20i64).prop_map(|(from, amount)| Wish::Hold { from, amount }),
+                1 => (0..WALLETS, 1..40i64).prop_map(|(from, amount)| Wish::Owe { from, amount }),
+                3 => (0..WALLETS, 1..8i64, any::<bool>())
+                    .prop_map(|(from, amount, captures)| Wish::Go { from, amount, captures }),
+                2 => (1..4i64, 0..WALLETS, 1..9i64)
+                    .prop_map(|(target, to, amount)| Wish::Undo { target, to, amount }),
                 1 => (0..WALLETS, 1..28u32, 1..9i64)
                     .prop_map(|(from, day, amount)| Wish::Snatch { from, day, amount }),
             ],
@@ -448,11 +522,13 @@ mod tests {
             version in prop_oneof![2 => Just(None), 6 => Just(Some(VERSION)), 1 => Just(Some(VERSION - 1))],
             reference in prop::option::of(0..6u8),
         ) -> Fake {
-            let (wallets, quote, reverses) = match wish {
+            let (wallets, quote, follows) = match wish {
                 Wish::Give { to, .. } => (vec![wallet(to)], None, None),
                 Wish::Take { from, .. } | Wish::Snatch { from, .. } => (vec![wallet(from)], None, None),
+                Wish::Hold { from, .. } | Wish::Owe { from, .. } => (vec![wallet(from)], None, None),
+                Wish::Go { from, .. } => (vec![wallet(from)], None, Some(100 + i64::from(from))),
                 Wish::Turn { from, quote, .. } => (vec![wallet(from), wallet(from + 1)], Some(id(quote)), None),
-                Wish::Undo { target, to } => (vec![wallet(to)], None, Some(target)),
+                Wish::Undo { target, to, .. } => (vec![wallet(to)], None, Some(target)),
             };
             let reference = reference.map(|number| Reference {
                 partner_id: 1,
@@ -462,7 +538,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, reverses },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,
@@ -476,7 +552,17 @@ mod tests {
 
     /// What a database holds before anything happened.
     fn nothing_yet() -> Read {
-        let wallets = (0..WALLETS).map(|number| (wallet(number), Wallet::default()));
+        let held = Pockets {
+            available: 0,
+            held: HELD,
+        };
+        let wallets = (0..WALLETS).map(|number| {
+            let mut holding = Wallet::default();
+            holding.change(lot(10), held).expect("more");
+            let kept = holding.lots.get_mut(&lot(10)).expect("a lot");
+            (kept.row, kept.turn) = (Some(RowId(0, 0)), 1);
+            (wallet(number), holding)
+        });
         Read {
             group: 1,
             window: 1,
@@ -519,11 +605,19 @@ mod tests {
             read.keys.insert(operation.key_hash, effect);
             read.quotes
                 .extend(operation.quote.map(|quote| (quote, operation.id)));
-            read.reversals
-                .extend(operation.reverses.map(|target| (target, operation.id)));
+            if let Some(target) = operation.follows {
+                read.follow_ups.entry(target).or_default().add(operation);
+            }
         }
         for (reference, operation) in &written.references {
             read.references.insert(place(reference), *operation);
+        }
+    }
+
+    fn pockets(lot: &Lot) -> Pockets {
+        Pockets {
+            available: lot.available,
+            held: lot.held,
         }
     }
 
@@ -533,7 +627,7 @@ mod tests {
         outcomes: Vec<String>,
         operations: Vec<Operation>,
         sums: Sums,
-        wallets: BTreeMap<Account, Vec<(LotKey, i64)>>,
+        wallets: BTreeMap<Account, Vec<(LotKey, Pockets)>>,
     }
 
     /// Folds the commands in groups of a size.
@@ -573,7 +667,7 @@ mod tests {
             wallet
                 .lots
                 .iter()
-                .map(|(lot, it)| (*lot, it.available))
+                .map(|(lot, it)| (*lot, pockets(it)))
                 .collect()
         };
         let wallets = before
@@ -614,8 +708,11 @@ mod tests {
             prop_assert!(per_asset.values().all(|sum| *sum == 0), "{per_asset:?}");
             let mut held: BTreeMap<i16, i64> = BTreeMap::new();
             for (account, lots) in &story.wallets {
-                prop_assert!(lots.iter().all(|(_, amount)| *amount >= 0), "{lots:?}");
-                *held.entry(account.asset()).or_default() += lots.iter().map(|(_, amount)| amount).sum::<i64>();
+                let right = |(key, lot): &(LotKey, Pockets)| {
+                    (lot.available >= 0) != (*key == LotKey::RECEIVABLE && lot.available != 0) && lot.held >= 0
+                };
+                prop_assert!(lots.iter().all(right), "{lots:?}");
+                *held.entry(account.asset()).or_default() += lots.iter().map(|(_, lot)| lot.available + lot.held).sum::<i64>() - HELD;
             }
             for (asset, held) in held {
                 let members = Account::of(AccountKind::Members, asset);

@@ -3,6 +3,9 @@
 //! Points of one wallet that expire at the same instant, become usable at the same instant and are
 //! of the same class are one lot. Spending takes the lot that expires first; a lot that has expired
 //! cannot be spent, whether it has been swept or not.
+//!
+//! One lot is not a holding: what the wallet *owes*, when points were taken back that were spent. It is
+//! never above zero, and what comes in pays it first.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +20,13 @@ pub struct LotKey {
 }
 
 impl LotKey {
+    /// What the wallet owes.
+    pub const RECEIVABLE: LotKey = LotKey {
+        expires_at: clock::NEVER,
+        usable_from: clock::ALWAYS,
+        class: -1,
+    };
+
     /// An ordinary lot, usable at once.
     pub fn expiring(expires_at: Timestamp) -> LotKey {
         LotKey {
@@ -32,7 +42,12 @@ impl LotKey {
     }
 
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.usable_from <= now && now < self.expires_at
+        self.usable_from <= now && now < self.expires_at && *self != LotKey::RECEIVABLE
+    }
+
+    /// Whether it will be usable, and is not yet.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        now < self.usable_from && now < self.expires_at
     }
 }
 
@@ -44,6 +59,24 @@ pub struct Lot {
     pub row: Option<RowId>,
     /// On one lot of a wallet, how many groups have changed the wallet; 0 on the others.
     pub turn: i32,
+}
+
+/// A change of a lot's two pockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pockets {
+    pub available: i64,
+    pub held: i64,
+}
+
+impl Pockets {
+    pub fn available(available: i64) -> Pockets {
+        Pockets { available, held: 0 }
+    }
+
+    pub fn add(&mut self, other: Pockets) {
+        self.available += other.available;
+        self.held += other.held;
+    }
 }
 
 /// The place of a version of a row in its table: block and line.
@@ -73,6 +106,12 @@ impl Wallet {
             .filter(|(key, _)| key.is_usable(now))
             .map(|(_, lot)| lot.available)
             .sum()
+    }
+
+    /// What has to be paid before anything is held: zero or more.
+    pub fn owed(&self) -> i64 {
+        let owed = self.lots.get(&LotKey::RECEIVABLE);
+        owed.map_or(0, |lot| -lot.available)
     }
 
     /// The lots that `amount` would be taken from, earliest expiry first.
@@ -115,15 +154,20 @@ impl Wallet {
     }
 
     /// Changes a lot, making it when there is none. Fails, changing nothing, when less than nothing
-    /// would be left.
-    pub fn change(&mut self, key: LotKey, by: i64) -> Result<(), Short> {
-        let held = self.lots.get(&key).map_or(0, |lot| lot.available);
-        let left = held.checked_add(by).filter(|left| *left >= 0);
-        let left = left.ok_or(Short {
-            held,
-            needed: by.saturating_neg(),
-        })?;
-        self.lots.entry(key).or_default().available = left;
+    /// would be left in one of its pockets, or more than nothing be owed to its holder.
+    pub fn change(&mut self, key: LotKey, by: Pockets) -> Result<(), Short> {
+        let lot = self.lots.get(&key).copied().unwrap_or_default();
+        let sign = if key == LotKey::RECEIVABLE { -1 } else { 1 };
+        let left = |has: i64, change: i64| {
+            let left = has.checked_add(change);
+            left.filter(|left| left * sign >= 0).ok_or(Short {
+                held: has,
+                needed: change.saturating_neg(),
+            })
+        };
+        let (available, held) = (left(lot.available, by.available)?, left(lot.held, by.held)?);
+        let lot = self.lots.entry(key).or_default();
+        (lot.available, lot.held) = (available, held);
         Ok(())
     }
 }
@@ -143,7 +187,7 @@ mod tests {
         let mut wallet = Wallet::default();
         for (expires, amount) in lots {
             wallet
-                .change(LotKey::expiring(day(*expires)), *amount)
+                .change(LotKey::expiring(day(*expires)), Pockets::available(*amount))
                 .unwrap();
         }
         wallet
@@ -182,9 +226,28 @@ mod tests {
     fn a_lot_never_goes_below_zero() {
         let mut wallet = wallet(&[(10, 30)]);
         let before = wallet.clone();
-        assert!(wallet.change(LotKey::expiring(day(10)), -31).is_err());
-        assert!(wallet.change(LotKey::expiring(day(11)), -1).is_err());
+        let less = |by: i64| Pockets::available(-by);
+        assert!(wallet.change(LotKey::expiring(day(10)), less(31)).is_err());
+        assert!(wallet.change(LotKey::expiring(day(11)), less(1)).is_err());
+        let held = Pockets {
+            available: 1,
+            held: -1,
+        };
+        assert!(wallet.change(LotKey::expiring(day(10)), held).is_err());
         assert_eq!(wallet, before);
+    }
+
+    #[test]
+    fn what_is_owed_is_no_holding() {
+        let mut wallet = wallet(&[(10, 30)]);
+        let owe = |amount: i64| Pockets::available(-amount);
+        wallet.change(LotKey::RECEIVABLE, owe(20)).unwrap();
+        assert_eq!((wallet.owed(), wallet.usable(day(1))), (20, 30));
+        assert!(wallet.take(31, day(1)).is_err());
+        assert_eq!(wallet.redate(clock::NEVER, day(1)).len(), 2);
+        assert!(wallet.change(LotKey::RECEIVABLE, owe(-21)).is_err());
+        wallet.change(LotKey::RECEIVABLE, owe(-20)).unwrap();
+        assert_eq!(wallet.owed(), 0);
     }
 
     #[test]

@@ -15,14 +15,17 @@
 //! by position and then their slices, then, in new statements, everything else. Within a writer's slot
 //! of the totals nobody waits, and of the slices only while a cap is asked for more.
 
+pub mod adjustments;
 pub mod api;
 pub mod awards;
 pub mod caps;
 pub mod command;
 pub mod execute;
 pub mod expiry;
+pub mod follow_ups;
 mod group;
 pub mod history;
+pub mod holds;
 pub mod lot;
 pub mod operation;
 pub mod programme;
@@ -41,6 +44,7 @@ pub mod window;
 use command::{Command, Failed, Reference, Stamp};
 use execute::{Done, Writers};
 use expiry::Expire;
+use holds::Release;
 use operation::{Kind, Operation};
 use store::WindowRow;
 use uuid::Uuid;
@@ -49,7 +53,7 @@ use crate::access::Who;
 use crate::access::audit;
 use crate::db::{self, Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id;
+use crate::id::{self, Ids};
 use crate::points::account::Account;
 use crate::secret::Secrets;
 use crate::web::RequestId;
@@ -64,7 +68,7 @@ pub struct Ledger {
 /// How often a command is built again because something was published meanwhile.
 const BUILDS: usize = 5;
 
-/// How many expired lots are swept at a time.
+/// How many expired holds or lots are swept at a time.
 const SWEPT: i64 = 500;
 
 impl Ledger {
@@ -119,8 +123,37 @@ impl Ledger {
         })
     }
 
-    /// Writes down what has expired. Returns how many lots.
+    /// Does what nobody asks for: posts what was agreed to, ends what has ended by itself, holds first,
+    /// whose lots may have expired meanwhile. Returns how many adjustments, holds and lots.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
+        let posted = self.post_approved(secrets).await?;
+        let released = self.sweep_holds(secrets).await?;
+        Ok(posted + released + self.sweep_lots(secrets).await?)
+    }
+
+    async fn sweep_holds(&self, secrets: &Secrets) -> Result<usize, Error> {
+        let mut swept = 0;
+        loop {
+            let due = store::due_holds(&mut *self.pool.get().await?, SWEPT).await?;
+            let commands = due.into_iter().map(|hold| {
+                let command = Release {
+                    hold,
+                    amount: None,
+                    is_due: true,
+                };
+                self.writers.execute(command, hub_stamp(secrets))
+            });
+            let results = futures_util::future::join_all(commands).await;
+            let released = results.iter().filter(|result| result.is_ok()).count();
+            swept += released;
+            if released == 0 {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Writes down which lots have expired.
+    async fn sweep_lots(&self, secrets: &Secrets) -> Result<usize, Error> {
         let mut swept = 0;
         loop {
             let lots = store::expired_lots(&mut *self.pool.get().await?, SWEPT).await?;
@@ -215,10 +248,23 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Redemption => id::Kind::Redemption,
         Kind::Conversion => id::Kind::Conversion,
         Kind::Expiry => id::Kind::Expiry,
-        Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal => {
-            id::Kind::Reversal
-        }
+        Kind::Hold => id::Kind::Hold,
+        Kind::Capture => id::Kind::Capture,
+        Kind::Release => id::Kind::Release,
+        Kind::Adjustment => id::Kind::Adjustment,
+        Kind::AwardReversal
+        | Kind::RedemptionReversal
+        | Kind::ConversionReversal
+        | Kind::CaptureReversal => id::Kind::Reversal,
     }
+}
+
+/// What an operation is called in public. An adjustment was there before its operation.
+pub fn shown(ids: &Ids, operation: &Operation) -> String {
+    let memo = operation.memo.as_ref();
+    let adjustment = memo.and_then(|memo| memo.get("adjustment")?.as_i64());
+    let id = adjustment.filter(|_| operation.kind == Kind::Adjustment);
+    ids.show(id_kind(operation.kind), id.unwrap_or(operation.id))
 }
 
 /// A window that was closed, and the one that was opened.

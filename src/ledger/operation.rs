@@ -6,15 +6,19 @@
 //! | redemption | `redeemed`                  |                              |
 //! | conversion | `converted_out`             | `converted_in`               |
 //! | expiry     | `expired`                   |                              |
+//! | hold       | nowhere: it stays theirs    |                              |
+//! | capture    | `redeemed`                  |                              |
+//! | release    |                             | nowhere                      |
+//! | adjustment | `adjusted`                  | `adjusted`                   |
 //!
-//! A reversal takes the legs of what it reverses the other way, against the same accounts. So each
-//! leg is a whole transfer, and an operation cannot be written down unbalanced.
+//! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
+//! is a whole transfer, and an operation cannot be written down unbalanced.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::lot::LotKey;
+use super::lot::{LotKey, Pockets};
 use crate::clock::Timestamp;
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
@@ -26,20 +30,30 @@ pub enum Kind {
     Redemption = 2,
     Conversion = 3,
     Expiry = 4,
+    Hold = 5,
+    Capture = 6,
+    Release = 7,
+    Adjustment = 8,
     AwardReversal = 11,
     RedemptionReversal = 12,
     ConversionReversal = 13,
+    CaptureReversal = 16,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Award,
         Kind::Redemption,
         Kind::Conversion,
         Kind::Expiry,
+        Kind::Hold,
+        Kind::Capture,
+        Kind::Release,
+        Kind::Adjustment,
         Kind::AwardReversal,
         Kind::RedemptionReversal,
         Kind::ConversionReversal,
+        Kind::CaptureReversal,
     ];
 
     pub fn of_number(number: i16) -> Option<Kind> {
@@ -52,9 +66,14 @@ impl Kind {
             Kind::Redemption => "redemption",
             Kind::Conversion => "conversion",
             Kind::Expiry => "expiry",
+            Kind::Hold => "hold",
+            Kind::Capture => "capture",
+            Kind::Release => "release",
+            Kind::Adjustment => "adjustment",
             Kind::AwardReversal => "award_reversal",
             Kind::RedemptionReversal => "redemption_reversal",
             Kind::ConversionReversal => "conversion_reversal",
+            Kind::CaptureReversal => "capture_reversal",
         }
     }
 
@@ -64,40 +83,80 @@ impl Kind {
             Kind::Award => Some(Kind::AwardReversal),
             Kind::Redemption => Some(Kind::RedemptionReversal),
             Kind::Conversion => Some(Kind::ConversionReversal),
+            Kind::Capture => Some(Kind::CaptureReversal),
             Kind::Expiry
+            | Kind::Hold
+            | Kind::Release
+            | Kind::Adjustment
             | Kind::AwardReversal
             | Kind::RedemptionReversal
-            | Kind::ConversionReversal => None,
+            | Kind::ConversionReversal
+            | Kind::CaptureReversal => None,
         }
+    }
+
+    /// The kind of what an operation of this kind follows.
+    pub fn follows(self) -> Option<Kind> {
+        match self {
+            Kind::Capture | Kind::Release => Some(Kind::Hold),
+            _ => Kind::ALL
+                .into_iter()
+                .find(|kind| kind.reversal() == Some(self)),
+        }
+    }
+
+    /// What a change of a lot does to what is available there and to what is held.
+    pub fn pockets(self, change: i64) -> Pockets {
+        let (available, held) = match self {
+            Kind::Hold | Kind::Release => (change, -change),
+            Kind::Capture => (0, change),
+            _ => (change, 0),
+        };
+        Pockets { available, held }
     }
 
     pub fn is_reversal(self) -> bool {
         matches!(
             self,
-            Kind::AwardReversal | Kind::RedemptionReversal | Kind::ConversionReversal
+            Kind::AwardReversal
+                | Kind::RedemptionReversal
+                | Kind::ConversionReversal
+                | Kind::CaptureReversal
         )
     }
 
-    /// Where points go that leave a wallet; none when this kind takes none.
+    /// Where points go that leave a wallet; none when this kind takes none, or they stay the member's.
     pub fn out_flow(self) -> Option<AccountKind> {
         match self {
-            Kind::Redemption => Some(AccountKind::Redeemed),
+            Kind::Redemption | Kind::Capture => Some(AccountKind::Redeemed),
             Kind::Conversion => Some(AccountKind::ConvertedOut),
             Kind::Expiry => Some(AccountKind::Expired),
+            Kind::Adjustment => Some(AccountKind::Adjusted),
             Kind::AwardReversal => Some(AccountKind::Issued),
             Kind::ConversionReversal => Some(AccountKind::ConvertedIn),
-            Kind::Award | Kind::RedemptionReversal => None,
+            Kind::Award
+            | Kind::Hold
+            | Kind::Release
+            | Kind::RedemptionReversal
+            | Kind::CaptureReversal => None,
         }
     }
 
-    /// Where points come from that enter a wallet; none when this kind brings none.
+    /// Where points come from that enter a wallet; none when this kind brings none, or they were the
+    /// member's.
     pub fn in_flow(self) -> Option<AccountKind> {
         match self {
             Kind::Award => Some(AccountKind::Issued),
+            Kind::Adjustment => Some(AccountKind::Adjusted),
             Kind::Conversion => Some(AccountKind::ConvertedIn),
-            Kind::RedemptionReversal => Some(AccountKind::Redeemed),
+            Kind::RedemptionReversal | Kind::CaptureReversal => Some(AccountKind::Redeemed),
             Kind::ConversionReversal => Some(AccountKind::ConvertedOut),
-            Kind::Redemption | Kind::Expiry | Kind::AwardReversal => None,
+            Kind::Redemption
+            | Kind::Expiry
+            | Kind::Hold
+            | Kind::Capture
+            | Kind::Release
+            | Kind::AwardReversal => None,
         }
     }
 }
@@ -149,7 +208,8 @@ pub struct Operation {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    pub reverses: Option<i64>,
+    /// The operation this one goes on with: what a reversal undoes, the hold of a capture or release.
+    pub follows: Option<i64>,
     /// The operation before this one in the wallet of the leg out, and of the leg in.
     pub out_previous: Option<i64>,
     pub in_previous: Option<i64>,
@@ -178,12 +238,42 @@ pub fn group_of(operation: i64) -> i64 {
 }
 
 impl Operation {
-    /// The operation this one undoes, and its kind.
-    pub fn reversed(&self) -> Option<(Kind, i64)> {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.reversal() == Some(self.kind));
-        kind.zip(self.reverses)
+    /// The operation this one follows, and its kind.
+    pub fn followed(&self) -> Option<(Kind, i64)> {
+        self.kind.follows().zip(self.follows)
+    }
+
+    /// What it took, or gave when it took nothing: the units in which follow-ups are stated.
+    pub fn amount(&self) -> i64 {
+        self.out.or(self.into).map_or(0, |leg| leg.amount)
+    }
+
+    /// As a follow-up, how much of [`Operation::amount`] of the other this is.
+    pub fn follow_up_amount(&self) -> i64 {
+        self.into.or(self.out).map_or(0, |leg| leg.amount)
+    }
+
+    /// The lots of a wallet that lost, in their order, and how much. Activity re-dates: then there
+    /// may be more than the leg, and the leg comes first.
+    pub fn losses(&self, wallet: Account) -> impl Iterator<Item = (LotKey, i64)> {
+        self.changes(wallet, |change| change < 0)
+    }
+
+    /// The lots of a wallet that gained, in their order, and how much.
+    pub fn gains(&self, wallet: Account) -> impl Iterator<Item = (LotKey, i64)> {
+        self.changes(wallet, |change| change > 0)
+    }
+
+    fn changes(
+        &self,
+        wallet: Account,
+        side: fn(i64) -> bool,
+    ) -> impl Iterator<Item = (LotKey, i64)> {
+        let of_wallet = self
+            .lots
+            .iter()
+            .filter(move |lot| lot.wallet == wallet && side(lot.change));
+        of_wallet.map(|lot| (lot.lot, lot.change.abs()))
     }
 
     /// The expiry that names the lot of a leg on the row itself: when the leg is of one lot, and
@@ -220,7 +310,7 @@ impl Operation {
             card_id,
             exchange_rate_id,
             quote,
-            reverses,
+            follows,
             out_previous,
             in_previous,
             key_hash,
@@ -243,7 +333,7 @@ impl Operation {
             Some(at.timestamp_micros()),
             *card_id,
             *exchange_rate_id,
-            *reverses,
+            *follows,
             *out_previous,
             *in_previous,
         ] {

@@ -1,7 +1,7 @@
 //! The SQL of a group: prepared once per writer, sent in two pipelined round trips.
 //!
 //! The first takes the gate (shared: closing a window takes it alone) and reads the window, the
-//! clock, lots, keys, quotes, reversals and references. The second writes sets and commits; an
+//! clock, lots, keys, quotes, follow-ups and references. The second writes sets and commits; an
 //! error anywhere turns the commit into a rollback.
 //!
 //! What was read may have changed before it is written. One lot of a wallet therefore counts the
@@ -9,7 +9,7 @@
 //! finds it otherwise is rolled back and tried again: with the wallets locked first, in the order of
 //! their ids, so that what is read in the statements after the lock stays as it is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context, bail};
 use bytes::{BufMut, BytesMut};
@@ -23,8 +23,9 @@ use super::caps;
 use super::caps::known::Known;
 use super::caps::room::Rooms;
 use super::group::{Queued, Read, Written};
+use super::holds;
 use super::lot::{Lot, LotKey, RowId, Wallet};
-use super::operation::{self, Leg, Operation};
+use super::operation::{self, Kind, Leg, Operation};
 use super::transfer::{Pair, RULES, Sum};
 use crate::clock::{self, Timestamp};
 use crate::db;
@@ -39,7 +40,8 @@ const LOTS: &str = "select wallet, expires_at, usable_from, class, available, he
      from lots where wallet = any($1)";
 const KEYS: &str = "select id, key_hash, body_hash from operations where key_hash = any($1)";
 const QUOTES: &str = "select id, key_hash, body_hash, quote from operations where quote = any($1)";
-const REVERSALS: &str = "select id, reverses from operations where reverses = any($1)";
+const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount, out_amount))::bigint from operations \
+     where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 const INSERT_GROUP: &str =
@@ -47,25 +49,29 @@ const INSERT_GROUP: &str =
 // Taking the n-th of each array costs half of what unnesting many together does.
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, \
      in_amount, out_previous, in_previous, pays, paid, gross, commission, net, converted, value, residual, \
-     card_id, exchange_rate_id, quote, reverses, key_hash, body_hash, principal_id, request_id, memo) select \
+     card_id, exchange_rate_id, quote, follows, key_hash, body_hash, principal_id, request_id, memo) select \
      ($1::bigint[])[n], ($2::smallint[])[n], $3, ($4::bigint[])[n], ($5::timestamptz[])[n], ($6::bigint[])[n], \
      ($7::bigint[])[n], ($8::timestamptz[])[n], ($9::bigint[])[n], ($10::bigint[])[n], ($11::bigint[])[n], \
      ($12::bigint[])[n], ($13::bigint[])[n], ($14::bigint[])[n], ($15::bigint[])[n], ($16::bigint[])[n], \
      ($17::bigint[])[n], ($18::bigint[])[n], ($19::bigint[])[n], ($20::bigint[])[n], ($21::bigint[])[n], \
      ($22::uuid[])[n], ($23::bigint[])[n], ($24::uuid[])[n], ($25::uuid[])[n], ($26::bigint[])[n], \
-     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1)) n";
+     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1::bigint[])) n";
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
      $5::timestamptz[], $6::smallint[], $7::bigint[])";
 // Found by where they were when they were read, and only as they were read.
 const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.available + ($4::bigint[])[n], \
-     turn = ($5::integer[])[n], last_operation = ($6::bigint[])[n] from generate_series(1, cardinality($1)) n \
+     held = lots.held + ($5::bigint[])[n], turn = ($6::integer[])[n], last_operation = ($7::bigint[])[n] \
+     from generate_series(1, cardinality($1::tid[])) n \
      where lots.ctid = ($1::tid[])[n] and lots.wallet = ($2::bigint[])[n] and lots.turn = ($3::integer[])[n] returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
-     last_operation) select wallet, expires_at, usable_from, class, available, 0, turn, last_operation \
-     from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::integer[], \
-     $7::bigint[]) as l (wallet, expires_at, usable_from, class, available, turn, last_operation)";
+     last_operation) select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], \
+     $6::bigint[], $7::integer[], $8::bigint[])";
+const INSERT_HOLDS: &str = "insert into holds (operation_id, open, expires_at) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
+const UPDATE_HOLDS: &str = "update holds set open = holds.open - c.amount from unnest($1::bigint[], $2::bigint[]) \
+     as c (operation_id, amount) where holds.operation_id = c.operation_id";
 const ADD_TOTALS: &str = "with changed as (update totals set amount = totals.amount + s.amount, \
      operations = totals.operations + s.operations \
      from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
@@ -89,13 +95,15 @@ pub(super) struct Statements {
     lots: Statement,
     keys: Statement,
     quotes: Statement,
-    reversals: Statement,
+    follow_ups: Statement,
     references: Statement,
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
     update_lots: Statement,
     insert_lots: Statement,
+    insert_holds: Statement,
+    update_holds: Statement,
     add_totals: Statement,
     begin_totals: Statement,
     insert_references: Statement,
@@ -112,13 +120,15 @@ impl Statements {
             lots: client.prepare(LOTS).await?,
             keys: client.prepare(KEYS).await?,
             quotes: client.prepare(QUOTES).await?,
-            reversals: client.prepare(REVERSALS).await?,
+            follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
+            insert_holds: client.prepare(INSERT_HOLDS).await?,
+            update_holds: client.prepare(UPDATE_HOLDS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
@@ -151,9 +161,9 @@ impl Statements {
             .iter()
             .filter_map(|command| command.touches().quote)
             .collect();
-        let reversed: Vec<i64> = commands
+        let followed: Vec<i64> = commands
             .iter()
-            .filter_map(|command| command.touches().reverses)
+            .filter_map(|command| command.touches().follows)
             .collect();
         let references: Vec<_> = commands
             .iter()
@@ -172,7 +182,7 @@ impl Statements {
         let positions = positions(commands);
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
-        let (_, _, locked, context, lots, keys, quotes, reversals, references, locked_caps) = futures_util::try_join!(
+        let (_, _, locked, context, lots, keys, quotes, follow_ups, references, locked_caps) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -184,8 +194,8 @@ impl Statements {
             unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
             unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
             unless(
-                reversed.is_empty(),
-                ask(client, &self.reversals, [&reversed])
+                followed.is_empty(),
+                ask(client, &self.follow_ups, [&followed])
             ),
             unless(
                 partners.is_empty(),
@@ -209,10 +219,7 @@ impl Statements {
                 .map(|row| (row.get(1), (row.get(0), row.get(2))))
                 .collect(),
             quotes: quotes.iter().map(|row| (row.get(3), row.get(0))).collect(),
-            reversals: reversals
-                .iter()
-                .map(|row| (row.get(1), row.get(0)))
-                .collect(),
+            follow_ups: HashMap::new(),
             references: references
                 .iter()
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
@@ -226,6 +233,11 @@ impl Statements {
         }
         read.rooms = slot.caps.rooms(&positions);
         place_lots(&mut read.wallets, &lots);
+        for row in follow_ups {
+            let kind = Kind::of_number(row.get(1)).context("a follow-up of unknown kind")?;
+            let of = read.follow_ups.entry(row.get(0)).or_default();
+            of.insert(kind, row.get(2), row.get(3));
+        }
         wallets.retain(|wallet| !read.wallets.contains_key(&Account(*wallet)));
         let empty = match care {
             Care::Light if !wallets.is_empty() => ask(client, &self.wallets, [&wallets]).await?,
@@ -260,6 +272,8 @@ impl Statements {
             self.write_more_legs(client, written),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
+            self.write_new_holds(client, written),
+            self.write_steps_of_holds(client, written),
             self.write_totals(client, read, slot.number, old, &self.add_totals),
             self.write_totals(client, read, slot.number, new, &self.begin_totals),
             self.write_references(client, written),
@@ -372,7 +386,7 @@ impl Statements {
                     &out(|operation| operation.card_id),
                     &out(|operation| operation.exchange_rate_id),
                     &column(all.iter().map(|operation| operation.quote)),
-                    &out(|operation| operation.reverses),
+                    &out(|operation| operation.follows),
                     &all.iter()
                         .map(|operation| operation.key_hash)
                         .collect::<Vec<_>>(),
@@ -437,7 +451,12 @@ impl Statements {
                     &old.iter().map(|(_, (row, _), _)| row).collect::<Vec<_>>(),
                     &old.iter().map(|(wallet, _, _)| wallet).collect::<Vec<_>>(),
                     &old.iter().map(|(_, (_, turn), _)| turn).collect::<Vec<_>>(),
-                    &old.iter().map(|(_, _, lot)| lot.change).collect::<Vec<_>>(),
+                    &old.iter()
+                        .map(|(_, _, lot)| lot.change.available)
+                        .collect::<Vec<_>>(),
+                    &old.iter()
+                        .map(|(_, _, lot)| lot.change.held)
+                        .collect::<Vec<_>>(),
                     &old.iter().map(|(_, _, lot)| lot.turn).collect::<Vec<_>>(),
                     &old.iter()
                         .map(|(_, _, lot)| lot.last_operation)
@@ -461,11 +480,46 @@ impl Statements {
                     &expires,
                     &usable,
                     &classes,
-                    &new().map(|(_, lot)| lot.change).collect::<Vec<_>>(),
+                    &new()
+                        .map(|(_, lot)| lot.change.available)
+                        .collect::<Vec<_>>(),
+                    &new().map(|(_, lot)| lot.change.held).collect::<Vec<_>>(),
                     &new().map(|(_, lot)| lot.turn).collect::<Vec<_>>(),
                     &new().map(|(_, lot)| lot.last_operation).collect::<Vec<_>>(),
                 ],
             )
+            .await
+    }
+
+    async fn write_new_holds(&self, client: &Client, written: &Written) -> Sent {
+        let made = |operation: &Operation| {
+            let until = holds::ends_at(operation).filter(|_| operation.kind == Kind::Hold)?;
+            Some((operation.id, operation.amount(), until))
+        };
+        let made: Vec<_> = written.operations.iter().filter_map(made).collect();
+        if made.is_empty() {
+            return Ok(0);
+        }
+        let (ids, open): (Vec<_>, Vec<_>) = made.iter().map(|hold| (hold.0, hold.1)).unzip();
+        let until: Vec<_> = made.iter().map(|hold| hold.2).collect();
+        client
+            .execute(&self.insert_holds, &[&ids, &open, &until])
+            .await
+    }
+
+    async fn write_steps_of_holds(&self, client: &Client, written: &Written) -> Sent {
+        let mut steps: BTreeMap<i64, i64> = BTreeMap::new();
+        for operation in &written.operations {
+            if let Some((Kind::Hold, hold)) = operation.followed() {
+                *steps.entry(hold).or_default() += operation.follow_up_amount();
+            }
+        }
+        if steps.is_empty() {
+            return Ok(0);
+        }
+        let (holds, amounts): (Vec<i64>, Vec<i64>) = steps.into_iter().unzip();
+        client
+            .execute(&self.update_holds, &[&holds, &amounts])
             .await
     }
 

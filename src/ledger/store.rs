@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::follow_ups::FollowUps;
 use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation};
 use crate::clock::{self, Timestamp};
@@ -67,7 +68,7 @@ pub struct OperationRow {
     #[diesel(sql_type = Nullable<SqlUuid>)]
     quote: Option<Uuid>,
     #[diesel(sql_type = Nullable<BigInt>)]
-    reverses: Option<i64>,
+    follows: Option<i64>,
     #[diesel(sql_type = SqlUuid)]
     key_hash: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -142,7 +143,7 @@ impl OperationRow {
             card_id: self.card_id,
             exchange_rate_id: self.exchange_rate_id,
             quote: self.quote,
-            reverses: self.reverses,
+            follows: self.follows,
             out_previous: self.out_previous,
             in_previous: self.in_previous,
             key_hash: self.key_hash,
@@ -261,15 +262,31 @@ pub async fn reference_of(
     Ok(row.and_then(|row| row.reference))
 }
 
-/// The reversal of an operation, if there is one.
-pub async fn reversal_of(conn: &mut Connection, operation: i64) -> Result<Option<i64>, Error> {
-    let row: Option<Id> =
-        diesel::sql_query("select id from operations where reverses = $1 order by id limit 1")
-            .bind::<BigInt, _>(operation)
-            .get_result(conn)
-            .await
-            .optional()?;
-    Ok(row.map(|row| row.id))
+#[derive(Debug, diesel::QueryableByName)]
+struct FollowUpRow {
+    #[diesel(sql_type = SmallInt)]
+    kind: i16,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+}
+
+/// What has followed an operation so far.
+pub async fn follow_ups(conn: &mut Connection, operation: i64) -> Result<FollowUps, Error> {
+    let sql = "select kind, max(id) as last, sum(coalesce(in_amount, out_amount))::bigint as amount \
+               from operations where follows = $1 group by kind";
+    let rows: Vec<FollowUpRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(operation)
+        .load(conn)
+        .await?;
+    let mut found = FollowUps::default();
+    for row in rows {
+        let kind = Kind::of_number(row.kind)
+            .ok_or_else(|| anyhow::anyhow!("operation {} is of unknown kind", row.last))?;
+        found.insert(kind, row.last, row.amount);
+    }
+    Ok(found)
 }
 
 /// A lot of a wallet.
@@ -308,9 +325,9 @@ pub async fn wallet_exists(conn: &mut Connection, wallet: Account) -> Result<boo
     Ok(row.is_some())
 }
 
-/// What wallets hold, in the order of spending.
+/// What wallets hold and owe, in the order of spending.
 pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>, Error> {
-    let sql = "select * from lots where wallet = any($1) and available + held > 0 \
+    let sql = "select * from lots where wallet = any($1) and (available <> 0 or held > 0) \
                order by wallet, expires_at, usable_from, class";
     Ok(diesel::sql_query(sql)
         .bind::<Array<BigInt>, _>(wallets)
@@ -326,6 +343,20 @@ pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<LotRo
         .bind::<BigInt, _>(limit)
         .load(conn)
         .await?)
+}
+
+/// Holds whose time has come and of which something is open.
+pub async fn due_holds(conn: &mut Connection, limit: i64) -> Result<Vec<Operation>, Error> {
+    let sql = format!(
+        "{OPERATIONS} where o.id in (select operation_id from holds \
+           where open > 0 and expires_at <= (select hub_now()) limit $1)"
+    );
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    let holds = rows.into_iter().filter_map(OperationRow::into_operation);
+    Ok(holds.collect())
 }
 
 /// An instant that may be infinite, as PostgreSQL keeps it: microseconds since 2000, with the

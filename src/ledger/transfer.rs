@@ -15,7 +15,8 @@
 //! | | fx_clearing of the other | paid | value |
 //! | | fx_clearing of the other | rounding | residual |
 //!
-//! A reversal carries the figures of what it reverses and posts its money the other way round.
+//! A reversal carries the figures of what it undoes and posts its money the other way round. An amount
+//! below zero, as the last digit of a part may be, is a transfer the other way round too.
 //! Sums of these are kept per window as operations are written; `verify` makes them again.
 
 use std::collections::BTreeMap;
@@ -50,6 +51,10 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
         if amount == 0 || debit == credit {
             return Some(());
         }
+        let (debit, credit) = match amount > 0 {
+            true => (debit, credit),
+            false => (credit, debit),
+        };
         let sum = sums
             .entry(Pair {
                 kind,
@@ -57,7 +62,7 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
                 credit,
             })
             .or_default();
-        sum.amount = sum.amount.checked_add(amount)?;
+        sum.amount = sum.amount.checked_add(amount.abs())?;
         sum.operations += 1;
         Some(())
     };

@@ -30,6 +30,7 @@ pub enum AccountKind {
     Redeemed = 5,
     ConvertedOut = 6,
     Expired = 7,
+    Adjusted = 8,
     /// What a partner owes the hub (debit) or is owed (credit).
     Position = 16,
     Commission = 17,
@@ -38,7 +39,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    const ALL: [AccountKind; 11] = [
+    const ALL: [AccountKind; 12] = [
         AccountKind::Wallet,
         AccountKind::Members,
         AccountKind::Issued,
@@ -46,6 +47,7 @@ impl AccountKind {
         AccountKind::Redeemed,
         AccountKind::ConvertedOut,
         AccountKind::Expired,
+        AccountKind::Adjusted,
         AccountKind::Position,
         AccountKind::Commission,
         AccountKind::Rounding,

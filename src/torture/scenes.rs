@@ -5,7 +5,7 @@
 //! |-------|-----------------|
 //! | awards of 4^k | a digit of the balance in base 4 that is not 1 |
 //! | two bodies under one key, at two hubs | both take effect, or none |
-//! | six redemptions of what is there for three | more or fewer than three are done |
+//! | six redemptions of what is there for four | more or fewer than four are done |
 //! | a quote taken under two keys | two conversions of one quote |
 //! | an award reversed under two keys | two reversals |
 //! | two closers | a window closed twice |
@@ -94,20 +94,20 @@ async fn rivals(caller: &Caller) {
     }
 }
 
-/// What is there for three is spent three times, however many ask.
+/// What is there for four is spent four times, however many ask, and the rest stays.
 async fn last_points(caller: &Caller) {
     while !caller.is_over() {
         let Some(wallet) = enrol(caller, "AERO", "MILE").await else {
             return;
         };
         give(caller, &wallet, 300).await;
-        let answers = join_all((0..6).map(|_| caller.insist(redemption(&wallet, 100)))).await;
+        let answers = join_all((0..6).map(|_| caller.insist(redemption(&wallet, 70)))).await;
         let done = |answer: &&Answer| matches!(answer, Answer::Done(_));
         let short = Answer::Refused("balance-too-low".to_owned());
         let (done, refused): (Vec<_>, Vec<_>) = answers.iter().partition(done);
-        caller.tally.holds(&wallet, -100 * done.len() as i64);
-        if done.len() != 3 || refused.iter().any(|refusal| **refusal != short) {
-            let what = format!("300 MILE were spent by hundreds, with these answers: {answers:?}");
+        caller.tally.holds(&wallet, -70 * done.len() as i64);
+        if done.len() != 4 || refused.iter().any(|refusal| **refusal != short) {
+            let what = format!("300 MILE were spent by seventies, with these answers: {answers:?}");
             caller.tally.wrong(what);
         }
         caller.pause(30).await;
@@ -155,6 +155,8 @@ async fn reversals(caller: &Caller) {
         let Some(wallet) = enrol(caller, "AERO", "MILE").await else {
             return;
         };
+        // Enough for every reversal twice: that one is refused is not for want of points.
+        give(caller, &wallet, 1_000).await;
         for _ in 0..10 {
             if caller.is_over() {
                 return;

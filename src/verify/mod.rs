@@ -7,8 +7,11 @@
 //! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
-//! | a reversal | the operation it reverses |
-//! | lots | the legs of all operations |
+//! | a reversal | the part of the operation it undoes, after the parts before |
+//! | a capture, a release | the lots of its hold that come next |
+//! | lots, what is available and what is held | the legs of all operations |
+//! | holds | their operations and what followed |
+//! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | what a position owes in the slices of its cap | its totals |
 //! | a cap | the audit trail of who approved it |
@@ -23,6 +26,7 @@
 
 mod caps;
 mod chain;
+mod follow_ups;
 mod journal;
 mod store;
 
@@ -32,10 +36,12 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::ledger::follow_ups::before;
 use crate::ledger::operation;
 use crate::ledger::seals;
 use crate::ledger::seals::anchors::Anchor;
 use chain::Chain;
+use follow_ups::Steps;
 use journal::Proof;
 
 /// How many operations are read at a time.
@@ -56,6 +62,7 @@ pub struct Report {
     pub conversions: i64,
     pub totals: i64,
     pub lots: i64,
+    pub holds: i64,
     pub windows: i64,
     pub caps: i64,
     pub rate_cards: i64,
@@ -130,8 +137,10 @@ async fn check(
 ) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
     journal(conn, report, anchors, page).await?;
-    store::reversals(conn).await?;
+    follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
+    store::holds(conn, report).await?;
+    store::adjustments(conn, page).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
     caps::check(conn, report).await?;
@@ -171,6 +180,24 @@ async fn journal(
     store::totals(conn, &proof.sums, report).await
 }
 
+/// Reads what follows something, by what it follows.
+async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
+    let mut steps = Steps::default();
+    let mut after = (i64::MIN, i64::MIN, i64::MIN);
+    loop {
+        let (page, followed) = store::follow_ups(conn, after, page).await?;
+        let Some(last) = page[..].last() else {
+            return Ok(());
+        };
+        for operation in &page {
+            let original = operation.follows.and_then(|id| followed.get(&id));
+            steps.take(original, operation)?;
+        }
+        let followed = last.follows.unwrap_or(i64::MAX);
+        after = (followed, before(last).unwrap_or(-1), last.id);
+    }
+}
+
 async fn seals_up_to(
     conn: &mut Connection,
     chain: &mut Chain,
@@ -200,6 +227,7 @@ impl fmt::Display for Report {
             conversions,
             totals,
             lots,
+            holds,
             windows,
             caps,
             rate_cards,
@@ -230,6 +258,10 @@ impl fmt::Display for Report {
             "totals      {totals:>10}  are the sums of the operations, positions among them"
         )?;
         writeln!(f, "lots        {lots:>10}  are the sums of their legs")?;
+        writeln!(
+            f,
+            "holds       {holds:>10}  have open what nothing followed"
+        )?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
         writeln!(
             f,

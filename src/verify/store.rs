@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
+    Array, BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
 use crate::db::Connection;
+use crate::ledger::adjustments;
+use crate::ledger::adjustments::adjustment::Adjustment;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
 use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
@@ -37,11 +39,6 @@ pub async fn page(
         .bind::<BigInt, _>(limit)
         .load(conn)
         .await?;
-    let whole = |row: OperationRow| {
-        let id = row.id;
-        row.into_operation()
-            .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
-    };
     Ok(rows.into_iter().map(whole).collect::<Result<_, _>>()?)
 }
 
@@ -389,25 +386,41 @@ pub async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stoppe
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
 
-/// Reversals mirror what they reverse, to the last digit, once.
-pub async fn reversals(conn: &mut Connection) -> Result<(), Stopped> {
-    nothing_from(
-        conn,
-        "select 'reversal ' || r.id || ' is not the mirror of operation ' || r.reverses as what \
-           from operations r left join operations o on o.id = r.reverses \
-          where r.reverses is not null and (o.id is null or o.id > r.id or r.kind <> o.kind + 10 \
-            or (r.out_wallet, r.out_amount, r.in_wallet, r.in_amount) is distinct from \
-               (o.in_wallet, o.in_amount, o.out_wallet, o.out_amount) \
-            or (r.pays, r.paid, r.gross, r.commission, r.net, r.converted, r.value, r.residual) is distinct from \
-               (o.pays, o.paid, o.gross, o.commission, o.net, o.converted, o.value, o.residual)) limit 1",
-    )
-    .await?;
-    nothing_from(
-        conn,
-        "select 'operation ' || reverses || ' is reversed ' || count(*) || ' times' as what from operations \
-          where reverses is not null group by reverses having count(*) > 1 limit 1",
-    )
-    .await
+/// The next follow-ups after one, by what they follow and how much followed that before; and what
+/// those are.
+pub async fn follow_ups(
+    conn: &mut Connection,
+    (followed, before, id): (i64, i64, i64),
+    limit: i64,
+) -> Result<(Vec<Operation>, HashMap<i64, Operation>), Stopped> {
+    let sql = format!(
+        "{OPERATIONS} where o.follows is not null \
+           and (o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id) > ($1, $2, $3) \
+         order by o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id limit $4"
+    );
+    let rows: Vec<OperationRow> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(followed)
+        .bind::<BigInt, _>(before)
+        .bind::<BigInt, _>(id)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?;
+    let page = rows.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+
+    let followed: Vec<i64> = page.iter().filter_map(|row| row.follows).collect();
+    let rows: Vec<OperationRow> = diesel::sql_query(format!("{OPERATIONS} where o.id = any($1)"))
+        .bind::<Array<BigInt>, _>(followed)
+        .load(conn)
+        .await?;
+    let followed = rows.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+    let by_id = followed.into_iter().map(|row| (row.id, row)).collect();
+    Ok((page, by_id))
+}
+
+fn whole(row: OperationRow) -> Result<Operation, Difference> {
+    let id = row.id;
+    row.into_operation()
+        .ok_or_else(|| Difference(format!("operation {id} says what no operation can be")))
 }
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -416,27 +429,31 @@ pub struct Count {
     pub count: i64,
 }
 
-/// Every lot is the sum of its legs, and nothing is held: no operation holds points. The database sums them, within its own memory limits.
+/// Every lot is the sum of its legs, pocket by pocket. The database sums them, within its own memory
+/// limits.
 pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     nothing_from(
         conn,
         "with legs as ( \
-           select out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
+           select kind, out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
                   0::smallint as class, -out_amount as amount from operations where out_expires_at is not null \
            union all \
-           select in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
+           select kind, in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
             where in_expires_at is not null \
            union all \
-           select wallet, expires_at, usable_from, class, amount from more_legs \
+           select o.kind, m.wallet, m.expires_at, m.usable_from, m.class, m.amount \
+             from more_legs m join operations o on o.id = m.operation_id \
          ), right_ones as ( \
-           select wallet, expires_at, usable_from, class, sum(amount) as amount from legs group by 1, 2, 3, 4 \
+           select wallet, expires_at, usable_from, class, \
+                  coalesce(sum(amount) filter (where kind <> 6), 0) as available, \
+                  coalesce(sum(case kind when 6 then amount else -amount end) filter (where kind in (5, 6, 7)), 0) as held \
+             from legs group by 1, 2, 3, 4 \
          ) \
          select 'the lot of wallet ' || wallet || ' that expires at ' || expires_at || ' has ' || \
                 coalesce(l.available, 0) || ' and ' || coalesce(l.held, 0) || ' held, and the journal says ' || \
-                coalesce(r.amount, 0) || ' and nothing' as what \
+                coalesce(r.available, 0) || ' and ' || coalesce(r.held, 0) as what \
            from right_ones r full join lots l using (wallet, expires_at, usable_from, class) \
-          where coalesce(l.available, 0) <> coalesce(r.amount, 0) or l.held <> 0 \
-             or l.wallet is null or r.wallet is null \
+          where (l.available, l.held) is distinct from (r.available, r.held) \
           limit 1",
     )
     .await?;
@@ -445,6 +462,77 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
         .await?;
     report.lots = counted.count;
     Ok(())
+}
+
+/// What is open of a hold is what nothing has followed, and it ends when it was made to end.
+pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with right_ones as ( \
+           select o.id, (o.memo->>'expires_at')::timestamptz as expires_at, o.out_amount - coalesce(( \
+                    select sum(coalesce(f.in_amount, f.out_amount)) from operations f where f.follows = o.id), 0) as open \
+             from operations o where o.kind = 5 \
+         ) \
+         select 'hold ' || coalesce(id, operation_id) || ' is kept as ' || coalesce(h.open, 0) || ' open until ' || \
+                coalesce(h.expires_at::text, 'never') || ', and the journal says ' || coalesce(r.open, 0) || ' until ' || \
+                coalesce(r.expires_at::text, 'never') as what \
+           from right_ones r full join holds h on h.operation_id = r.id \
+          where (h.open, h.expires_at) is distinct from (r.open, r.expires_at) limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from holds")
+        .get_result(conn)
+        .await?;
+    report.holds = counted.count;
+    Ok(())
+}
+
+/// Adjustments did what a second person agreed to, and nothing else did what an adjustment does.
+pub async fn adjustments(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'adjustment ' || id || ' is ' || state || ', which none can be' as what from adjustments \
+          where state not in ('proposed', 'approved', 'rejected', 'posted', 'refused') limit 1",
+    )
+    .await?;
+    let mut after = 0;
+    loop {
+        let read = adjustments::following(conn, after, page).await?;
+        let Some(last) = read[..].last().map(|adjustment| adjustment.id) else {
+            break;
+        };
+        let is_other = |it: &&Adjustment| it.content.content_hash()[..] != it.content_hash[..];
+        if let Some(other) = read.iter().find(is_other) {
+            let what = format!("adjustment {} is not what was proposed", other.id);
+            return Err(Difference(what).into());
+        }
+        after = last;
+    }
+    nothing_from(
+        conn,
+        "select 'adjustment ' || a.id || ' does not have the approval of what it says' as what from adjustments a \
+          where a.state in ('approved', 'posted', 'refused') and not exists (select from approvals p \
+            where p.subject = 'adjustment' and p.subject_id = a.id and p.state = 'approved' \
+              and p.content_hash = a.content_hash) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'approval ' || id || ' is of adjustment ' || subject_id || ', which does not exist' as what \
+           from approvals where subject = 'adjustment' \
+            and not exists (select from adjustments a where a.id = subject_id) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'adjustment ' || coalesce((o.memo->>'adjustment')::bigint, a.id) || ' and operation ' || \
+                coalesce(o.id, a.operation_id) || ' are not of each other' as what \
+           from (select * from operations where kind = 8) o \
+           full join (select * from adjustments where state = 'posted') a on a.operation_id = o.id \
+          where ((o.memo->>'adjustment')::bigint, coalesce(o.in_wallet, o.out_wallet), coalesce(o.in_amount, -o.out_amount)) \
+                is distinct from (a.id, a.wallet, a.change) limit 1",
+    )
+    .await
 }
 
 /// Closed windows are what they were, and exactly the last one is open.

@@ -93,7 +93,7 @@ async fn load(hubs: [&World; 2], members: &[Member]) {
 /// Whether a writer waits for a row, with its transaction's id taken.
 async fn until_a_writer_waits(world: &World) {
     let waits = "select count(*) from pg_stat_activity where datname = current_database() \
-        and wait_event_type = 'Lock' and query like 'update lots%'";
+        and wait_event_type = 'Lock' and query like '%update lots%' and pid <> pg_backend_pid()";
     while sql::number(&world.url, waits).await == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

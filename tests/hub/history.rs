@@ -74,6 +74,7 @@ async fn a_journal_written_in_one_go_proves_and_goes_on() {
             Award {
                 wallet,
                 amount,
+                usable_from: None,
                 programme,
                 reason,
                 place,

@@ -43,6 +43,13 @@ async fn writes(world: &World) -> Vec<Write> {
     let capped = world.post(&oscar, &propose, usd.clone()).await.ok();
     let cap = json!({"content_hash": capped["proposed"]["content_hash"]});
     let miles = json!({"amount": "10000", "currency": "MILE"});
+    let tomorrow = chrono::Utc::now() + chrono::Duration::days(1);
+    let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}});
+    let hold = world.post(&aero, "/v1/holds", body).await.ok();
+    let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"},
+        "direction": "debit", "reason": "Counted twice"});
+    let adjustment = world.post(&operator, "/v1/adjustments", body).await.ok();
+    let agreed = json!({"content_hash": adjustment["content_hash"]});
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -70,13 +77,31 @@ async fn writes(world: &World) -> Vec<Write> {
             "createAward" => (
                 &aero,
                 json!({"member": member.id, "amount": miles, "reason": "purchase", "channel": "app",
-                "location": "shop", "reference": "R"}),
+                "usable_from": tomorrow, "location": "shop", "reference": "R"}),
             ),
             "createRedemption" => (
                 &aero,
                 json!({"member": member.id, "amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
             ),
-            "createReversal" => (&aero, json!({"operation": awarded["id"], "reference": "R"})),
+            "createHold" => (
+                &aero,
+                json!({"member": member.id, "amount": miles, "expires_at": tomorrow, "channel": "app",
+                "location": "shop", "reference": "R"}),
+            ),
+            "captureHold" => (
+                &aero,
+                json!({"amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
+            ),
+            "releaseHold" => (&aero, json!({"amount": miles, "reference": "R"})),
+            "createAdjustment" => (
+                &operator,
+                json!({"member": member.id, "amount": miles, "direction": "credit", "reason": "Counted twice"}),
+            ),
+            "approveAdjustment" | "rejectAdjustment" => (&finance, agreed.clone()),
+            "createReversal" => (
+                &aero,
+                json!({"operation": awarded["id"], "amount": miles, "receivable": true, "reference": "R"}),
+            ),
             "createQuote" => (
                 &aero,
                 json!({"member": member.id, "gives": miles, "to": "HPT"}),
@@ -105,6 +130,8 @@ async fn writes(world: &World) -> Vec<Write> {
             .path
             .replace("{partner}", partner)
             .replace("{rate_card}", &text(&drafted["id"]))
+            .replace("{hold}", &text(&hold["id"]))
+            .replace("{adjustment}", &text(&adjustment["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
         let (id, token) = (one.id, token.to_owned());
         Write {
@@ -316,6 +343,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     let optional = [
         "name_zh",
         "expires_at",
+        "usable_from",
+        "receivable",
         "channel",
         "location",
         "reference",
@@ -326,7 +355,10 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
-            if optional.contains(&name.as_str()) {
+            // All of what is there, unless a part is wanted.
+            let of_parts = ["createReversal", "captureHold", "releaseHold"];
+            let is_part = name == "amount" && of_parts.contains(&write.id.as_str());
+            if is_part || optional.contains(&name.as_str()) {
                 continue;
             }
             for null in [false, true] {
@@ -372,6 +404,8 @@ async fn odd_dates_are_refused_by_name() {
     ];
     for (id, field) in [
         ("createCredential", "expires_at"),
+        ("createHold", "expires_at"),
+        ("createAward", "usable_from"),
         ("draftRateCard", "valid_from"),
         ("draftRateCard", "valid_to"),
         ("publishExchangeRate", "quoted_at"),
@@ -565,6 +599,7 @@ async fn queries_are_refused_by_name() {
     for path in [
         "/v1/awards",
         "/v1/redemptions",
+        "/v1/holds",
         "/v1/reversals",
         "/v1/conversions",
     ] {

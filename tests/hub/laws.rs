@@ -1,5 +1,5 @@
 //! Any sequence of what partners may send does to wallets what a small model says it does: awards,
-//! redemptions, conversions, reversals, expiry, the same again, something else under a known key,
+//! redemptions, holds, conversions, reversals, expiry, the same again, something else under a known key,
 //! things that do not exist. `LAW_CASES` and `LAW_STEPS` say how many sequences of what length.
 
 use std::collections::BTreeMap;
@@ -31,6 +31,17 @@ enum Step {
         currency: usize,
         amount: i64,
     },
+    Hold {
+        currency: usize,
+        amount: i64,
+        days: Option<i64>,
+    },
+    /// Captures or releases so many hundredths of a hold, or all that is left of it.
+    Go {
+        which: prop::sample::Index,
+        captures: bool,
+        part: Option<i64>,
+    },
     /// Gets a quote for so many tens of thousands, and keeps it.
     Quote {
         route: usize,
@@ -40,8 +51,12 @@ enum Step {
     Take {
         which: prop::sample::Index,
     },
+    /// Undoes so many hundredths of an operation, or all that is left of it.
     Reverse {
         which: prop::sample::Index,
+        part: Option<i64>,
+        /// Of an award: what was spent is owed.
+        owes: bool,
     },
     /// Sends one of the earlier writes again, as it was.
     Again {
@@ -65,13 +80,19 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (0..3usize, 1..40_000i64).prop_map(|(currency, amount)| Step::Award { currency, amount }),
         4 => (0..3usize, 1..20_000i64).prop_map(|(currency, amount)| Step::Redeem { currency, amount }),
+        3 => (0..3usize, 1..20_000i64, prop::option::of(1..=30i64))
+            .prop_map(|(currency, amount, days)| Step::Hold { currency, amount, days }),
+        6 => (index(), any::<bool>(), prop::option::of(1..80i64))
+            .prop_map(|(which, captures, part)| Step::Go { which, captures, part }),
         4 => (0..3usize, 1..4i64).prop_map(|(route, tens)| Step::Quote { route, tens }),
         6 => index().prop_map(|which| Step::Take { which }),
-        4 => index().prop_map(|which| Step::Reverse { which }),
+        8 => (index(), prop::option::of(1..80i64), any::<bool>())
+            .prop_map(|(which, part, owes)| Step::Reverse { which, part, owes }),
         2 => index().prop_map(|which| Step::Again { which }),
         2 => index().prop_map(|which| Step::Else { which }),
         1 => Just(Step::Forward { hours: 1 }),
-        3 => (24..24 * 250i64).prop_map(|hours| Step::Forward { hours }),
+        2 => (24..24 * 40i64).prop_map(|hours| Step::Forward { hours }),
+        2 => (24..24 * 250i64).prop_map(|hours| Step::Forward { hours }),
         1 => Just(Step::Sweep),
         1 => (0..3usize).prop_map(|what| Step::Unknown { what }),
     ]
@@ -88,17 +109,25 @@ struct Effect {
     sum: i64,
 }
 
+/// What an operation took, or gave when it took nothing.
+fn amount_of(effects: &[Effect]) -> i64 {
+    let took = effects.iter().find(|effect| effect.sum < 0);
+    took.or(effects.first())
+        .map_or(0, |effect| effect.sum.abs())
+}
+
 /// A write that took effect, and what is known of it.
 #[derive(Debug, Clone)]
 struct Done {
-    path: &'static str,
+    path: String,
     key: String,
     body: Value,
     answer: Value,
     /// The currency whose issuer sent it.
     sender: &'static str,
     effects: Vec<Effect>,
-    is_reversed: bool,
+    /// In units of what it took, or gave when it took nothing.
+    reversed: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -111,11 +140,43 @@ struct Quoted {
     is_taken: bool,
 }
 
+/// Points set aside: out of which lots, and how many of them are used up.
+#[derive(Debug, Clone)]
+struct Held {
+    id: String,
+    currency: &'static str,
+    lots: Vec<(Timestamp, i64)>,
+    used: i64,
+    expires_at: Timestamp,
+}
+
+impl Held {
+    fn left(&self) -> i64 {
+        self.lots.iter().map(|(_, units)| units).sum::<i64>() - self.used
+    }
+
+    /// Uses up so many more, and says of which lots.
+    fn next(&mut self, amount: i64) -> Vec<(Timestamp, i64)> {
+        let (mut skip, mut rest, mut steps) = (self.used, amount, Vec::new());
+        for (at, units) in &self.lots {
+            let passed = skip.min(*units);
+            let part = rest.min(units - passed);
+            skip -= passed;
+            rest -= part;
+            steps.push((*at, part));
+        }
+        self.used += amount;
+        steps
+    }
+}
+
 #[derive(Default)]
 struct Model {
     wallets: BTreeMap<&'static str, Lots>,
     done: Vec<Done>,
     quotes: Vec<Quoted>,
+    holds: Vec<Held>,
+    owed: BTreeMap<&'static str, i64>,
 }
 
 /// When points of a currency that are earned now expire, and whether that goes for the whole wallet.
@@ -175,6 +236,14 @@ impl Model {
         *changes.entry(at).or_default() += amount;
     }
 
+    /// How much of what comes in pays what is owed.
+    fn pay(&mut self, currency: &'static str, amount: i64) -> i64 {
+        let owed = self.owed.entry(currency).or_default();
+        let pays = amount.min(*owed);
+        *owed -= pays;
+        pays
+    }
+
     /// What is alive moves to the later day, where activity counts.
     fn extend(&mut self, currency: &'static str, now: Timestamp, changes: &mut Lots) {
         let (until, moves) = policy(currency, now);
@@ -193,7 +262,8 @@ impl Model {
     fn award(&mut self, currency: &'static str, amount: i64, now: Timestamp) -> Vec<Effect> {
         let mut changes = Lots::new();
         self.extend(currency, now, &mut changes);
-        self.give(currency, policy(currency, now).0, amount, &mut changes);
+        let rest = amount - self.pay(currency, amount);
+        self.give(currency, policy(currency, now).0, rest, &mut changes);
         vec![Effect {
             currency,
             changes,
@@ -224,10 +294,20 @@ impl Model {
         Some(effects)
     }
 
-    /// The mirror: back into the same lots; taken from those that were filled, then from the rest.
-    fn reverse(&mut self, effects: &[Effect], now: Timestamp) -> Option<Vec<Effect>> {
+    /// The mirror of units `before` to `after`: back into the same lots; taken from those that were
+    /// filled, then from the rest. What is taken back so far is rounded up.
+    fn reverse(
+        &mut self,
+        effects: &[Effect],
+        (before, after): (i64, i64),
+        owes: bool,
+        now: Timestamp,
+    ) -> Option<Vec<Effect>> {
+        let whole = amount_of(effects);
         let mut mirrored = Vec::new();
         for effect in effects.iter().filter(|effect| effect.sum > 0) {
+            let up_to = |units: i64| (effect.sum * units + whole - 1) / whole;
+            let back = up_to(after) - up_to(before);
             let filled: Vec<Timestamp> = effect
                 .changes
                 .iter()
@@ -238,38 +318,67 @@ impl Model {
             let others = lots.keys().filter(|at| **at > now && !filled.contains(at));
             let order = filled.iter().chain(others);
             let held: i64 = order.clone().filter_map(|at| lots.get(at)).sum();
-            if held < effect.sum {
+            if held < back && !owes {
                 return None;
             }
-            let (mut rest, mut changes) = (effect.sum, Lots::new());
+            let (mut rest, mut changes) = (back, Lots::new());
             for at in order {
                 let part = rest.min(lots.get(at).copied().unwrap_or_default());
                 rest -= part;
                 self.give(effect.currency, *at, -part, &mut changes);
             }
+            *self.owed.entry(effect.currency).or_default() += rest;
             mirrored.push(Effect {
                 currency: effect.currency,
                 changes,
-                sum: -effect.sum,
+                sum: -back,
             });
         }
         for effect in effects.iter().filter(|effect| effect.sum < 0) {
-            let (mut rest, mut changes) = (-effect.sum, Lots::new());
+            let pays = self.pay(effect.currency, after - before);
+            let (mut skip, mut rest) = (before + pays, after - before - pays);
+            let mut changes = Lots::new();
             for (at, change) in effect.changes.iter().filter(|(_, change)| **change < 0) {
-                let part = rest.min(-change);
+                let passed = skip.min(-change);
+                let part = rest.min(-change - passed);
+                skip -= passed;
                 rest -= part;
                 self.give(effect.currency, *at, part, &mut changes);
             }
             mirrored.push(Effect {
                 currency: effect.currency,
                 changes,
-                sum: -effect.sum,
+                sum: after - before,
             });
         }
         Some(mirrored)
     }
 
+    fn release(&mut self, place: usize, amount: i64) {
+        let currency = self.holds[place].currency;
+        for (at, part) in self.holds[place].next(amount) {
+            self.give(currency, at, part, &mut Lots::new());
+        }
+    }
+
+    fn capture(&mut self, place: usize, amount: i64) -> Vec<Effect> {
+        let currency = self.holds[place].currency;
+        let lots = self.holds[place].next(amount).into_iter();
+        let changes = lots.map(|(at, part)| (at, -part)).collect();
+        vec![Effect {
+            currency,
+            changes,
+            sum: -amount,
+        }]
+    }
+
     fn sweep(&mut self, now: Timestamp) {
+        for place in 0..self.holds.len() {
+            if self.holds[place].expires_at <= now {
+                let left = self.holds[place].left();
+                self.release(place, left);
+            }
+        }
         for lots in self.wallets.values_mut() {
             lots.retain(|at, _| *at > now);
         }
@@ -309,7 +418,7 @@ impl Play {
     /// Sends a write and sees that it is answered as the model says: with its effects, or refused so.
     async fn write(
         &mut self,
-        path: &'static str,
+        path: &str,
         currency: &'static str,
         body: Value,
         expected: Result<Vec<Effect>, &str>,
@@ -322,13 +431,13 @@ impl Play {
         match expected {
             Ok(effects) => {
                 let done = Done {
-                    path,
+                    path: path.to_owned(),
                     key,
                     body,
                     answer: answer.ok(),
                     sender: currency,
                     effects,
-                    is_reversed: false,
+                    reversed: 0,
                 };
                 self.model.done.push(done);
                 true
@@ -365,6 +474,37 @@ impl Play {
                 let body = json!({"member": self.member.id, "amount": amount(units, currency)});
                 self.write("/v1/redemptions", currency, body, effects).await;
             }
+            Step::Hold {
+                currency,
+                amount: units,
+                days,
+            } => {
+                let currency = CURRENCIES[currency];
+                let mut changes = Lots::new();
+                let taken = self.model.take(currency, units, now, &mut changes);
+                let mut body = json!({"member": self.member.id, "amount": amount(units, currency)});
+                if let Some(days) = days {
+                    body["expires_at"] = json!(now + Duration::days(days));
+                }
+                let expected = taken.map(|()| Vec::new()).ok_or("balance-too-low");
+                if self.write("/v1/holds", currency, body, expected).await {
+                    let made = &self.model.done.last().expect("a hold").answer;
+                    let ends = serde_json::from_value(made["expires_at"].clone());
+                    let lots = changes.into_iter().map(|(at, change)| (at, -change));
+                    self.model.holds.push(Held {
+                        id: made["id"].as_str().expect("an id").to_owned(),
+                        currency,
+                        lots: lots.filter(|(_, units)| *units > 0).collect(),
+                        used: 0,
+                        expires_at: ends.expect("an instant"),
+                    });
+                }
+            }
+            Step::Go {
+                which,
+                captures,
+                part,
+            } => self.go(which, captures, part, now).await,
             Step::Quote { route, tens } => self.quote(ROUTES[route], tens * 10_000).await,
             Step::Take { which } => {
                 if self.model.quotes.is_empty() {
@@ -383,7 +523,7 @@ impl Play {
                     .await;
                 self.model.quotes[place].is_taken |= taken;
             }
-            Step::Reverse { which } => self.reverse(which, now).await,
+            Step::Reverse { which, part, owes } => self.reverse(which, part, owes, now).await,
             Step::Again { which } => {
                 let Some(done) = self.earlier(which) else {
                     return;
@@ -391,7 +531,7 @@ impl Play {
                 let token = &self.tokens[done.sender];
                 let again = self
                     .world
-                    .post_with_key(token, done.path, &done.key, done.body)
+                    .post_with_key(token, &done.path, &done.key, done.body)
                     .await;
                 assert_eq!(again.ok(), done.answer);
             }
@@ -404,7 +544,7 @@ impl Play {
                 let token = &self.tokens[done.sender];
                 let answer = self
                     .world
-                    .post_with_key(token, done.path, &done.key, body)
+                    .post_with_key(token, &done.path, &done.key, body)
                     .await;
                 assert_eq!(answer.problem(), "idempotency-key-reused");
             }
@@ -423,6 +563,39 @@ impl Play {
                 self.write(path, "HPT", body, Err(code)).await;
             }
         }
+    }
+
+    async fn go(
+        &mut self,
+        which: prop::sample::Index,
+        captures: bool,
+        part: Option<i64>,
+        now: Timestamp,
+    ) {
+        if self.model.holds.is_empty() {
+            return;
+        }
+        let place = which.index(self.model.holds.len());
+        let held = self.model.holds[place].clone();
+        let (left, whole) = (held.left(), held.left() + held.used);
+        let units = part.map_or(left, |part| 1 + whole * part / 100);
+        let expected = match () {
+            () if left == 0 => Err("hold-closed"),
+            () if units > left => Err("more-than-left"),
+            () if captures && held.expires_at <= now => Err("hold-expired"),
+            () if captures => Ok(self.model.capture(place, units)),
+            () => {
+                self.model.release(place, units);
+                Ok(Vec::new())
+            }
+        };
+        let mut body = json!({});
+        if part.is_some() {
+            body["amount"] = json!({"amount": units.to_string(), "currency": held.currency});
+        }
+        let step = if captures { "capture" } else { "release" };
+        let path = format!("/v1/holds/{}/{step}", held.id);
+        self.write(&path, held.currency, body, expected).await;
     }
 
     async fn quote(&mut self, route: [&'static str; 2], given: i64) {
@@ -445,27 +618,48 @@ impl Play {
         });
     }
 
-    async fn reverse(&mut self, which: prop::sample::Index, now: Timestamp) {
+    async fn reverse(
+        &mut self,
+        which: prop::sample::Index,
+        part: Option<i64>,
+        owes: bool,
+        now: Timestamp,
+    ) {
         let reversible: Vec<usize> = (0..self.model.done.len())
-            .filter(|place| self.model.done[*place].path != "/v1/reversals")
+            .filter(|place| is_reversible(&self.model.done[*place].path))
             .collect();
         if reversible.is_empty() {
             return;
         }
         let place = reversible[which.index(reversible.len())];
         let done = self.model.done[place].clone();
-        let expected = match done.is_reversed {
-            true => Err("already-reversed"),
-            false => self
+        let owes = owes && done.path == "/v1/awards";
+        let whole = amount_of(&done.effects);
+        let left = whole - done.reversed;
+        let amount = part.map_or(left, |part| 1 + whole * part / 100);
+        let after = done.reversed + amount;
+        let expected = match () {
+            () if left == 0 => Err("already-reversed"),
+            () if amount > left => Err("more-than-left"),
+            () => self
                 .model
-                .reverse(&done.effects, now)
+                .reverse(&done.effects, (done.reversed, after), owes, now)
                 .ok_or("reversal-spent"),
         };
-        let body = json!({"operation": done.answer["id"]});
+        let mut body = json!({"operation": done.answer["id"]});
+        if owes {
+            body["receivable"] = json!(true);
+        }
+        if part.is_some() {
+            let currency = done.sender;
+            body["amount"] = json!({"amount": amount.to_string(), "currency": currency});
+        }
         let reversed = self
             .write("/v1/reversals", done.sender, body, expected)
             .await;
-        self.model.done[place].is_reversed |= reversed;
+        if reversed {
+            self.model.done[place].reversed = after;
+        }
     }
 
     fn earlier(&self, which: prop::sample::Index) -> Option<Done> {
@@ -484,6 +678,14 @@ impl Play {
                 wallet["available"]["amount"],
                 self.model.usable(currency, now).to_string()
             );
+            let holds = self.model.holds.iter();
+            let held: i64 = holds
+                .filter(|held| held.currency == currency)
+                .map(Held::left)
+                .sum();
+            assert_eq!(wallet["held"]["amount"], held.to_string());
+            let owed = self.model.owed.get(currency).copied().unwrap_or_default();
+            assert_eq!(wallet["owed"]["amount"], owed.to_string());
             let lots: Lots = wallet["lots"]
                 .as_array()
                 .expect("lots")
@@ -512,6 +714,11 @@ impl Play {
         }
         World::assert_right(&self.world.verify().await);
     }
+}
+
+fn is_reversible(path: &str) -> bool {
+    path.ends_with("/capture")
+        || ["/v1/awards", "/v1/redemptions", "/v1/conversions"].contains(&path)
 }
 
 fn number(variable: &str, otherwise: usize) -> usize {

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod adjustments;
 mod approvals;
 mod caps;
 mod crowd;
 mod faults;
 mod feed;
+mod follow_ups;
 mod history;
+mod holds;
 mod hostile;
 mod laws;
 mod members;
@@ -20,6 +23,7 @@ mod postgres;
 mod proof;
 mod races;
 mod rates;
+mod receivables;
 mod refusals;
 mod seals;
 mod sql;

@@ -2,14 +2,14 @@
 //! digit was changed by somebody whom nothing stops.
 
 use interline::demo::walk;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::sql;
-use crate::world::World;
+use crate::world::{Member, World};
 
 /// A world in which every table that is proved has something in it: the worked month, spending that
-/// takes two lots, expiry, references, reversals of each kind, a closed window.
+/// takes two lots, holds, expiry, references, reversals of each kind, a closed window.
 async fn month() -> World {
     let world = World::new().await;
     walk::walk(&world.credentials, false).await.expect("a walk");
@@ -30,6 +30,28 @@ async fn month() -> World {
     let gift =
         json!({"member": member.id, "amount": hpt("40"), "reason": "event", "reference": "given"});
     let given = world.post(&bayview, "/v1/awards", gift).await.ok();
+    let set_aside = json!({"member": member.id, "amount": hpt("300")});
+    let hold = world.post(&bayview, "/v1/holds", set_aside).await.ok();
+    let hold = format!("/v1/holds/{}", hold["id"].as_str().expect("an id"));
+    let capture = json!({"amount": hpt("120")});
+    let to = format!("{hold}/capture");
+    let captured = world.post(&bayview, &to, capture).await.ok();
+    let back = json!({"amount": hpt("30"), "reference": "not needed"});
+    let to = format!("{hold}/release");
+    world.post(&bayview, &to, back).await.ok();
+    let soon = chrono::Utc::now() + chrono::Duration::days(60);
+    let later =
+        json!({"member": member.id, "amount": hpt("25"), "reason": "event", "usable_from": soon});
+    world.post(&bayview, "/v1/awards", later).await.ok();
+    for (amount, direction) in [("60", "credit"), ("10", "debit")] {
+        adjust(&world, &member, hpt(amount), direction).await;
+    }
+    let poor = world.member().await;
+    let lent = world.award(&poor, "90", "HPT").await;
+    let all = json!({"member": poor.id, "amount": hpt("90")});
+    world.post(&bayview, "/v1/redemptions", all).await.ok();
+    let owed = json!({"operation": lent["id"], "receivable": true});
+    world.post(&bayview, "/v1/reversals", owed).await.ok();
     let fiona = world.sign_in("fiona").await;
     let windows = world
         .get(&fiona, "/v1/settlement/windows?limit=1")
@@ -47,7 +69,11 @@ async fn month() -> World {
         )
         .await
         .ok();
-    for operation in [&conversion, &spent, &given] {
+    for part in ["7", "1234"] {
+        let body = json!({"operation": conversion["id"], "amount": hpt(part)});
+        world.post(&bayview, "/v1/reversals", body).await.ok();
+    }
+    for operation in [&conversion, &spent, &given, &captured] {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
     }
@@ -60,6 +86,20 @@ async fn month() -> World {
         .expect("a sweep");
     world.seal().await;
     world
+}
+
+/// An adjustment that a second person agrees to.
+async fn adjust(world: &World, member: &Member, amount: Value, direction: &str) {
+    let (olivia, fiona) = (world.sign_in("olivia").await, world.sign_in("fiona").await);
+    let body = json!({"member": member.id, "amount": amount, "direction": direction, "reason": "Counted twice"});
+    let proposed = world.post(&olivia, "/v1/adjustments", body).await.ok();
+    let to = format!(
+        "/v1/adjustments/{}/approve",
+        proposed["id"].as_str().expect("an id")
+    );
+    let hash = json!({"content_hash": proposed["content_hash"]});
+    let posted = world.post(&fiona, &to, hash).await.ok();
+    assert_eq!(posted["state"], "posted");
 }
 
 /// A session for which there are no triggers and no foreign keys, in a database without checks.
@@ -86,10 +126,12 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 17] = [
     ("operations", "true"),
     ("more_legs", "true"),
     ("lots", "true"),
+    ("holds", "true"),
+    ("adjustments", "operation_id is not null"),
     ("totals", "amount > 0"),
     ("caps", "true"),
     ("slices", "owed <> 0"),
@@ -109,12 +151,17 @@ const TABLES: [(&str, &str); 15] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 10] = [
+const UNPROVED: [(&str, &[&str], &str); 11] = [
     ("caps", &["set_by", "set_at"], "the audit trail says it"),
     (
         "slices",
         &["slot", "granted"],
         "which writer may use how much; that all of it stays under the cap is proved",
+    ),
+    (
+        "adjustments",
+        &["created_by", "created_at"],
+        "the approval and the audit trail say it too",
     ),
     (
         "lots",
@@ -334,10 +381,12 @@ async fn a_row_that_was_added_is_noticed() {
     let added = [
         (
             "operations",
-            "id = id + 1, key_hash = gen_random_uuid(), quote = null, reverses = null",
+            "id = id + 1, key_hash = gen_random_uuid(), quote = null, follows = null",
         ),
         ("more_legs", "leg = leg + 100"),
         ("lots", "class = 7"),
+        ("holds", "operation_id = operation_id + 1"),
+        ("adjustments", "id = id + 1000"),
         ("totals", "slot = 99"),
         ("groups", "id = id + 1"),
         (
@@ -394,6 +443,21 @@ async fn the_proof_is_the_same_however_few_operations_are_read_at_a_time() {
         assert_eq!(paged, whole);
     }
     World::assert_right(&whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_lets_nobody_take_more_than_a_lot_has() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "100", "MILE").await;
+    let owner = sql::session(&world.url).await;
+    for column in ["available", "held"] {
+        let change = format!("update lots set {column} = {column} - 101 where available = 100");
+        let refused = owner.batch_execute(&change).await.expect_err(&change);
+        let refused = refused.as_db_error().expect("a refusal");
+        let rule = format!("lots_{column}_not_negative");
+        assert_eq!(refused.constraint(), Some(rule.as_str()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -489,8 +553,8 @@ async fn the_views_tell_the_same_story_as_the_totals() {
         "select count(distinct o.kind) from transfers join operations o on o.id = operation_id";
     assert_eq!(
         sql::number(&world.url, kinds).await,
-        7,
-        "every kind takes part"
+        10,
+        "every kind takes part that posts something"
     );
     let crossing = "select count(*) from transfers where asset_of(debit) <> asset_of(credit)";
     assert_eq!(sql::number(&world.url, crossing).await, 0);

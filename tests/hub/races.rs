@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::sql;
@@ -213,6 +214,46 @@ async fn of_two_bodies_under_one_key_one_takes_effect() {
     World::assert_right(&world.verify().await);
 }
 
+/// Shuts the gate that every group takes.
+async fn shut_gate(world: &World) -> Client {
+    let gate = sql::session(&world.url).await;
+    let shut = format!(
+        "begin; select pg_advisory_xact_lock({})",
+        interline::db::GATE_LOCK
+    );
+    gate.batch_execute(&shut).await.expect("the gate");
+    gate
+}
+
+/// Opens the gate when so many groups wait there: they go on in the same instant.
+async fn open_gate(world: &World, gate: Client, groups: i64) {
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event = 'advisory'";
+    while sql::number(&world.url, waiting).await < groups {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    gate.batch_execute("commit").await.expect("the gate opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_bodies_that_two_hubs_look_at_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let (member, other) = (world.member().await, world.member().await);
+    let aero = world.token("AERO").await;
+    for _ in 0..5 {
+        let bodies = [award(&member, 1, "MILE"), award(&other, 4, "MILE")];
+        let key = Uuid::new_v4().to_string();
+        let bids = at_once(&hubs, 2, |nth, hub| {
+            hub.post_with_key(&aero, "/v1/awards", &key, bodies[nth].clone())
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(bids, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("idempotency-key-reused", 1)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_what_was_refused_can_be_used_again() {
     let world = World::new().await;
@@ -303,6 +344,154 @@ async fn an_operation_is_reversed_once_however_many_ask() {
     }
     assert_eq!(world.balance(&member, "HPT").await, "0");
     World::assert_right(&world.verify().await);
+}
+
+/// A member with points on hold, and the way to the hold.
+async fn held(world: &World, amount: i64) -> (Member, String) {
+    let member = world.member().await;
+    world.award(&member, &amount.to_string(), "HPT").await;
+    let bayview = world.token("BAYVIEW").await;
+    let body = redemption(&member, amount, "HPT");
+    let hold = world.post(&bayview, "/v1/holds", body).await.ok();
+    let path = format!("/v1/holds/{}", hold["id"].as_str().expect("an id"));
+    (member, path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captures_at_once_never_take_more_than_is_held() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let bayview = world.token("BAYVIEW").await;
+    let (member, path) = held(&world, 100).await;
+    let part = json!({"amount": {"amount": "3", "currency": "HPT"}});
+    let answers = at_once(&[&world, &second], MANY, |_, hub| {
+        let capture = format!("{path}/capture");
+        let (bayview, part) = (&bayview, &part);
+        async move { hub.post(bayview, &capture, part.clone()).await }
+    })
+    .await;
+    assert_eq!(tally(&answers), (33, refused("more-than-left", MANY - 33)));
+    let hold = world.get(&bayview, &path).await.ok();
+    assert_eq!(hold["captured"]["amount"], "99");
+    assert_eq!(hold["open"]["amount"], "1");
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_captures_and_releases_at_once_each_unit_goes_one_way() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let bayview = world.token("BAYVIEW").await;
+    let (member, path) = held(&world, 100).await;
+    let part = json!({"amount": {"amount": "2", "currency": "HPT"}});
+    let answers = at_once(&[&world, &second], MANY, |nth, hub| {
+        let step = ["capture", "release"][nth / 2 % 2];
+        let path = format!("{path}/{step}");
+        let (bayview, part) = (&bayview, &part);
+        async move { hub.post(bayview, &path, part.clone()).await }
+    })
+    .await;
+    assert_eq!(tally(&answers), (50, refused("hold-closed", MANY - 50)));
+    let hold = world.get(&bayview, &path).await.ok();
+    let amount = |of: &str| {
+        hold[of]["amount"]
+            .as_str()
+            .and_then(|units| units.parse::<i64>().ok())
+    };
+    let (captured, released) = (
+        amount("captured").expect("units"),
+        amount("released").expect("units"),
+    );
+    assert_eq!(captured + released, 100);
+    assert_eq!(world.balance(&member, "HPT").await, released.to_string());
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_ends_is_captured_or_released_and_never_both() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let bayview = world.token("BAYVIEW").await;
+    let (member, path) = held(&world, 640).await;
+    let part = json!({"amount": {"amount": "10", "currency": "HPT"}});
+    let capture = format!("{path}/capture");
+    let hubs = [&world, &second];
+    let captures = at_once(&hubs, MANY, |_, hub| {
+        hub.post(&bayview, &capture, part.clone())
+    });
+    let ends = async {
+        world.forward(chrono::Duration::days(7)).await;
+        for hub in [&world.hub, &second.hub] {
+            hub.ledger.sweep(&hub.secrets).await.expect("a sweep");
+        }
+    };
+    let (answers, ()) = futures_util::future::join(captures, ends).await;
+    world
+        .hub
+        .ledger
+        .sweep(&world.hub.secrets)
+        .await
+        .expect("a sweep");
+
+    let (done, codes) = tally(&answers);
+    let late = ["hold-expired", "hold-closed"];
+    assert!(
+        codes.iter().all(|(code, _)| late.contains(&code.as_str())),
+        "{codes:?}"
+    );
+    let hold = world.get(&bayview, &path).await.ok();
+    assert_eq!(hold["captured"]["amount"], (done * 10).to_string());
+    assert_eq!(hold["open"]["amount"], "0");
+    assert_eq!(
+        world.balance(&member, "HPT").await,
+        (640 - done * 10).to_string()
+    );
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_are_reversed_at_once_never_make_more_than_the_whole() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    world.award(&member, "10000", "MILE").await;
+    let conversion = world.convert(&member, "10000", "MILE", "HPT").await;
+    let part = json!({"amount": "159", "currency": "MILE"});
+    let body = json!({"operation": conversion["id"], "amount": part});
+    let answers = at_once(&[&world, &second], MANY, |_, hub| {
+        hub.post(&aero, "/v1/reversals", body.clone())
+    })
+    .await;
+    assert_eq!(tally(&answers), (62, refused("more-than-left", MANY - 62)));
+    let rest = json!({"operation": conversion["id"]});
+    let rest = world.post(&aero, "/v1/reversals", rest).await.ok();
+    assert_eq!(rest["given_back"]["amount"], "142");
+    assert_eq!(world.balance(&member, "MILE").await, "10000");
+    assert_eq!(world.balance(&member, "HPT").await, "0");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_reversals_that_two_hubs_decide_in_the_same_instant_one_takes_effect() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    // There is enough for both: nothing but what they read of each other keeps one from it.
+    world.award(&member, "1000", "MILE").await;
+    for _ in 0..5 {
+        let given = world.award(&member, "64", "MILE").await;
+        let reversals = at_once(&hubs, 2, |_, hub| {
+            hub.post(&aero, "/v1/reversals", json!({"operation": given["id"]}))
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(reversals, open_gate(&world, gate, 2));
+        assert_eq!(tally(&answers), (1, refused("already-reversed", 1)));
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "1000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -551,13 +740,7 @@ async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
     let brand = |nth: usize| json!({"code": format!("GONE{nth}"), "name": "Gone", "kind": "app", "money": "HKD", "zone": "Asia/Taipei"});
 
     // Publishing waits for the gate, in the middle of its transaction.
-    let gate = sql::session(&world.url).await;
-    gate.batch_execute(&format!(
-        "begin; select pg_advisory_xact_lock({})",
-        interline::db::GATE_LOCK
-    ))
-    .await
-    .expect("the gate");
+    let gate = shut_gate(&world).await;
     for nth in 0..20 {
         send_and_leave(
             &world,

@@ -137,6 +137,16 @@ const PROVOCATIONS: &[Row] = table! {
     "forbidden" => async |w: World| {
         w.get(&w.token("AERO").await, "/v1/trial-balance").await
     };
+    "hold-closed" => async |w: World| {
+        let hold = hold(&w).await;
+        capture(&w, &hold).await.ok();
+        capture(&w, &hold).await
+    };
+    "hold-expired" => async |w: World| {
+        let hold = hold(&w).await;
+        w.forward(Duration::days(7)).await;
+        capture(&w, &hold).await
+    };
     "idempotency-key-invalid" => async |w: World| {
         w.post_with_key(&w.token("AERO").await, "/v1/members", &"k".repeat(256), json!({"number": "1"})).await
     };
@@ -173,6 +183,16 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "method-not-allowed" => async |w: World| {
         send(w.request(Method::PATCH, "/v1/members")).await
+    };
+    "more-than-left" => async |w: World| {
+        let award = w.award(&w.member().await, "5", "MILE").await;
+        let part = |amount: &str| {
+            json!({"operation": award["id"], "amount": {"amount": amount, "currency": "MILE"}})
+        };
+        reverse(&w, &part("3")).await.ok();
+        let refused = reverse(&w, &part("3")).await;
+        assert_eq!(refused.body["left"], json!({"amount": "2", "currency": "MILE"}));
+        refused
     };
     "no-rate-card" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "STAR").await
@@ -457,6 +477,19 @@ async fn redeem(w: &World, member: &Member, amount: &str) -> Answer {
     let body = json!({"member": member.id, "amount": amount});
     w.post(&w.token("AERO").await, "/v1/redemptions", body)
         .await
+}
+
+async fn hold(w: &World) -> Value {
+    let member = w.member().await;
+    w.award(&member, "5", "MILE").await;
+    let amount = json!({"amount": "5", "currency": "MILE"});
+    let body = json!({"member": member.id, "amount": amount});
+    w.post(&w.token("AERO").await, "/v1/holds", body).await.ok()
+}
+
+async fn capture(w: &World, hold: &Value) -> Answer {
+    let path = format!("/v1/holds/{}/capture", hold["id"].as_str().expect("an id"));
+    w.post(&w.token("AERO").await, &path, json!({})).await
 }
 
 async fn reverse(w: &World, body: &Value) -> Answer {

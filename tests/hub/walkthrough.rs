@@ -293,6 +293,7 @@ async fn one_conversion_step_by_step() {
       "id": "(cnv)",
       "quote": "(uuid)",
       "reference": "CV-1",
+      "reversed": null,
       "reversed_by": null,
       "status": "completed",
       "value": null
@@ -345,9 +346,9 @@ async fn one_conversion_step_by_step() {
           },
           "at": "(instant)",
           "direction": "out",
+          "follows": null,
           "kind": "conversion",
-          "operation": "(cnv)",
-          "reverses": null
+          "operation": "(cnv)"
         },
         {
           "amount": {
@@ -356,9 +357,9 @@ async fn one_conversion_step_by_step() {
           },
           "at": "(instant)",
           "direction": "in",
+          "follows": null,
           "kind": "award",
-          "operation": "(awd)",
-          "reverses": null
+          "operation": "(awd)"
         }
       ],
       "next_cursor": null

@@ -24,6 +24,7 @@ const ON_PURPOSE: &[(&str, &str)] = &[
         "src/ledger/statements.rs",
         "is the SQL of a group; store.rs is the SQL of everybody else",
     ),
+    ("src/ledger/queue.rs", "is where writers wait for commands"),
     (
         "src/ledger/seals/anchors.rs",
         "keeps a file, because what it remembers must be outside of the database",

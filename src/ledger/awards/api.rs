@@ -5,12 +5,13 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{Award, Place, Reason};
+use super::{Award, FURTHEST, Place, Reason, Refusal};
 use crate::access::{AwardsWrite, LedgerRead, Partner};
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
+use crate::ledger::lot::LotKey;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
@@ -47,6 +48,8 @@ pub struct NewAward {
     #[serde(deserialize_with = "object")]
     amount: AmountBody,
     reason: Reason,
+    /// From when the member can use them: within 366 days, before they expire. At once when left out.
+    usable_from: Option<DateTime<Utc>>,
     /// How it came about (`store`, `app`), in your own code.
     #[schema(value_type = Option<String>, max_length = 64)]
     channel: Option<Mark>,
@@ -66,6 +69,8 @@ pub struct AwardBody {
     amount: AmountBody,
     /// When the points expire; null when never.
     expires_at: Option<DateTime<Utc>>,
+    /// From when they can be used; null when at once.
+    usable_from: Option<DateTime<Utc>>,
     reason: Option<String>,
     channel: Option<String>,
     location: Option<String>,
@@ -75,7 +80,8 @@ pub struct AwardBody {
 
 /// Award points
 ///
-/// Gives points of a currency that you issue to one of your members.
+/// Gives points of a currency that you issue to one of your members. What the wallet owes is paid
+/// first.
 #[utoipa::path(
     post, path = "/v1/awards", operation_id = "createAward", tag = "ledger",
     security(("partner" = ["awards:write"])),
@@ -110,6 +116,7 @@ async fn create(
                     amount,
                     programme,
                     reason: body.reason,
+                    usable_from: body.usable_from,
                     place,
                 };
                 let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
@@ -118,13 +125,24 @@ async fn create(
                     ledger::stamp(&partner.who, claim, version, reference),
                 ))
             },
-            |refusal| api::suspended(refusal).into(),
+            told,
         )
         .await?;
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
+}
+
+fn told(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::UsableFrom => {
+            let days = FURTHEST.num_days();
+            let rule = format!("an instant within the next {days} days, before the points expire");
+            Problem::field("/usable_from", rule).into()
+        }
+    }
 }
 
 /// Look an award up by your reference
@@ -175,13 +193,18 @@ pub fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
     let lot = operation
         .lots
         .iter()
-        .rfind(|lot| lot.change > 0)
-        .map(|lot| lot.lot.expires_at);
+        .rfind(|lot| lot.change > 0 && lot.lot != LotKey::RECEIVABLE)
+        .map(|lot| lot.lot);
     Ok(AwardBody {
         id: ids.show(id::Kind::Award, operation.id),
         wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
         amount: api::amount(directory, leg)?,
-        expires_at: lot.filter(|at| *at != clock::NEVER),
+        expires_at: lot
+            .map(|lot| lot.expires_at)
+            .filter(|at| *at != clock::NEVER),
+        usable_from: lot
+            .map(|lot| lot.usable_from)
+            .filter(|at| *at != clock::ALWAYS),
         reason: api::remembered(operation, "reason"),
         channel: api::remembered(operation, "channel"),
         location: api::remembered(operation, "location"),

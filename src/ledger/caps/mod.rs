@@ -38,6 +38,7 @@ use crate::points::account::Account;
 use crate::points::money::Micros;
 
 pub use api::reached;
+pub use store::begin_anew;
 
 const SUBJECT: &str = "partner_cap";
 

@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn what_others_hold_and_do_not_use_is_called_back() {
-        let held = whole(6400, &[(Some(6000), 100), (Some(300), 300)]);
-        let anew = whole(6400, &[(None, 100), (Some(1050), 300)]);
+        let held = whole(6400, &[(Some(6050), 50), (Some(300), 300)]);
+        let anew = whole(6400, &[(None, 50), (Some(1056), 300)]);
         assert_eq!(held.after(1, 0), anew);
     }
 

@@ -163,6 +163,21 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Puts every cap into one slice that owes what the totals say, for who wrote totals past the slices.
+pub async fn begin_anew(conn: &mut Connection) -> Result<(), Error> {
+    diesel::sql_query("delete from slices")
+        .execute(conn)
+        .await?;
+    diesel::sql_query(
+        "insert into slices (position, slot, granted, owed) select position, 0, null, \
+           (select coalesce(sum(case debit when position then amount else -amount end), 0) \
+              from totals where debit = position or credit = position) from caps",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 #[derive(diesel::QueryableByName)]
 struct Code {
     #[diesel(sql_type = Text)]

@@ -3,7 +3,7 @@
 //! The commands are decided by the fold that decides everybody's, over wallets that are kept in
 //! memory, and their groups are written by the statements that write everybody's: the books prove
 //! as if they had been lived. What is saved is the reading before each group and the waiting after
-//! it. Lots and totals are written once, at the end, and the journal's indexes are built then.
+//! it. Lots, totals and what is owed under caps are written once, at the end, and the journal's indexes are built then.
 //!
 //! Only for a database that nobody else uses, and for wallets that are empty; when this ends half-way
 //! the database is good for nothing.
@@ -18,9 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
+use super::caps;
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
-use super::lot::Wallet;
+use super::lot::{Pockets, Wallet};
 use super::statements::{self, Frame, Slot, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
@@ -91,7 +92,9 @@ impl Books {
 
         for ((wallet, key), lot) in &written.lots {
             let wallet = self.wallets.entry(*wallet).or_default();
-            wallet.lots.entry(*key).or_default().available += lot.change;
+            let kept = wallet.lots.entry(*key).or_default();
+            kept.available += lot.change.available;
+            kept.held += lot.change.held;
             wallet.last = lot.last_operation.or(wallet.last);
         }
         for (pair, sum) in &written.sums {
@@ -188,7 +191,10 @@ impl History {
             lots.map(move |(nth, (key, lot))| {
                 let last_operation = held.last.filter(|_| nth == 0);
                 let written = LotWritten {
-                    change: lot.available,
+                    change: Pockets {
+                        available: lot.available,
+                        held: lot.held,
+                    },
                     turn: i32::from(last_operation.is_some()),
                     last_operation,
                     ..LotWritten::default()
@@ -213,6 +219,8 @@ impl History {
             .append_totals(&client, &frame, &totals, &slot)
             .await?;
         client.batch_execute("commit").await?;
+
+        caps::begin_anew(&mut owner).await?;
 
         // Only now: a sealer takes what is below the next number to be whole.
         db::leave_out_groups(&mut owner, frame.group - before).await?;

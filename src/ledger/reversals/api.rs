@@ -7,15 +7,16 @@ use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{Refusal, Reversal};
-use crate::access::{LedgerRead, Partner, ReversalsWrite};
+use crate::access::{LedgerRead, Operator, Partner, Reader, ReversalsWrite};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
-use crate::ledger::lot::Short;
-use crate::ledger::operation::{Kind, Leg};
+use crate::ledger::lot::{LotKey, Short};
+use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger};
-use crate::partners::AmountBody;
+use crate::partners::{AmountBody, Currency};
+use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
 use crate::web::{Query, Write};
@@ -37,23 +38,36 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(web::resource("/v1/reversals/{reversal}").route(web::get().to(read)));
 }
 
-const REVERSIBLE: [Kind; 3] = [Kind::Award, Kind::Redemption, Kind::Conversion];
-const REVERSALS: [Kind; 3] = [
+const REVERSIBLE: [Kind; 4] = [
+    Kind::Award,
+    Kind::Redemption,
+    Kind::Conversion,
+    Kind::Capture,
+];
+const REVERSALS: [Kind; 4] = [
     Kind::AwardReversal,
     Kind::RedemptionReversal,
     Kind::ConversionReversal,
+    Kind::CaptureReversal,
 ];
-const ANY: [Kind; 7] = Kind::ALL;
 
 /// What is to be undone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReversal {
-    /// The id of an award, a redemption or a conversion.
+    /// The id of an award, a redemption, a conversion or a capture.
     operation: String,
+    /// How much to undo, in the currency that the operation took, or gave when it took none. All that
+    /// is left when this is left out.
+    #[serde(default, deserialize_with = "object_or_none")]
+    amount: Option<AmountBody>,
     /// What you call the reversal: unique among your reversals for ever.
     #[schema(value_type = Option<String>, max_length = 128)]
     reference: Option<text::Reference>,
+    /// What was spent meanwhile is owed by the wallet, and paid first by what comes in. You may say so of
+    /// your awards, an operator of anything. Without it such a reversal is refused.
+    #[serde(default)]
+    receivable: bool,
 }
 
 /// What was undone.
@@ -66,59 +80,70 @@ pub struct ReversalBody {
     given_back: Option<AmountBody>,
     /// What was taken back from the wallet it went to.
     taken_back: Option<AmountBody>,
+    /// How much of that the wallet owes, because it was spent.
+    owed: Option<AmountBody>,
     reference: Option<String>,
     at: DateTime<Utc>,
 }
 
 /// Reverse an operation
 ///
-/// Undoes an award, a redemption or a conversion of yours as a whole: points go back into the lots
-/// they came from, with their old expiry, and the money goes back at the rates of then. Refused when
-/// what would be taken back is spent.
+/// Undoes an award, a redemption, a conversion or a capture of yours, whole or in parts: points go back
+/// into the lots they came from, with their old expiry, and the money goes back at the rates of then. Of a
+/// conversion of X into Y, what has been taken back so far is Y × reversed so far / X, rounded up;
+/// money likewise, to the millionth; so parts sum to the whole. Refused when it is more than is left,
+/// or what would be taken back is spent. An operator may undo anybody's.
 #[utoipa::path(
     post, path = "/v1/reversals", operation_id = "createReversal", tag = "ledger",
-    security(("partner" = ["reversals:write"])),
+    security(("partner" = ["reversals:write"]), ("person" = [])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewReversal,
     responses((status = 201, description = "The reversal.", body = ReversalBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<ReversalsWrite>,
+    reader: Reader<ReversalsWrite, Operator>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewReversal>,
 ) -> Result<HttpResponse, Error> {
-    let claim = partner.who.claim(&shelf.secrets, &write);
+    let claim = reader.who.claim(&shelf.secrets, &write);
     let body = write.body;
-    let named = shelf.by_id(partner.partner, &ANY, &body.operation).await?;
-    let kind = reversal_of(&named, partner.partner)?;
+    let named = shelf
+        .by_id(reader.partner(), &Kind::ALL, &body.operation)
+        .await?;
+    let kind = reversal_of(&named, reader.partner())?;
+    may_owe(&named.operation, &body, reader.partner())?;
 
     let operation = ledger
         .carry_out(
-            partner.moment,
+            reader.moment,
             async |moment| {
-                let (version, _) = shelf.directories.at(moment, &shelf.pool).await?;
+                let (version, directory) = shelf.directories.at(moment, &shelf.pool).await?;
                 let reversal = Reversal {
+                    amount: api::part(&directory, &named.operation, body.amount.as_ref())?,
                     original: named.operation.clone(),
+                    receivable: body.receivable,
                 };
-                let reference = shelf.reference(partner.partner, kind, &body.reference);
+                let reference = reader
+                    .partner()
+                    .and_then(|partner| shelf.reference(partner, kind, &body.reference));
                 Ok((
                     reversal,
-                    ledger::stamp(&partner.who, claim, version, reference),
+                    ledger::stamp(&reader.who, claim, version, reference),
                 ))
             },
             |refusal| told(&shelf.ids, &named, refusal),
         )
         .await?;
     let named = shelf
-        .named(partner.moment, operation, body.reference.map(String::from))
+        .named(reader.moment, operation, body.reference.map(String::from))
         .await?;
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
 /// The kind that undoes the operation, when the caller is who may: the issuer of what it gave or
 /// took, and of a conversion the side that asked for it.
-fn reversal_of(named: &Named, partner: i64) -> Result<Kind, Error> {
+fn reversal_of(named: &Named, partner: Option<i64>) -> Result<Kind, Error> {
     let Named {
         operation,
         directory,
@@ -132,12 +157,30 @@ fn reversal_of(named: &Named, partner: i64) -> Result<Kind, Error> {
         .out
         .or(operation.into)
         .and_then(|leg| directory.currency_no(leg.wallet.asset()));
-    match asked.is_some_and(|currency| currency.issuer == partner) {
+    let is_theirs = |partner| {
+        asked.is_some_and(|currency: &std::sync::Arc<Currency>| currency.issuer == partner)
+    };
+    match partner.is_none_or(is_theirs) {
         true => Ok(kind),
         false => {
             let who = "a conversion is reversed by the partner whose points were given";
             Err(Problem::new(Slug::Forbidden, who).into())
         }
+    }
+}
+
+/// Who may let a wallet owe what it spent; and only a partner has references.
+fn may_owe(operation: &Operation, body: &NewReversal, partner: Option<i64>) -> Result<(), Error> {
+    match partner {
+        Some(_) if body.receivable && operation.kind != Kind::Award => {
+            let who = "of awards the issuer may say `receivable`, of anything else an operator";
+            Err(Problem::new(Slug::Forbidden, who).into())
+        }
+        None if body.reference.is_some() => {
+            let rule = "left out: references are a partner's";
+            Err(Problem::field("/reference", rule).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -158,6 +201,10 @@ fn told(ids: &Ids, named: &Named, refusal: Refusal) -> Error {
             Problem::new(Slug::AlreadyReversed, format!("{by} reversed it"))
                 .with("reversal", by)
                 .into()
+        }
+        Refusal::MoreThanLeft { left } => {
+            let leg = named.operation.out.or(named.operation.into);
+            api::more_than_left(&named.directory, leg, left)
         }
         Refusal::Spent(short) => spent(named, short).unwrap_or_else(|error| error),
     }
@@ -228,13 +275,21 @@ async fn read(
     Ok(web::Json(show(&shelf.ids, &named)?))
 }
 
+/// What a reversal could not take.
+fn owed(operation: &Operation) -> Option<Leg> {
+    let leg = operation.out?;
+    let mut lots = operation.losses(leg.wallet);
+    let (_, amount) = lots.find(|(lot, _)| *lot == LotKey::RECEIVABLE)?;
+    Some(Leg { amount, ..leg })
+}
+
 pub fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
     let Named {
         operation,
         reference,
         directory,
     } = named;
-    let reversed = operation.reversed();
+    let reversed = operation.followed();
     let (kind, original) =
         reversed.ok_or_else(|| anyhow::anyhow!("{} reverses nothing", operation.id))?;
     Ok(ReversalBody {
@@ -246,6 +301,9 @@ pub fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
             .transpose()?,
         taken_back: operation
             .out
+            .map(|leg| api::amount(directory, leg))
+            .transpose()?,
+        owed: owed(operation)
             .map(|leg| api::amount(directory, leg))
             .transpose()?,
         reference: reference.clone(),

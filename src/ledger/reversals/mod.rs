@@ -1,19 +1,31 @@
 //! Reversals: what an operation did is undone by its mirror, linked to it; nothing is deleted.
 //!
+//! An operation is undone whole or in parts, stated in units of what it took (of what it gave, for an
+//! award). What a [`part`] takes back and hands back in money follows from how much was undone before
+//! it, so that the parts together are the operation, in whatever steps.
+//!
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
-//! taken back from the lots it went into, and from the wallet's other lots when those were spent.
-//! The money is that of the original, to the last digit, at its locked rate, in the open window.
+//! taken back from the lots it went into, and from the wallet's other lots when those were spent. What
+//! is not there either the wallet owes, if who asks says so: later gains pay it first.
+//! The money is that of the original, at its locked rate, in the open window.
 
 pub mod api;
+pub mod part;
 
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
+use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
-use crate::ledger::operation::{Kind, Leg, Operation};
+use crate::ledger::operation::{Figures, Kind, Leg, Operation};
+use part::Part;
 
 #[derive(Debug, Clone)]
 pub struct Reversal {
     pub original: Operation,
+    /// In units of what the original took; all that is left when none.
+    pub amount: Option<i64>,
+    /// What was spent is owed by the wallet, instead of refused.
+    pub receivable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +34,9 @@ pub enum Refusal {
     NotReversible(Kind),
     AlreadyReversed {
         by: i64,
+    },
+    MoreThanLeft {
+        left: i64,
     },
     /// What would be taken back is spent.
     Spent(Short),
@@ -39,55 +54,91 @@ impl Command for Reversal {
                 .iter()
                 .flat_map(|figures| [figures.pays, figures.paid])
                 .collect(),
-            reverses: Some(self.original.id),
+            follows: Some(self.original.id),
             ..Touches::default()
         }
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        let Operation {
-            id,
-            kind,
-            out,
-            into,
-            figures,
-            card_id,
-            exchange_rate_id,
-            ..
-        } = self.original;
+        let original = &self.original;
+        let kind = original.kind;
         let reversal = kind.reversal().ok_or(Refusal::NotReversible(kind))?;
-        if let Some(by) = seen.reversed_by {
-            return Err(Refusal::AlreadyReversed { by });
-        }
+        let part = self.part(seen.so_far.of(reversal))?;
+        let Mirror { out, into, figures } = mirror(original, part);
 
         let mut moves = Vec::new();
-        if let Some(leg) = into {
+        if let Some(leg) = out {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
         }
-        if let Some(leg) = out {
-            moves.extend(self.give_back(leg));
+        if let Some(leg) = into {
+            moves.extend(self.give_back(leg, seen.wallet(leg.wallet), part.before));
         }
 
-        let reverses = Some(id);
         Ok(Decided {
-            out: into,
-            into: out,
+            out,
+            into,
             moves,
             figures,
-            card_id,
-            exchange_rate_id,
-            reverses,
+            card_id: original.card_id,
+            exchange_rate_id: original.exchange_rate_id,
+            follows: Some(original.id),
+            memo: Some(follow_ups::memo(part.before)),
             ..Decided::new(reversal)
         })
     }
 }
 
+/// What undoing a part of an operation moves.
+pub struct Mirror {
+    pub out: Option<Leg>,
+    pub into: Option<Leg>,
+    pub figures: Option<Figures>,
+}
+
+/// The legs the other way round, and the money of the part.
+pub fn mirror(original: &Operation, part: Part) -> Mirror {
+    let share = |leg: Leg| Leg {
+        amount: part.units(leg.amount),
+        ..leg
+    };
+    Mirror {
+        // What was gained may be less fine than what was given: then a part takes back nothing.
+        out: original.into.map(share).filter(|leg| leg.amount > 0),
+        into: original.out.map(share),
+        figures: original.figures.map(|figures| part.figures(&figures)),
+    }
+}
+
+/// The lots that get back a leg of which the first units pay what is owed.
+pub fn back(original: &Operation, leg: Leg, before: i64, pays: i64) -> Vec<(LotKey, i64)> {
+    let lots = original.losses(leg.wallet);
+    follow_ups::walk(lots, before + pays, leg.amount - pays)
+}
+
 impl Reversal {
+    fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {
+        let SoFar { last, amount } = so_far;
+        let whole = self.original.amount();
+        let left = whole - amount;
+        let wanted = self.amount.unwrap_or(left);
+        match left {
+            0 => Err(Refusal::AlreadyReversed { by: last }),
+            left if wanted > left => Err(Refusal::MoreThanLeft { left }),
+            _ => Ok(Part {
+                before: amount,
+                after: amount + wanted,
+                whole,
+            }),
+        }
+    }
+
     /// From the lots that were filled, then from whatever else is usable, earliest expiry first.
     fn take_back(&self, leg: Leg, wallet: &Wallet, now: Timestamp) -> Result<Vec<Move>, Refusal> {
         let filled: Vec<LotKey> = self
-            .changes(leg, |change| change > 0)
+            .original
+            .gains(leg.wallet)
             .map(|(lot, _)| lot)
+            .filter(|lot| *lot != LotKey::RECEIVABLE)
             .collect();
         let mut lots: Vec<(LotKey, Lot)> =
             wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
@@ -109,6 +160,14 @@ impl Reversal {
         }
         match rest {
             0 => Ok(moves),
+            owed if self.receivable => {
+                moves.push(Move {
+                    wallet: leg.wallet,
+                    lot: LotKey::RECEIVABLE,
+                    change: -owed,
+                });
+                Ok(moves)
+            }
             _ => Err(Refusal::Spent(Short {
                 held: leg.amount - rest,
                 needed: leg.amount,
@@ -116,29 +175,16 @@ impl Reversal {
         }
     }
 
-    /// Into the same lots, also when they have expired meanwhile.
-    fn give_back(&self, leg: Leg) -> Vec<Move> {
-        // What activity re-dated went out of one lot and into another; only the leg comes back.
-        let mut rest = leg.amount;
-        let mut moves = Vec::new();
-        for (lot, change) in self.changes(leg, |change| change < 0) {
-            let part = rest.min(-change);
-            moves.push(Move {
-                wallet: leg.wallet,
-                lot,
-                change: part,
-            });
-            rest -= part;
-        }
-        moves
-    }
-
-    fn changes(&self, leg: Leg, side: fn(i64) -> bool) -> impl Iterator<Item = (LotKey, i64)> {
-        let of_leg = self
-            .original
-            .lots
-            .iter()
-            .filter(move |lot| lot.wallet == leg.wallet && side(lot.change));
-        of_leg.map(|lot| (lot.lot, lot.change))
+    /// Pays what the wallet owes; the rest goes into the same lots, also when they have expired
+    /// meanwhile, after what went back before.
+    fn give_back(&self, leg: Leg, wallet: &Wallet, before: i64) -> impl Iterator<Item = Move> {
+        let pays = wallet.owed().min(leg.amount);
+        let lots = back(&self.original, leg, before, pays);
+        let paid = (pays > 0).then_some((LotKey::RECEIVABLE, pays));
+        lots.into_iter().chain(paid).map(move |(lot, part)| Move {
+            wallet: leg.wallet,
+            lot,
+            change: part,
+        })
     }
 }

@@ -160,6 +160,7 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::Redeemed) => "redeemed".to_owned(),
         Some(AccountKind::ConvertedOut) => "converted_out".to_owned(),
         Some(AccountKind::Expired) => "expired".to_owned(),
+        Some(AccountKind::Adjusted) => "adjusted".to_owned(),
         Some(AccountKind::Position) => {
             let owner = directory
                 .partner(account.owner())

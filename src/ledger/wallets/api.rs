@@ -9,6 +9,7 @@ use crate::clock;
 use crate::db;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
+use crate::ledger::lot::LotKey;
 use crate::ledger::operation::{Leg, Operation};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::{self, store};
@@ -41,6 +42,10 @@ pub struct WalletBody {
     available: AmountBody,
     /// What is set aside and not yet used or released.
     held: AmountBody,
+    /// What was given and can be used later.
+    pending: AmountBody,
+    /// What was taken back after it was spent: paid first by what comes in.
+    owed: AmountBody,
     /// In the order in which they are spent.
     lots: Vec<LotBody>,
 }
@@ -70,8 +75,8 @@ pub struct EntryBody {
     /// `in` or `out` of the wallet.
     direction: String,
     amount: AmountBody,
-    /// The operation that this one undoes.
-    reverses: Option<String>,
+    /// The operation that this one follows up: what a reversal undoes.
+    follows: Option<String>,
     at: DateTime<Utc>,
 }
 
@@ -188,6 +193,10 @@ async fn show(
         .map(|lot| lot.available)
         .sum();
     let held = lots.iter().map(|lot| lot.held).sum();
+    let pending = lots.iter().filter(|lot| lot.key().is_pending(now));
+    let pending = pending.map(|lot| lot.available).sum();
+    let owed = lots.iter().filter(|lot| lot.key() == LotKey::RECEIVABLE);
+    let owed: i64 = owed.map(|lot| -lot.available).sum();
     // What has expired is gone for its owner, whether it has been swept or not.
     let alive = lots
         .iter()
@@ -197,6 +206,8 @@ async fn show(
         currency: currency.code.clone(),
         available: AmountBody::of(currency, usable),
         held: AmountBody::of(currency, held),
+        pending: AmountBody::of(currency, pending),
+        owed: AmountBody::of(currency, owed),
         lots: alive
             .map(|lot| LotBody {
                 amount: AmountBody::of(currency, lot.available),
@@ -214,12 +225,12 @@ fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation)
         None => ("in", operation.into.filter(of_wallet)),
     };
     EntryBody {
-        operation: ids.show(ledger::id_kind(operation.kind), operation.id),
+        operation: ledger::shown(ids, operation),
         kind: operation.kind.name().to_owned(),
         direction: direction.to_owned(),
         amount: AmountBody::of(currency, leg.map_or(0, |leg| leg.amount)),
-        reverses: operation
-            .reversed()
+        follows: operation
+            .followed()
             .map(|(kind, original)| ids.show(ledger::id_kind(kind), original)),
         at: operation.at,
     }

@@ -1,0 +1,408 @@
+//! Holds over HTTP.
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+use super::state::Story;
+use super::{Capture, Hold, LONGEST, Over, Refusal, Release, ends_at};
+use crate::access::{LedgerRead, Partner, RedemptionsWrite};
+use crate::clock::{self, Timestamp};
+use crate::db;
+use crate::error::{Error, Problem, Slug};
+use crate::id::{self, Ids};
+use crate::ledger::api::{self, ByReference};
+use crate::ledger::awards::Place;
+use crate::ledger::follow_ups::FollowUps;
+use crate::ledger::operation::{Kind, Leg};
+use crate::ledger::shelf::{Named, Shelf, Taken};
+use crate::ledger::{self, Ledger, store};
+use crate::partners::AmountBody;
+use crate::web::body::{object, object_or_none};
+use crate::web::problem::{ReadProblems, WriteProblems};
+use crate::web::text::{self, Mark};
+use crate::web::{Query, Write};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(create, find, read, capture, release),
+    components(schemas(NewHold, HoldBody, NewCapture, NewRelease, HoldStepBody))
+)]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(
+        web::resource("/v1/holds")
+            .route(web::post().to(create))
+            .route(web::get().to(find)),
+    )
+    .service(web::resource("/v1/holds/{hold}").route(web::get().to(read)))
+    .service(web::resource("/v1/holds/{hold}/capture").route(web::post().to(capture)))
+    .service(web::resource("/v1/holds/{hold}/release").route(web::post().to(release)));
+}
+
+/// Points to set aside.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewHold {
+    /// The member's id.
+    member: String,
+    /// How much, in a currency that you issue.
+    #[serde(deserialize_with = "object")]
+    amount: AmountBody,
+    /// When the hold ends by itself: within 30 days; in 7 when left out.
+    expires_at: Option<DateTime<Utc>>,
+    /// How it came about (`store`, `app`), in your own code.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    channel: Option<Mark>,
+    /// Where it came about: a shop of a mall, say.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    location: Option<Mark>,
+    /// What you call it: unique among your holds for ever.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<text::Reference>,
+}
+
+/// Points that were set aside, and what became of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HoldBody {
+    id: String,
+    wallet: String,
+    amount: AmountBody,
+    /// How much was spent.
+    captured: AmountBody,
+    /// How much was given back.
+    released: AmountBody,
+    /// How much is still set aside.
+    open: AmountBody,
+    /// `open`, `captured`, `partially_captured`, `released` or `expired`. Past its expiry nothing is
+    /// captured, and what is open is released within minutes.
+    state: String,
+    expires_at: DateTime<Utc>,
+    channel: Option<String>,
+    location: Option<String>,
+    reference: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// Held points that a member spends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCapture {
+    /// How much; all that is open when left out. What stays open can be captured later, or released.
+    #[serde(default, deserialize_with = "object_or_none")]
+    amount: Option<AmountBody>,
+    /// How it came about (`store`, `app`), in your own code.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    channel: Option<Mark>,
+    /// Where it came about: a shop of a mall, say.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    location: Option<Mark>,
+    /// What you call it: unique among your captures for ever.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<text::Reference>,
+}
+
+/// Held points to give back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRelease {
+    /// How much; all that is open when left out.
+    #[serde(default, deserialize_with = "object_or_none")]
+    amount: Option<AmountBody>,
+    /// What you call it: unique among your releases for ever.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<text::Reference>,
+}
+
+/// What was done with a hold.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HoldStepBody {
+    id: String,
+    /// `capture` or `release`.
+    kind: String,
+    hold: String,
+    wallet: String,
+    amount: AmountBody,
+    channel: Option<String>,
+    location: Option<String>,
+    reference: Option<String>,
+    at: DateTime<Utc>,
+}
+
+/// Hold points
+///
+/// Sets points aside that a member is about to spend with you, those that expire first first. They
+/// stay the member's, and nothing else can use them until you capture or release them or the hold
+/// ends by itself.
+#[utoipa::path(
+    post, path = "/v1/holds", operation_id = "createHold", tag = "ledger",
+    security(("partner" = ["redemptions:write"])),
+    params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewHold,
+    responses((status = 201, description = "The hold, as it was made.", body = HoldBody), WriteProblems)
+)]
+async fn create(
+    partner: Partner<RedemptionsWrite>,
+    shelf: Shelf,
+    ledger: Data<Ledger>,
+    write: Write<NewHold>,
+) -> Result<HttpResponse, Error> {
+    let claim = partner.who.claim(&shelf.secrets, &write);
+    let body = write.body;
+    let operation = ledger
+        .carry_out(
+            partner.moment,
+            async |moment| {
+                let taken = shelf
+                    .take(partner.partner, moment, &body.member, &body.amount)
+                    .await?;
+                let Taken {
+                    version,
+                    wallet,
+                    amount,
+                    programme,
+                } = taken;
+                let hold = Hold {
+                    wallet,
+                    amount,
+                    programme,
+                    expires_at: body.expires_at,
+                    place: Place::of(&body.channel, &body.location),
+                };
+                let reference = shelf.reference(partner.partner, Kind::Hold, &body.reference);
+                Ok((hold, ledger::stamp(&partner.who, claim, version, reference)))
+            },
+            told,
+        )
+        .await?;
+    let named = shelf
+        .named(partner.moment, operation, body.reference.map(String::from))
+        .await?;
+    Ok(HttpResponse::Created().json(show_made(&shelf.ids, &named)?))
+}
+
+fn told(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Ends => {
+            let rule = format!("an instant within the next {} days", LONGEST.num_days());
+            Problem::field("/expires_at", rule).into()
+        }
+        Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
+    }
+}
+
+/// Look a hold up by your reference
+#[utoipa::path(
+    get, path = "/v1/holds", operation_id = "findHold", tag = "ledger",
+    description = "The hold that you gave this reference, or one of whose captures or releases you gave it.",
+    security(("partner" = ["ledger:read"])),
+    params(ByReference),
+    responses((status = 200, description = "The hold.", body = HoldBody), ReadProblems)
+)]
+async fn find(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    query: Query<ByReference>,
+) -> Result<web::Json<HoldBody>, Error> {
+    let kinds = [Kind::Hold, Kind::Capture, Kind::Release];
+    let found = shelf
+        .by_reference(partner.partner, &kinds, &query.0.reference)
+        .await?;
+    let hold = found.operation.follows.unwrap_or(found.operation.id);
+    let hold = shelf.ids.show(id::Kind::Hold, hold);
+    current(&shelf, partner.partner, &hold).await
+}
+
+/// Read a hold
+#[utoipa::path(
+    get, path = "/v1/holds/{hold}", operation_id = "readHold", tag = "ledger",
+    description = "A hold of a currency that you issue, and what became of it.",
+    security(("partner" = ["ledger:read"])),
+    params(("hold" = String, Path, description = "The hold's id.")),
+    responses((status = 200, description = "The hold.", body = HoldBody), ReadProblems)
+)]
+async fn read(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    path: Path<String>,
+) -> Result<web::Json<HoldBody>, Error> {
+    current(&shelf, partner.partner, &path).await
+}
+
+/// Capture held points
+///
+/// Spends points that are on hold, all or some, as often as something is open and until the hold
+/// ends. What is not needed stays open: release it, or let the hold end.
+#[utoipa::path(
+    post, path = "/v1/holds/{hold}/capture", operation_id = "captureHold", tag = "ledger",
+    security(("partner" = ["redemptions:write"])),
+    params(("hold" = String, Path, description = "The hold's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewCapture,
+    responses((status = 201, description = "What was captured.", body = HoldStepBody), WriteProblems)
+)]
+async fn capture(
+    partner: Partner<RedemptionsWrite>,
+    shelf: Shelf,
+    ledger: Data<Ledger>,
+    path: Path<String>,
+    write: Write<NewCapture>,
+) -> Result<HttpResponse, Error> {
+    let claim = partner.who.claim(&shelf.secrets, &write);
+    let body = write.body;
+    let hold = shelf.by_id(partner.partner, &[Kind::Hold], &path).await?;
+    let operation = ledger
+        .carry_out(
+            partner.moment,
+            async |moment| {
+                let (version, directory) = shelf.directories.at(moment, &shelf.pool).await?;
+                let capture = Capture {
+                    amount: api::part(&directory, &hold.operation, body.amount.as_ref())?,
+                    hold: hold.operation.clone(),
+                    place: Place::of(&body.channel, &body.location),
+                };
+                let reference = shelf.reference(partner.partner, Kind::Capture, &body.reference);
+                let stamp = ledger::stamp(&partner.who, claim, version, reference);
+                Ok((capture, stamp))
+            },
+            |over| over_told(&hold, over),
+        )
+        .await?;
+    let named = shelf
+        .named(partner.moment, operation, body.reference.map(String::from))
+        .await?;
+    Ok(HttpResponse::Created().json(show_step(&shelf.ids, &named)?))
+}
+
+/// Release held points
+///
+/// Makes points that are on hold available again, all or some, in the lots they came from. What has
+/// expired meanwhile is gone.
+#[utoipa::path(
+    post, path = "/v1/holds/{hold}/release", operation_id = "releaseHold", tag = "ledger",
+    security(("partner" = ["redemptions:write"])),
+    params(("hold" = String, Path, description = "The hold's id."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = NewRelease,
+    responses((status = 201, description = "What was released.", body = HoldStepBody), WriteProblems)
+)]
+async fn release(
+    partner: Partner<RedemptionsWrite>,
+    shelf: Shelf,
+    ledger: Data<Ledger>,
+    path: Path<String>,
+    write: Write<NewRelease>,
+) -> Result<HttpResponse, Error> {
+    let claim = partner.who.claim(&shelf.secrets, &write);
+    let body = write.body;
+    let hold = shelf.by_id(partner.partner, &[Kind::Hold], &path).await?;
+    let operation = ledger
+        .carry_out(
+            partner.moment,
+            async |moment| {
+                let (version, directory) = shelf.directories.at(moment, &shelf.pool).await?;
+                let release = Release {
+                    amount: api::part(&directory, &hold.operation, body.amount.as_ref())?,
+                    hold: hold.operation.clone(),
+                    is_due: false,
+                };
+                let reference = shelf.reference(partner.partner, Kind::Release, &body.reference);
+                let stamp = ledger::stamp(&partner.who, claim, version, reference);
+                Ok((release, stamp))
+            },
+            |over| over_told(&hold, over),
+        )
+        .await?;
+    let named = shelf
+        .named(partner.moment, operation, body.reference.map(String::from))
+        .await?;
+    Ok(HttpResponse::Created().json(show_step(&shelf.ids, &named)?))
+}
+
+fn over_told(hold: &Named, over: Over) -> Error {
+    match over {
+        Over::UsedUp => Problem::new(Slug::HoldClosed, "nothing is open of it").into(),
+        Over::Expired(at) => Problem::new(Slug::HoldExpired, format!("it ended at {at}")).into(),
+        Over::MoreThanLeft { left } => {
+            api::more_than_left(&hold.directory, hold.operation.out, left)
+        }
+        Over::NotYet => anyhow::anyhow!("only the hub waits for the end of a hold").into(),
+    }
+}
+
+/// A hold and what has become of it until now.
+async fn current(shelf: &Shelf, partner: i64, text: &str) -> Result<web::Json<HoldBody>, Error> {
+    let named = shelf.by_id(partner, &[Kind::Hold], text).await?;
+    let mut conn = shelf.pool.get().await?;
+    let follow_ups = store::follow_ups(&mut conn, named.operation.id).await?;
+    let release = store::find(&mut conn, follow_ups.of(Kind::Release).last).await?;
+    let story = story(&named, &follow_ups, release.map(|release| release.at))?;
+    let now = db::now(&mut conn).await?;
+    Ok(web::Json(show(&shelf.ids, &named, &story, now)?))
+}
+
+fn story(
+    named: &Named,
+    follow_ups: &FollowUps,
+    released_at: Option<Timestamp>,
+) -> Result<Story, Error> {
+    let hold = &named.operation;
+    let expires_at = ends_at(hold).filter(|at| clock::is_sensible(*at));
+    Ok(Story {
+        amount: hold.amount(),
+        captured: follow_ups.of(Kind::Capture).amount,
+        released: follow_ups.of(Kind::Release).amount,
+        expires_at: expires_at.ok_or_else(|| anyhow::anyhow!("hold {} has no end", hold.id))?,
+        released_at,
+    })
+}
+
+/// A hold as it was made.
+pub fn show_made(ids: &Ids, named: &Named) -> Result<HoldBody, Error> {
+    let new = story(named, &FollowUps::default(), None)?;
+    show(ids, named, &new, named.operation.at)
+}
+
+fn show(ids: &Ids, named: &Named, story: &Story, now: Timestamp) -> Result<HoldBody, Error> {
+    let operation = &named.operation;
+    let leg = operation
+        .out
+        .ok_or_else(|| anyhow::anyhow!("hold {} holds nothing", operation.id))?;
+    let amount = |amount| api::amount(&named.directory, Leg { amount, ..leg });
+    Ok(HoldBody {
+        id: ids.show(id::Kind::Hold, operation.id),
+        wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
+        amount: amount(leg.amount)?,
+        captured: amount(story.captured)?,
+        released: amount(story.released)?,
+        open: amount(story.open())?,
+        state: story.state(now).to_owned(),
+        expires_at: story.expires_at,
+        channel: api::remembered(operation, "channel"),
+        location: api::remembered(operation, "location"),
+        reference: named.reference.clone(),
+        at: operation.at,
+    })
+}
+
+pub fn show_step(ids: &Ids, named: &Named) -> Result<HoldStepBody, Error> {
+    let operation = &named.operation;
+    let parts = operation.out.or(operation.into).zip(operation.follows);
+    let (leg, hold) =
+        parts.ok_or_else(|| anyhow::anyhow!("{} is no step of a hold", operation.id))?;
+    Ok(HoldStepBody {
+        id: ids.show(ledger::id_kind(operation.kind), operation.id),
+        kind: operation.kind.name().to_owned(),
+        hold: ids.show(id::Kind::Hold, hold),
+        wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
+        amount: api::amount(&named.directory, leg)?,
+        channel: api::remembered(operation, "channel"),
+        location: api::remembered(operation, "location"),
+        reference: named.reference.clone(),
+        at: operation.at,
+    })
+}
