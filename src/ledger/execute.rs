@@ -232,7 +232,7 @@ impl Line {
         mut group: Group,
         care: Care,
     ) -> Result<(), (Group, anyhow::Error)> {
-        match tokio::time::timeout(PATIENCE, self.attempt(&mut group, care)).await {
+        match tokio::time::timeout(PATIENCE, Box::pin(self.attempt(&mut group, care))).await {
             Ok(Ok(outcomes)) => {
                 group
                     .into_iter()

@@ -265,8 +265,7 @@ impl Statements {
         let begun: Vec<Pair> = new.iter().map(|(pair, _)| **pair).collect();
         let steps = slot.caps.steps(slot.number, &written.rooms);
         futures_util::try_join!(
-            self.caps.write_within(client, slot.number, &steps),
-            self.caps.write_anew(client, &steps),
+            Box::pin(self.caps.write(client, slot.number, &steps)),
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),

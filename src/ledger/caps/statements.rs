@@ -94,12 +94,16 @@ impl Statements {
         Ok(locked)
     }
 
-    pub async fn write_within(
-        &self,
-        client: &Client,
-        slot: i16,
-        steps: &Steps,
-    ) -> Result<u64, Error> {
+    /// Writes what a group does to slices.
+    pub async fn write(&self, client: &Client, slot: i16, steps: &Steps) -> Result<(), Error> {
+        futures_util::try_join!(
+            self.write_within(client, slot, steps),
+            self.write_anew(client, steps)
+        )?;
+        Ok(())
+    }
+
+    async fn write_within(&self, client: &Client, slot: i16, steps: &Steps) -> Result<u64, Error> {
         let all = || steps.within.iter();
         if steps.within.is_empty() {
             return Ok(0);
@@ -116,7 +120,7 @@ impl Statements {
             .await
     }
 
-    pub async fn write_anew(&self, client: &Client, steps: &Steps) -> Result<u64, Error> {
+    async fn write_anew(&self, client: &Client, steps: &Steps) -> Result<u64, Error> {
         let all = || steps.anew.iter();
         if steps.anew.is_empty() {
             return Ok(0);

@@ -3,7 +3,8 @@
 //! The commands are decided by the fold that decides everybody's, over wallets that are kept in
 //! memory, and their groups are written by the statements that write everybody's: the books prove
 //! as if they had been lived. What is saved is the reading before each group and the waiting after
-//! it. Lots, totals and what is owed under caps are written once, at the end, and the journal's indexes are built then.
+//! it. Lots, totals and what is owed under caps are written once, at the end, and the journal's
+//! indexes are built then.
 //!
 //! Only for a database that nobody else uses, and for wallets that are empty; when this ends half-way
 //! the database is good for nothing.
