@@ -308,7 +308,6 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
-    use crate::ledger::lot::Lot;
     use crate::ledger::operation::{Figures, Kind};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
@@ -614,13 +613,6 @@ mod tests {
         }
     }
 
-    fn pockets(lot: &Lot) -> Pockets {
-        Pockets {
-            available: lot.available,
-            held: lot.held,
-        }
-    }
-
     /// Everything that was done, with operations numbered in the order of their effect.
     #[derive(Debug, Default, PartialEq)]
     struct Story {
@@ -667,7 +659,7 @@ mod tests {
             wallet
                 .lots
                 .iter()
-                .map(|(lot, it)| (*lot, pockets(it)))
+                .map(|(lot, it)| (*lot, it.pockets()))
                 .collect()
         };
         let wallets = before

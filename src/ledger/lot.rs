@@ -61,6 +61,15 @@ pub struct Lot {
     pub turn: i32,
 }
 
+impl Lot {
+    pub fn pockets(&self) -> Pockets {
+        Pockets {
+            available: self.available,
+            held: self.held,
+        }
+    }
+}
+
 /// A change of a lot's two pockets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pockets {

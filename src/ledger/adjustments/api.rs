@@ -36,11 +36,14 @@ use crate::web::text::Name;
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    let one = "/v1/adjustments/{adjustment}";
     cfg.service(web::resource("/v1/adjustments").route(web::post().to(create)))
-        .service(web::resource(one).route(web::get().to(read)))
-        .service(web::resource(format!("{one}/approve")).route(web::post().to(approve)))
-        .service(web::resource(format!("{one}/reject")).route(web::post().to(reject)));
+        .service(web::resource("/v1/adjustments/{adjustment}").route(web::get().to(read)))
+        .service(
+            web::resource("/v1/adjustments/{adjustment}/approve").route(web::post().to(approve)),
+        )
+        .service(
+            web::resource("/v1/adjustments/{adjustment}/reject").route(web::post().to(reject)),
+        );
 }
 
 /// Which way points go.

@@ -22,7 +22,7 @@ use tokio_postgres::Client;
 use super::caps;
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
-use super::lot::{Pockets, Wallet};
+use super::lot::Wallet;
 use super::statements::{self, Frame, Slot, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
@@ -192,10 +192,7 @@ impl History {
             lots.map(move |(nth, (key, lot))| {
                 let last_operation = held.last.filter(|_| nth == 0);
                 let written = LotWritten {
-                    change: Pockets {
-                        available: lot.available,
-                        held: lot.held,
-                    },
+                    change: lot.pockets(),
                     turn: i32::from(last_operation.is_some()),
                     last_operation,
                     ..LotWritten::default()
