@@ -62,7 +62,6 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         usable_from: None,
         programme: from.clone(),
         reason: Reason::Purchase,
-        usable_from: None,
         place: Place::default(),
     };
     let order = |nth: usize| Order {

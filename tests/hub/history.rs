@@ -77,7 +77,6 @@ async fn a_journal_written_in_one_go_proves_and_goes_on() {
                 usable_from: None,
                 programme,
                 reason,
-                usable_from: None,
                 place,
             },
             stamp(),
