@@ -37,6 +37,7 @@
 //! * What is sealed never changes and nothing comes before it: a reader of events misses nothing.
 //! * No lot goes below zero, and an expired lot cannot be spent.
 //! * A member gets what the quote said, to the unit.
+//! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.
 

@@ -248,6 +248,49 @@ create table totals (
 comment on table totals is
   'Sums per window, kind and pair of accounts, kept as operations are written, in both books; wallets of a currency are one account here. slot: one per writer, so that no two wait for a row. Positions, reports and windows read this; verify recomputes it from operations.';
 
+create table caps (
+  position bigint not null,
+  amount bigint not null,
+  set_by bigint not null,
+  set_at timestamptz not null,
+  constraint caps_pk primary key (position),
+  constraint caps_not_negative check (amount >= 0)
+);
+comment on table caps is
+  'How much a position may owe, in millionths: nothing but a reversal makes it owe more. A position without a row may owe anything. Set with the gate taken alone.';
+
+create table cap_proposals (
+  position bigint not null,
+  amount bigint,
+  proposed_by bigint not null,
+  proposed_at timestamptz not null,
+  constraint cap_proposals_pk primary key (position),
+  constraint cap_proposals_not_negative check (amount >= 0)
+);
+comment on table cap_proposals is
+  'The cap that a position shall have, null for none, until somebody else has decided. What was decided is in the audit trail.';
+
+create table slices (
+  position bigint not null,
+  slot smallint not null,
+  granted bigint,
+  owed bigint not null,
+  constraint slices_pk primary key (position, slot),
+  constraint slices_not_above_granted check (owed <= granted)
+) with (fillfactor = 50);
+comment on table slices is
+  'A cap in slices, one per writer, by its slot. owed: what the position owes by its doing, summing to the position; below zero when the hub owes it. granted: what that may rise to without asking, null when it has to ask; granted, or else owed, sums to no more than the cap while anything is granted. Who grants locks the row of caps.';
+
+create function all_as_granted(expected bigint, seen bigint) returns void language plpgsql as $$
+begin
+  if seen <> expected then
+    raise exception 'of % slices only % are as they were granted', expected, seen
+      using errcode = 'serialization_failure', constraint = 'slices_as_granted';
+  end if;
+end $$;
+comment on function all_as_granted is
+  'Ends a group whose slices were called back since it remembers them.';
+
 create table operation_references (
   partner_id bigint not null,
   kind smallint not null,
@@ -263,3 +306,4 @@ comment on table operation_references is
 
 grant select, insert on operations, more_legs, groups, seals to interline_app;
 grant select, insert, update on lots, holds, adjustments, totals, windows, operation_references to interline_app;
+grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

@@ -17,6 +17,7 @@ use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
 use crate::ledger::awards::{Award, Place, Reason};
+use crate::ledger::caps;
 use crate::ledger::command::Stamp;
 use crate::ledger::programme::Programme;
 use crate::members::{self, Enrolment};
@@ -24,6 +25,7 @@ use crate::partners::expiry::ExpiryPolicy;
 use crate::partners::{self, Currency, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
+use crate::points::money::Micros;
 use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
 use crate::rates::{self, Speakers};
@@ -45,6 +47,9 @@ const HOLDING: i64 = 1_000_000_000;
 
 /// Quotes of the bench outlive every history it makes.
 const PROMISED: Duration = Duration::days(3650);
+
+/// How much each brand may owe: more than any run comes to.
+const CAP: Micros = Micros(1_000_000_000_000_000);
 
 /// Members enrolled at a time.
 const CROWD: usize = 2_000;
@@ -93,6 +98,12 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
         publish_rate(conn, hub, &hub_person).await
     })
     .await?;
+    for brand in &brands {
+        db::transaction(&mut conn, async |conn| {
+            cap(conn, hub, &brand.partner, [&hub_person, &checker]).await
+        })
+        .await?;
+    }
     let mut pairs = Vec::new();
     for (hop, count) in HOPS {
         pairs.extend((0..count).map(|from| (from, (from + hop) % BRANDS)));
@@ -199,6 +210,16 @@ async fn publish_rate(conn: &mut Connection, hub: &Hub, who: &Who) -> Result<(),
         quoted_at: db::now(conn).await?,
     };
     exchange::publish(conn, who, new).await.map(drop)
+}
+
+async fn cap(
+    conn: &mut Connection,
+    hub: &Hub,
+    partner: &Partner,
+    [maker, checker]: [&Who; 2],
+) -> Result<(), Error> {
+    let proposal = caps::propose(conn, maker, &hub.ids, partner, Some(CAP)).await?;
+    caps::approve(conn, checker, partner, &proposal.content_hash()).await
 }
 
 async fn publish_card(

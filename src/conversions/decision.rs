@@ -55,6 +55,7 @@ impl Command for Order {
     fn touches(&self) -> Touches {
         Touches {
             wallets: vec![self.from.wallet, self.to.wallet],
+            positions: vec![self.from.position, self.to.position],
             quote: Some(self.quote.jti),
             follows: None,
         }

@@ -9,13 +9,14 @@ use utoipa::openapi::OpenApi as Document;
 use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::Suspended;
-use super::{adjustments, awards, holds, redemptions, reversals, trial_balance, wallets};
+use super::{adjustments, awards, caps, holds, redemptions, reversals, trial_balance, wallets};
 use crate::error::{Error, Problem, Slug};
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::web::text;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     awards::api::routes(cfg);
+    caps::api::routes(cfg);
     redemptions::api::routes(cfg);
     holds::api::routes(cfg);
     reversals::api::routes(cfg);
@@ -30,6 +31,7 @@ pub struct Doc;
 impl utoipa::OpenApi for Doc {
     fn openapi() -> Document {
         let mut document = awards::api::Doc::openapi();
+        document.merge(caps::api::Doc::openapi());
         document.merge(redemptions::api::Doc::openapi());
         document.merge(holds::api::Doc::openapi());
         document.merge(reversals::api::Doc::openapi());

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg};
@@ -29,6 +30,8 @@ pub trait Command: Send + Sync + 'static {
 #[derive(Debug, Clone, Default)]
 pub struct Touches {
     pub wallets: Vec<Account>,
+    /// The positions whose money this may move.
+    pub positions: Vec<Account>,
     /// The quote this takes.
     pub quote: Option<Uuid>,
     /// The operation this follows up.
@@ -187,6 +190,8 @@ pub enum Failed<R> {
     Stale,
     /// A wallet it touches does not exist.
     NoWallet(Account),
+    /// The partner that pays may not owe that much more.
+    CapReached(Reached),
     /// The queue is full.
     Busy,
     /// The database does not answer.

@@ -21,7 +21,7 @@ use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
 use super::group::{self, Outcome, Queued};
 use super::operation::{LARGEST_GROUP, Operation};
 use super::queue::{Group, Queue, Taken};
-use super::statements::{self, Care, Frame, Slot, Statements};
+use super::statements::{self, Caps, Care, Frame, Slot, Statements};
 use crate::clock::Timestamp;
 
 const GROUP: usize = 512;
@@ -136,7 +136,8 @@ impl<C: Command> Queued for Ticket<C> {
             Outcome::ReferenceTaken(operation) => Err(Failed::ReferenceTaken(operation)),
             Outcome::Stale => Err(Failed::Stale),
             Outcome::NoWallet(wallet) => Err(Failed::NoWallet(wallet)),
-            Outcome::Busy => Err(Failed::Busy),
+            Outcome::CapReached(reached) => Err(Failed::CapReached(reached)),
+            Outcome::Again | Outcome::Busy => Err(Failed::Busy),
             Outcome::Unavailable => Err(Failed::Unavailable),
             Outcome::Broken(cause) => Err(Failed::Broken(anyhow::anyhow!(cause))),
         };
@@ -181,7 +182,7 @@ impl Line {
                     .for_each(|command| command.answer(Outcome::Unavailable));
                 return;
             }
-            if state(&error) == Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
+            if was_met(&error) {
                 self.wary = WARY;
             }
             left = group;
@@ -231,7 +232,7 @@ impl Line {
         mut group: Group,
         care: Care,
     ) -> Result<(), (Group, anyhow::Error)> {
-        match tokio::time::timeout(PATIENCE, self.attempt(&mut group, care)).await {
+        match tokio::time::timeout(PATIENCE, Box::pin(self.attempt(&mut group, care))).await {
             Ok(Ok(outcomes)) => {
                 group
                     .into_iter()
@@ -262,15 +263,19 @@ impl Line {
             anyhow::bail!("no connection")
         };
 
-        let read = statements.begin(client, group, care).await?;
-        let frame = Frame {
-            group: read.group,
-            window: read.window,
-            now: read.now,
-        };
+        let mut read = statements
+            .begin(client, group, care, Caps::InSlices, slot)
+            .await?;
+        let (mut frame, mut folded) = (Frame::of(&read), group::fold(read, group));
+        if group::is_short(&folded.1) {
+            client.batch_execute("rollback").await?;
+            read = statements
+                .begin(client, group, care, Caps::Whole, slot)
+                .await?;
+            (frame, folded) = (Frame::of(&read), group::fold(read, group));
+        }
 
-        let (written, outcomes) = group::fold(read, group);
-
+        let (written, outcomes) = folded;
         match written.operations.is_empty() {
             true => client.batch_execute("rollback").await?,
             false => statements.commit(client, &frame, &written, slot).await?,
@@ -280,9 +285,10 @@ impl Line {
 
     /// Leaves the failed transaction, or the connection if that is not possible.
     async fn recover(&mut self) {
-        let Some((client, _, _)) = &self.open else {
+        let Some((client, _, slot)) = &mut self.open else {
             return;
         };
+        slot.caps.forget();
         let left = tokio::time::timeout(PATIENCE, client.batch_execute("rollback")).await;
         if client.is_closed() || !matches!(left, Ok(Ok(()))) {
             self.open = None;
@@ -294,6 +300,16 @@ fn state(error: &anyhow::Error) -> Option<&SqlState> {
     error
         .downcast_ref::<tokio_postgres::Error>()
         .and_then(tokio_postgres::Error::code)
+}
+
+/// Whether another group was at the same wallets. One at the same cap is no reason to lock wallets.
+fn was_met(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<tokio_postgres::Error>();
+    let cause = cause.and_then(tokio_postgres::Error::as_db_error);
+    cause.is_some_and(|cause| {
+        *cause.code() == SqlState::T_R_SERIALIZATION_FAILURE
+            && cause.constraint() != Some(statements::AS_GRANTED)
+    })
 }
 
 /// Somebody else was in the way.

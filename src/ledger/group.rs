@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use super::caps::room::{NoRoom, Reached, Rooms};
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
@@ -39,6 +40,9 @@ pub(super) enum Outcome {
     ReferenceTaken(i64),
     Stale,
     NoWallet(Account),
+    CapReached(Reached),
+    /// A slice was too small: the group is to be folded again with all the room there is.
+    Again,
     Busy,
     Unavailable,
     Broken(String),
@@ -58,6 +62,8 @@ pub(super) struct Read {
     /// By operation: what has followed it so far.
     pub follow_ups: HashMap<i64, FollowUps>,
     pub references: HashMap<(i64, i16, Uuid), i64>,
+    /// Of the positions that have a cap.
+    pub rooms: Rooms,
 }
 
 /// What the group writes.
@@ -67,6 +73,7 @@ pub(super) struct Written {
     pub lots: BTreeMap<(Account, LotKey), LotWritten>,
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
+    pub rooms: Rooms,
 }
 
 /// What becomes of a lot in a group.
@@ -89,7 +96,15 @@ pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
     written.lots = lots(&written.operations, &read.wallets);
+    written.rooms = read.rooms;
     (written, outcomes)
+}
+
+/// Whether a slice was too small for one of the commands: then none of these outcomes holds.
+pub(super) fn is_short(outcomes: &[Outcome]) -> bool {
+    outcomes
+        .iter()
+        .any(|outcome| matches!(outcome, Outcome::Again))
 }
 
 fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Outcome {
@@ -111,12 +126,30 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         return Outcome::Refused;
     };
 
+    if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
+        return outcome;
+    }
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
             remember(&operation, command.stamp(), read, written);
             Outcome::Done(Box::new(operation))
         }
         Err(broken) => Outcome::Broken(broken),
+    }
+}
+
+/// The outcome of a command that makes a position owe more than it may.
+fn no_room(decided: &Decided, touches: &Touches, rooms: &Rooms) -> Option<Outcome> {
+    let figures = decided.figures.as_ref()?;
+    let positions = [figures.pays, figures.paid];
+    if !positions.iter().all(|one| touches.positions.contains(one)) {
+        let broken = "a decision moves the money of a position it did not name".to_owned();
+        return Some(Outcome::Broken(broken));
+    }
+    match rooms.check(decided.kind, figures) {
+        Ok(()) => None,
+        Err(NoRoom::Here) => Some(Outcome::Again),
+        Err(NoRoom::AtAll(reached)) => Some(Outcome::CapReached(reached)),
     }
 }
 
@@ -215,6 +248,9 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
     if let Some(reference) = &stamp.reference {
         read.references.insert(place(reference), operation.id);
         written.references.push((reference.clone(), operation.id));
+    }
+    if let Some(figures) = &operation.figures {
+        read.rooms.take(operation.kind, figures);
     }
     // One operation stays below 10^15 units and the sums of a group below 2^12 of those.
     let _ = transfer::add(&mut written.sums, operation);
@@ -446,10 +482,14 @@ mod tests {
         fn answer(self: Box<Self>, _: Outcome) {}
     }
 
+    fn positions() -> [Account; 2] {
+        [Account::position(1, 840), Account::position(2, 344)]
+    }
+
     fn figures(amount: i64) -> Figures {
         Figures {
-            pays: Account::position(1, 840),
-            paid: Account::position(2, 344),
+            pays: positions()[0],
+            paid: positions()[1],
             gross: Micros(amount * 100),
             commission: Micros(amount * 3),
             net: Micros(amount * 97),
@@ -497,7 +537,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, quote, follows },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

@@ -11,12 +11,14 @@
 //! pair of accounts, so that positions and reports cost the same after ten million operations;
 //! `verify` makes them again from the journal.
 //!
-//! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id,
-//! then, in new statements, everything else. Within a writer's slot of the totals nobody waits.
+//! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id, caps
+//! by position and then their slices, then, in new statements, everything else. Within a writer's slot
+//! of the totals nobody waits, and of the slices only while a cap is asked for more.
 
 pub mod adjustments;
 pub mod api;
 pub mod awards;
+pub mod caps;
 pub mod command;
 pub mod execute;
 pub mod expiry;
@@ -96,6 +98,9 @@ impl Ledger {
                     continue;
                 }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
+                Err(Failed::CapReached(reached)) => {
+                    Err(caps::reached(&mut *self.pool.get().await?, reached).await)
+                }
                 Err(other) => Err(failure(other)),
             };
         }
@@ -230,7 +235,9 @@ fn failure<R>(failed: Failed<R>) -> Error {
             Problem::new(Slug::Unavailable, "the database does not answer").into()
         }
         Failed::Broken(cause) => Error::Broken(cause),
-        Failed::Refused(_) => Error::Broken(anyhow::anyhow!("a refusal was not told")),
+        Failed::Refused(_) | Failed::CapReached(_) => {
+            Error::Broken(anyhow::anyhow!("a refusal was not told"))
+        }
     }
 }
 

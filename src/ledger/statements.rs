@@ -19,6 +19,9 @@ use tokio_postgres::types::{
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::caps;
+use super::caps::known::Known;
+use super::caps::room::Rooms;
 use super::group::{Queued, Read, Written};
 use super::holds;
 use super::lot::{Lot, LotKey, RowId, Wallet};
@@ -104,6 +107,7 @@ pub(super) struct Statements {
     add_totals: Statement,
     begin_totals: Statement,
     insert_references: Statement,
+    caps: caps::statements::Statements,
 }
 
 impl Statements {
@@ -128,6 +132,7 @@ impl Statements {
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
+            caps: caps::statements::Statements::prepare(client).await?,
         })
     }
 
@@ -137,6 +142,8 @@ impl Statements {
         client: &Client,
         commands: &[Box<dyn Queued>],
         care: Care,
+        caps: Caps,
+        slot: &mut Slot,
     ) -> anyhow::Result<Read> {
         let mut wallets: Vec<i64> = commands
             .iter()
@@ -172,7 +179,10 @@ impl Statements {
             .collect();
         let hashes: Vec<Uuid> = references.iter().map(|reference| reference.hash).collect();
 
-        let (_, _, locked, context, lots, keys, quotes, follow_ups, references) = futures_util::try_join!(
+        let positions = positions(commands);
+        let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
+
+        let (_, _, locked, context, lots, keys, quotes, follow_ups, references, locked_caps) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -191,6 +201,7 @@ impl Statements {
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
             ),
+            Box::pin(self.caps.lock(client, &capped)),
         )?;
         let context = context
             .first()
@@ -213,7 +224,14 @@ impl Statements {
                 .iter()
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
+            rooms: Rooms::default(),
         };
+        slot.caps.lock(locked_caps);
+        if !slot.caps.is_as_of(read.version) {
+            let known = &mut slot.caps;
+            Box::pin(self.caps.learn(client, read.version, &positions, known)).await?;
+        }
+        read.rooms = slot.caps.rooms(&positions);
         place_lots(&mut read.wallets, &lots);
         for row in follow_ups {
             let kind = Kind::of_number(row.get(1)).context("a follow-up of unknown kind")?;
@@ -245,7 +263,9 @@ impl Statements {
             .iter()
             .partition(|(pair, _)| slot.begun.contains(pair));
         let begun: Vec<Pair> = new.iter().map(|(pair, _)| **pair).collect();
+        let steps = slot.caps.steps(slot.number, &written.rooms);
         futures_util::try_join!(
+            Box::pin(self.caps.write(client, slot.number, &steps)),
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
@@ -259,6 +279,7 @@ impl Statements {
             client.batch_execute("commit"),
         )?;
         slot.begun.extend(begun);
+        slot.caps.keep(slot.number, steps);
         Ok(())
     }
 
@@ -571,13 +592,26 @@ pub(super) enum Care {
     Full,
 }
 
-/// A writer's own rows of the totals: nobody else adds to them while it has the slot.
+/// How much of the room under the caps a group goes about with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caps {
+    /// What the writer was granted.
+    InSlices,
+    /// All there is: locks the caps of the positions it touches.
+    Whole,
+}
+
+/// The name by which the database says that a slice is not as it was granted.
+pub(super) const AS_GRANTED: &str = "slices_as_granted";
+
+/// A writer's own rows of the totals and of the slices: nobody else adds to them while it has the slot.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     number: i16,
     window: i64,
     /// The sums that have a row in this window.
     begun: HashSet<Pair>,
+    pub caps: Known,
 }
 
 impl Slot {
@@ -599,7 +633,29 @@ pub(super) struct Frame {
     pub now: Timestamp,
 }
 
+impl Frame {
+    pub fn of(read: &Read) -> Frame {
+        Frame {
+            group: read.group,
+            window: read.window,
+            now: read.now,
+        }
+    }
+}
+
 type Rows = Result<Vec<Row>, tokio_postgres::Error>;
+
+/// The positions whose money the commands may move, in the order of their ids.
+fn positions(commands: &[Box<dyn Queued>]) -> Vec<Account> {
+    let touched = commands.iter().map(|command| command.touches());
+    let mut positions: Vec<Account> = touched
+        .flat_map(|touches| &touches.positions)
+        .copied()
+        .collect();
+    positions.sort_unstable();
+    positions.dedup();
+    positions
+}
 
 async fn ask<const N: usize>(
     client: &Client,

@@ -13,6 +13,8 @@
 //! | holds | their operations and what followed |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
+//! | what a position owes in the slices of its cap | its totals |
+//! | a cap | the audit trail of who approved it |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
@@ -22,6 +24,7 @@
 //! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
+mod caps;
 mod chain;
 mod follow_ups;
 mod journal;
@@ -61,6 +64,7 @@ pub struct Report {
     pub lots: i64,
     pub holds: i64,
     pub windows: i64,
+    pub caps: i64,
     pub rate_cards: i64,
     /// The first thing found wrong.
     pub difference: Option<String>,
@@ -139,6 +143,7 @@ async fn check(
     store::adjustments(conn, page).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
+    caps::check(conn, report).await?;
     store::links(conn).await?;
     Ok(())
 }
@@ -224,6 +229,7 @@ impl fmt::Display for Report {
             lots,
             holds,
             windows,
+            caps,
             rate_cards,
             difference,
         } = self;
@@ -257,6 +263,10 @@ impl fmt::Display for Report {
             "holds       {holds:>10}  have open what nothing followed"
         )?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
+        writeln!(
+            f,
+            "caps        {caps:>10}  are what was approved, and so are their slices"
+        )?;
         match difference {
             None => write!(f, "The books are right."),
             Some(difference) => write!(f, "WRONG: {difference}"),

@@ -381,7 +381,7 @@ struct Wrong {
     what: String,
 }
 
-async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
+pub async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stopped> {
     let wrong: Option<Wrong> = diesel::sql_query(sql).get_result(conn).await.optional()?;
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
@@ -424,9 +424,9 @@ fn whole(row: OperationRow) -> Result<Operation, Difference> {
 }
 
 #[derive(Debug, diesel::QueryableByName)]
-struct Count {
+pub struct Count {
     #[diesel(sql_type = BigInt)]
-    count: i64,
+    pub count: i64,
 }
 
 /// Every lot is the sum of its legs, pocket by pocket. The database sums them, within its own memory

@@ -37,6 +37,11 @@ async fn writes(world: &World) -> Vec<Write> {
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
     let hash = json!({"content_hash": drafted["content_hash"]});
+    let usd = json!({"amount": {"amount": "500", "currency": "USD"}});
+    let propose = format!("/v1/partners/{partner}/cap/propose");
+    let oscar = world.sign_in("oscar").await;
+    let capped = world.post(&oscar, &propose, usd.clone()).await.ok();
+    let cap = json!({"content_hash": capped["proposed"]["content_hash"]});
     let miles = json!({"amount": "10000", "currency": "MILE"});
     let tomorrow = chrono::Utc::now() + chrono::Duration::days(1);
     let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}});
@@ -52,6 +57,9 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"code": "ZULU", "name": "Zulu", "name_zh": "祖魯", "kind": "bank", "money": "USD", "zone": "UTC"}),
             ),
             "setPartnerState" => (&operator, json!({"state": "suspended"})),
+            "proposePartnerCap" => (&operator, usd.clone()),
+            "approvePartnerCap" | "rejectPartnerCap" => (&operator, cap.clone()),
+            "withdrawPartnerCap" => (&operator, json!({})),
             "issueCurrency" => (
                 &operator,
                 json!({"code": "ZULUS", "name": "Z", "name_zh": "祖", "scale": 2, "issuer": partner,
@@ -354,6 +362,10 @@ async fn a_field_that_is_needed_and_missing_is_named() {
                 continue;
             }
             for null in [false, true] {
+                // Null takes a cap away.
+                if null && write.id == "proposePartnerCap" {
+                    continue;
+                }
                 let mut body = write.body.clone();
                 match null {
                     true => body[name] = Value::Null,
@@ -665,6 +677,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                     json!({"content_hash": "0".repeat(32)})
                 }
                 "setPartnerState" => json!({"state": "live"}),
+                "proposePartnerCap" => json!({"amount": null}),
+                "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 _ => json!({}),
             };

@@ -213,6 +213,11 @@ const PROVOCATIONS: &[Row] = table! {
         w.post(&aero, "/v1/members", json!({"number": "1"})).await.ok();
         w.post(&aero, "/v1/members", json!({"number": "1"})).await
     };
+    "partner-cap-reached" => async |w: World| {
+        let quote = held_quote(&w).await;
+        crate::caps::Operators::of(&w).await.cap(&w, "AERO", Some("99.999999")).await;
+        take(&w, &quote).await
+    };
     "partner-suspended" => async |w: World| {
         let path = format!("/v1/partners/{}/status", w.credentials.partner("AERO").expect("AERO").id);
         w.post(&w.sign_in("olivia").await, &path, json!({"state": "suspended"})).await.ok();

@@ -17,6 +17,10 @@ const ON_PURPOSE: &[(&str, &str)] = &[
         "reads, locks, folds and writes for every command, so that no slice does",
     ),
     (
+        "src/ledger/caps/statements.rs",
+        "is the SQL of a group about caps; the group is one transaction",
+    ),
+    (
         "src/ledger/statements.rs",
         "is the SQL of a group; store.rs is the SQL of everybody else",
     ),

@@ -3,7 +3,8 @@
 //! The commands are decided by the fold that decides everybody's, over wallets that are kept in
 //! memory, and their groups are written by the statements that write everybody's: the books prove
 //! as if they had been lived. What is saved is the reading before each group and the waiting after
-//! it. Lots and totals are written once, at the end, and the journal's indexes are built then.
+//! it. Lots, totals and what is owed under caps are written once, at the end, and the journal's
+//! indexes are built then.
 //!
 //! Only for a database that nobody else uses, and for wallets that are empty; when this ends half-way
 //! the database is good for nothing.
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
+use super::caps;
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
 use super::lot::Wallet;
@@ -215,6 +217,8 @@ impl History {
             .append_totals(&client, &frame, &totals, &slot)
             .await?;
         client.batch_execute("commit").await?;
+
+        caps::begin_anew(&mut owner).await?;
 
         // Only now: a sealer takes what is below the next number to be whole.
         db::leave_out_groups(&mut owner, frame.group - before).await?;

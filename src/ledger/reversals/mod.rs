@@ -47,8 +47,13 @@ impl Command for Reversal {
 
     fn touches(&self) -> Touches {
         let legs = [self.original.out, self.original.into];
+        let figures = &self.original.figures;
         Touches {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
+            positions: figures
+                .iter()
+                .flat_map(|figures| [figures.pays, figures.paid])
+                .collect(),
             follows: Some(self.original.id),
             ..Touches::default()
         }
