@@ -8,6 +8,9 @@
 //! nobody is. When it fails it is tried again with locks, and then its commands one by one, so that
 //! none is refused for another's fault. Trying again is always safe, also when the reply to a commit
 //! was lost: the key of a command that took effect is found, and its operation is the answer.
+//!
+//! A group stays within the slices of caps that its writer was granted. When one is too small the
+//! group is folded again with all the room there is, so a cap refuses nothing that fits.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! The SQL of a group: prepared once per writer, sent in two pipelined round trips.
 //!
-//! The first takes the gate (shared: closing a window takes it alone) and reads the window, the
-//! clock, lots, keys, quotes, follow-ups and references. The second writes sets and commits; an
-//! error anywhere turns the commit into a rollback.
+//! The first takes the gate (shared: closing a window takes it alone), locks the caps that the writer
+//! has no slice of, and reads the window, the clock, lots, keys, quotes, follow-ups and references.
+//! The second writes sets, the slices first, and commits; an error anywhere turns the commit into a
+//! rollback.
 //!
 //! What was read may have changed before it is written. One lot of a wallet therefore counts the
 //! groups that changed the wallet, each group writes that lot only as it read it, and a group that
@@ -182,13 +183,14 @@ impl Statements {
         let positions = positions(commands);
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
-        let (_, _, locked, context, lots, keys, quotes, follow_ups, references, locked_caps) = futures_util::try_join!(
+        let (_, _, locked, locked_caps, context, lots, keys, quotes, follow_ups, references) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
                 care == Care::Light,
                 ask(client, &self.lock_wallets, [&wallets])
             ),
+            Box::pin(self.caps.lock(client, &capped)),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
             unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
@@ -201,7 +203,6 @@ impl Statements {
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
             ),
-            Box::pin(self.caps.lock(client, &capped)),
         )?;
         let context = context
             .first()

@@ -68,7 +68,7 @@ impl Known {
                     (slice.granted? - slice.owed, false)
                 }
             };
-            let change = 0;
+            let change = None;
             Some((
                 *position,
                 Room {
@@ -86,11 +86,12 @@ impl Known {
         let mut steps = Steps::default();
         for (position, Room { change, .. }) in &rooms.0 {
             if let Some(whole) = self.locked.get(position) {
-                let after = whole.clone().after(slot, *change).slices.into_iter();
+                let after = whole.clone().after(slot, change.unwrap_or(0));
+                let after = after.slices.into_iter();
                 let changed = after.filter(|(slot, slice)| whole.slices.get(slot) != Some(slice));
                 let changed = changed.map(|(slot, slice)| (*position, slot, slice));
                 steps.anew.extend(changed);
-            } else if let Some(was) = self.slices.get(position).filter(|_| *change != 0) {
+            } else if let Some((was, change)) = self.slices.get(position).zip(*change) {
                 let owed = was.owed + change;
                 steps.within.push((*position, *was, Slice { owed, ..*was }));
             }
@@ -114,5 +115,54 @@ impl Known {
                 None => self.slices.remove(&position),
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POSITION: Account = Account(1);
+    const SLOT: i16 = 3;
+
+    /// A writer that was granted something of a cap of 6400, of which it used 100.
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.learn(7, [POSITION].into_iter());
+        let whole = Whole {
+            cap: 6_400,
+            slices: BTreeMap::new(),
+        };
+        known.lock([(POSITION, whole)].into());
+        known.keep(SLOT, known.steps(SLOT, &used(&known, Some(100))));
+        known
+    }
+
+    fn used(known: &Known, change: Option<i64>) -> Rooms {
+        let mut rooms = known.rooms(&[POSITION]);
+        rooms.0.values_mut().for_each(|room| room.change = change);
+        rooms
+    }
+
+    #[test]
+    fn a_slice_is_remembered_until_a_publication_or_a_failure() {
+        let mut known = known();
+        assert!(known.to_lock(&[POSITION, Account(2)], false).is_empty());
+        assert_eq!(known.to_lock(&[POSITION, Account(2)], true), [1]);
+        let room = known.rooms(&[POSITION]).0[&POSITION];
+        assert_eq!((room.left, room.is_all), (787, false));
+
+        known.forget();
+        assert_eq!(known.to_lock(&[POSITION], false), [1]);
+        assert!(known.is_as_of(7) && !known.is_as_of(8));
+        known.learn(8, std::iter::empty());
+        assert!(known.to_lock(&[POSITION], true).is_empty());
+    }
+
+    #[test]
+    fn a_slice_that_was_used_is_written_also_when_nothing_came_of_it() {
+        let known = known();
+        let within = |change| known.steps(SLOT, &used(&known, change)).within.len();
+        assert_eq!([within(None), within(Some(0)), within(Some(5))], [0, 1, 1]);
     }
 }

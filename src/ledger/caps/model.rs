@@ -255,6 +255,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..80),
     ) {
         let (mut database, mut truth) = (Database::default(), Truth::default());
+        let mut key = 0;
         for event in events {
             match event {
                 Event::Cap { position, amount } => {
@@ -263,7 +264,11 @@ proptest! {
                     truth.caps.remove(&position);
                     truth.caps.extend(amount.map(|amount| (position, amount)));
                 }
-                Event::Group { writer, commands } => {
+                Event::Group { writer, mut commands } => {
+                    for command in &mut commands {
+                        key += 1;
+                        command.stamp.claim.key_hash = Uuid::from_u128(key);
+                    }
                     let right: Vec<bool> = commands.iter().map(|fake| truth.take(fake)).collect();
                     prop_assert_eq!(database.carry_out(writer, &commands), right);
                 }

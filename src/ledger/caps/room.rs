@@ -21,8 +21,9 @@ pub struct Room {
     pub left: i64,
     /// Whether that is all there is. A slice is a part, and others may have more.
     pub is_all: bool,
-    /// How much more is owed since the group began.
-    pub change: i64,
+    /// How much more is owed since the group began; none when no operation was here. What goes up and
+    /// down again is written too, so that the room it needed on the way is known to have been there.
+    pub change: Option<i64>,
 }
 
 /// The rooms of the positions that have a cap.
@@ -73,7 +74,7 @@ impl Rooms {
         for (position, change) in changes(kind, figures) {
             if let Some(room) = self.0.get_mut(&position) {
                 room.left -= change;
-                room.change += change;
+                room.change = Some(room.change.unwrap_or(0) + change);
             }
         }
     }
@@ -114,7 +115,7 @@ mod tests {
         let room = |(left, is_all)| Room {
             left,
             is_all,
-            change: 0,
+            change: None,
         };
         Rooms([(PAYS, room(pays)), (PAID, room(paid))].into())
     }
@@ -154,6 +155,7 @@ mod tests {
         assert_eq!(rooms.check(Kind::ConversionReversal, &reversed), Ok(()));
         rooms.take(Kind::ConversionReversal, &reversed);
         assert_eq!(left(&rooms), [100, -60]);
+        assert_eq!(rooms.0[&PAID].change, Some(90));
         let of_itself = |gross, value| Figures {
             pays: PAID,
             ..figures(gross, value)
