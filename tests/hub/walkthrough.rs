@@ -212,6 +212,7 @@ async fn one_conversion_step_by_step() {
       "location": null,
       "reason": "purchase",
       "reference": "AW-1",
+      "usable_from": null,
       "wallet": "(wal)"
     }
     "#);
@@ -325,7 +326,15 @@ async fn one_conversion_step_by_step() {
               "expires_at": "(instant)",
               "usable_from": null
             }
-          ]
+          ],
+          "owed": {
+            "amount": "0",
+            "currency": "MILE"
+          },
+          "pending": {
+            "amount": "0",
+            "currency": "MILE"
+          }
         }
       ]
     }
