@@ -310,10 +310,16 @@ impl World {
         .ok()
     }
 
-    /// Seals everything there is. Whatever runs elsewhere on the server may delay it.
+    /// Seals everything there is, in one seal when it is not too much. Whatever runs elsewhere on the
+    /// server may delay it.
     pub async fn seal(&self) {
-        let mut conn = self.superuser().await;
         let wait = Duration::from_millis(5);
+        let is_final = "select coalesce(max(id) < (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
+                        + group_base from control), true)::int from groups";
+        while crate::sql::number(&self.url, is_final).await == 0 {
+            tokio::time::sleep(wait).await;
+        }
+        let mut conn = self.superuser().await;
         while interline::ledger::seals::store::is_behind(&mut conn)
             .await
             .expect("an answer")
