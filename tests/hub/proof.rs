@@ -388,10 +388,10 @@ async fn a_row_that_was_added_is_noticed() {
         ("holds", "operation_id = operation_id + 1"),
         ("adjustments", "id = id + 1000"),
         ("totals", "slot = 99"),
-        ("groups", "id = id + 1"),
+        ("groups", "id = (select max(id) + 1 from groups)"),
         (
             "seals",
-            "id = id + 100, first_group = first_group + 1, last_group = last_group + 1",
+            "id = id + 100, first_group = first_group + 1000000, last_group = last_group + 1000000",
         ),
         ("windows", "id = id + 100"),
         ("operation_references", "reference_hash = gen_random_uuid()"),
