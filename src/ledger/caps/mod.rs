@@ -2,7 +2,7 @@
 //!
 //! A conversion makes the partner whose points leave owe more, and the one whose points are made owe
 //! less. What a partner may owe is a *cap* on its position. To ask one row about every conversion would
-//! make all writers wait for each other, so each holds a [`slice`] of the cap and uses it up by itself:
+//! make all writers wait for each other, so each holds a [slice](mod@slice) of the cap and uses it up by itself:
 //! what it may use is its [`room`], and what it was granted it remembers ([`known`]). Who needs more asks,
 //! with all slices locked, and only then can a cap refuse: the refusal is exact, and the last unit is sold
 //! to whoever wants it first.

@@ -7,7 +7,7 @@
 //! | left | the cap less what is owed over all writers |
 //! | free | what is left less what others were granted and have not used |
 //!
-//! A writer that asks holds every slice locked. It is granted an [`EIGHTH`] of what is free, so that
+//! A writer that asks holds every slice locked. It is granted an `EIGHTH` of what is free, so that
 //! those who come later find something too and nobody's slice changes under them. When hardly anything is
 //! free because others hold it, theirs are called back. When little is left, or the cap is passed, all
 //! are, and every group asks: so the last unit is sold, whoever wants it.
