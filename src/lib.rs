@@ -13,7 +13,7 @@
 //! | the price becomes a signed token; nothing is written | [`conversions::quote`] |
 //! | the partner takes it: an order, decided purely | [`conversions::decision`] |
 //! | what moves, in points and in money | [`conversions::postings`] |
-//! | commands gather, are locked, folded, written and committed together | [`ledger::execute`] |
+//! | commands gather, are read for, folded, written and committed together | [`ledger::execute`] |
 //! | an operation posts transfers; their sums are kept per window | [`ledger::transfer`] |
 //! | the partner's position is a balance of those | [`settlement::position`] |
 //! | finished groups are sealed, in an order that no longer changes | [`ledger::seals`] |

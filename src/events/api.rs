@@ -17,7 +17,7 @@ use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
 use crate::ledger::follow_ups::SoFar;
-use crate::ledger::holds::api::{HoldBody, HoldStepBody};
+use crate::ledger::holds::body::{HoldBody, HoldStepBody};
 use crate::ledger::operation::{Kind, Operation};
 use crate::ledger::redemptions::api::RedemptionBody;
 use crate::ledger::reversals::api::ReversalBody;
@@ -181,9 +181,9 @@ pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<EventBody,
             conversions::api::show(ids, named, partner, SoFar::default())?.into(),
         ),
         Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
-        Kind::Hold => DataBody::Hold(holds::api::show_made(ids, named)?.into()),
+        Kind::Hold => DataBody::Hold(holds::body::show_made(ids, named)?.into()),
         Kind::Capture | Kind::Release => {
-            DataBody::HoldStep(holds::api::show_step(ids, named)?.into())
+            DataBody::HoldStep(holds::body::show_step(ids, named)?.into())
         }
         Kind::Adjustment => DataBody::Adjustment(adjustments::api::show_posted(ids, named)?),
         Kind::AwardReversal

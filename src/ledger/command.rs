@@ -1,7 +1,7 @@
 //! A command: something that would move points, stated so that it can be decided alone or among
 //! hundreds.
 //!
-//! It says beforehand what it touches, and decides purely from what was read under the locks. It
+//! It says beforehand what it touches, and decides purely from what was read. It
 //! does not know whether it runs in a group of one or of five hundred, nor on which hub.
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::web::once::Claim;
 pub trait Command: Send + Sync + 'static {
     type Refusal: Send + Sync + 'static;
 
-    /// What is locked and read before the decision.
+    /// What is read before the decision, and as it was read when the decision is written.
     fn touches(&self) -> Touches;
 
     /// The moves and figures, or a refusal that moves nothing. `seen` is all it may look at.

@@ -20,11 +20,13 @@ use tokio::time::error::Elapsed;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::asked::Care;
 use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
 use super::group::{self, Outcome, Queued};
 use super::operation::{LARGEST_GROUP, Operation};
 use super::queue::{Group, Queue, Taken};
-use super::statements::{self, Caps, Care, Frame, Slot, Statements};
+use super::slot::Slot;
+use super::statements::{self, Caps, Frame, Statements};
 use crate::clock::Timestamp;
 
 const GROUP: usize = 512;

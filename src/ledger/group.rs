@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     Broken(String),
 }
 
-/// What was read under the locks.
+/// What was read for a group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Read {
     pub group: i64,

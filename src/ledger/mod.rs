@@ -17,8 +17,10 @@
 
 pub mod adjustments;
 pub mod api;
+mod asked;
 pub mod awards;
 pub mod caps;
+mod columns;
 pub mod command;
 pub mod execute;
 pub mod expiry;
@@ -34,6 +36,7 @@ pub mod redemptions;
 pub mod reversals;
 pub mod seals;
 pub mod shelf;
+mod slot;
 mod statements;
 pub mod store;
 pub mod transfer;

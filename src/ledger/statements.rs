@@ -10,25 +10,24 @@
 //! finds it otherwise is rolled back and tried again: with the wallets locked first, in the order of
 //! their ids, so that what is read in the statements after the lock stays as it is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, bail};
-use bytes::{BufMut, BytesMut};
-use tokio_postgres::types::{
-    FromSql, IsNull, Timestamp as PgTimestamp, ToSql, Type, accepts, to_sql_checked,
-};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::asked::{Asked, Care};
 use super::caps;
-use super::caps::known::Known;
 use super::caps::room::Rooms;
+use super::columns::{column, columns, from_pg, to_pg};
 use super::group::{Queued, Read, Written};
 use super::holds;
-use super::lot::{Lot, LotKey, RowId, Wallet};
+use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
+use super::slot::Slot;
 use super::transfer::{Pair, RULES, Sum};
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
 
@@ -146,41 +145,15 @@ impl Statements {
         caps: Caps,
         slot: &mut Slot,
     ) -> anyhow::Result<Read> {
-        let mut wallets: Vec<i64> = commands
-            .iter()
-            .flat_map(|command| &command.touches().wallets)
-            .map(|wallet| wallet.0)
-            .collect();
-        wallets.sort_unstable();
-        wallets.dedup();
-        let keys: Vec<Uuid> = commands
-            .iter()
-            .filter(|command| care == Care::Full || command.touches().quote.is_none())
-            .map(|command| command.stamp().claim.key_hash)
-            .collect();
-        let quotes: Vec<Uuid> = commands
-            .iter()
-            .filter_map(|command| command.touches().quote)
-            .collect();
-        let followed: Vec<i64> = commands
-            .iter()
-            .filter_map(|command| command.touches().follows)
-            .collect();
-        let references: Vec<_> = commands
-            .iter()
-            .filter_map(|command| command.stamp().reference.as_ref())
-            .collect();
-        let partners: Vec<i64> = references
-            .iter()
-            .map(|reference| reference.partner_id)
-            .collect();
-        let kinds: Vec<i16> = references
-            .iter()
-            .map(|reference| reference.kind as i16)
-            .collect();
-        let hashes: Vec<Uuid> = references.iter().map(|reference| reference.hash).collect();
-
-        let positions = positions(commands);
+        let Asked {
+            wallets,
+            keys,
+            quotes,
+            followed,
+            positions,
+            references,
+        } = Asked::by(commands, care);
+        let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
         let (_, _, locked, locked_caps, context, lots, keys, quotes, follow_ups, references) = futures_util::try_join!(
@@ -239,9 +212,10 @@ impl Statements {
             let of = read.follow_ups.entry(row.get(0)).or_default();
             of.insert(kind, row.get(2), row.get(3));
         }
-        wallets.retain(|wallet| !read.wallets.contains_key(&Account(*wallet)));
+        let mut unseen = wallets;
+        unseen.retain(|wallet| !read.wallets.contains_key(&Account(*wallet)));
         let empty = match care {
-            Care::Light if !wallets.is_empty() => ask(client, &self.wallets, [&wallets]).await?,
+            Care::Light if !unseen.is_empty() => ask(client, &self.wallets, [&unseen]).await?,
             Care::Light | Care::Full => locked,
         };
         for row in &empty {
@@ -258,12 +232,7 @@ impl Statements {
         written: &Written,
         slot: &mut Slot,
     ) -> anyhow::Result<()> {
-        slot.turn_to(read.window);
-        let (old, new): (Vec<_>, Vec<_>) = written
-            .sums
-            .iter()
-            .partition(|(pair, _)| slot.begun.contains(pair));
-        let begun: Vec<Pair> = new.iter().map(|(pair, _)| **pair).collect();
+        let (old, new) = slot.part(read.window, &written.sums);
         let steps = slot.caps.steps(slot.number, &written.rooms);
         futures_util::try_join!(
             Box::pin(self.caps.write(client, slot.number, &steps)),
@@ -274,12 +243,12 @@ impl Statements {
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
             self.write_steps_of_holds(client, written),
-            self.write_totals(client, read, slot.number, old, &self.add_totals),
-            self.write_totals(client, read, slot.number, new, &self.begin_totals),
+            self.write_totals(client, read, slot.number, &old, &self.add_totals),
+            self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
             client.batch_execute("commit"),
         )?;
-        slot.begun.extend(begun);
+        slot.begin(new);
         slot.caps.keep(slot.number, steps);
         Ok(())
     }
@@ -299,11 +268,6 @@ impl Statements {
         Ok(())
     }
 
-    /// Writes lots that there were not.
-    pub async fn append_lots(&self, client: &Client, written: &Written) -> Sent {
-        self.write_new_lots(client, written).await
-    }
-
     /// Adds sums to the totals of a window.
     pub async fn append_totals(
         &self,
@@ -312,8 +276,8 @@ impl Statements {
         written: &Written,
         slot: &Slot,
     ) -> Sent {
-        let sums = written.sums.iter().collect();
-        self.write_totals(client, frame, slot.number, sums, &self.begin_totals)
+        let sums: Vec<_> = written.sums.iter().collect();
+        self.write_totals(client, frame, slot.number, &sums, &self.begin_totals)
             .await
     }
 
@@ -466,7 +430,8 @@ impl Statements {
             .await
     }
 
-    async fn write_new_lots(&self, client: &Client, written: &Written) -> Sent {
+    /// Writes the lots that there were not.
+    pub async fn write_new_lots(&self, client: &Client, written: &Written) -> Sent {
         let new = || written.lots.iter().filter(|(_, lot)| lot.was.is_none());
         let (wallets, expires, usable, classes) = columns(new().map(|(place, _)| *place));
         if wallets.is_empty() {
@@ -528,7 +493,7 @@ impl Statements {
         client: &Client,
         read: &Frame,
         slot: i16,
-        sums: Vec<(&Pair, &Sum)>,
+        sums: &[(&Pair, &Sum)],
         statement: &Statement,
     ) -> Sent {
         if sums.is_empty() {
@@ -581,17 +546,8 @@ impl Statements {
     }
 }
 
-/// How a group goes about the wallets and keys of its commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Care {
-    /// Takes for granted that nobody else is at them: locks no wallet, and looks up the keys of
-    /// commands without a quote only. Who sends a command again sends its quote again, and the
-    /// key is found with the quote. If it was wrong, the turns of the lots and the index of keys
-    /// refuse the group.
-    Light,
-    /// Locks every wallet, in the order of their ids, and looks up every key.
-    Full,
-}
+/// The name by which the database says that a slice is not as it was granted.
+pub(super) const AS_GRANTED: &str = "slices_as_granted";
 
 /// How much of the room under the caps a group goes about with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -600,28 +556,6 @@ pub(super) enum Caps {
     InSlices,
     /// All there is: locks the caps of the positions it touches.
     Whole,
-}
-
-/// The name by which the database says that a slice is not as it was granted.
-pub(super) const AS_GRANTED: &str = "slices_as_granted";
-
-/// A writer's own rows of the totals and of the slices: nobody else adds to them while it has the slot.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    number: i16,
-    window: i64,
-    /// The sums that have a row in this window.
-    begun: HashSet<Pair>,
-    pub caps: Known,
-}
-
-impl Slot {
-    fn turn_to(&mut self, window: i64) {
-        if self.window != window {
-            self.window = window;
-            self.begun.clear();
-        }
-    }
 }
 
 type Sent = Result<u64, tokio_postgres::Error>;
@@ -645,18 +579,6 @@ impl Frame {
 }
 
 type Rows = Result<Vec<Row>, tokio_postgres::Error>;
-
-/// The positions whose money the commands may move, in the order of their ids.
-fn positions(commands: &[Box<dyn Queued>]) -> Vec<Account> {
-    let touched = commands.iter().map(|command| command.touches());
-    let mut positions: Vec<Account> = touched
-        .flat_map(|touches| &touches.positions)
-        .copied()
-        .collect();
-    positions.sort_unstable();
-    positions.dedup();
-    positions
-}
 
 async fn ask<const N: usize>(
     client: &Client,
@@ -693,78 +615,6 @@ fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {
     }
 }
 
-/// The values of a column. Of a column without any, none are sent: what is beyond the end of an
-/// array is null, and need not be looked for.
-fn column<T>(values: impl Iterator<Item = Option<T>>) -> Vec<Option<T>> {
-    let mut values: Vec<Option<T>> = values.collect();
-    if values.iter().all(Option::is_none) {
-        values.clear();
-    }
-    values
-}
-
-type Columns = (
-    Vec<i64>,
-    Vec<PgTimestamp<Timestamp>>,
-    Vec<PgTimestamp<Timestamp>>,
-    Vec<i16>,
-);
-
-fn columns(lots: impl Iterator<Item = (Account, LotKey)>) -> Columns {
-    let mut columns = Columns::default();
-    for (wallet, lot) in lots {
-        columns.0.push(wallet.0);
-        columns.1.push(to_pg(lot.expires_at));
-        columns.2.push(to_pg(lot.usable_from));
-        columns.3.push(lot.class);
-    }
-    columns
-}
-
-impl ToSql for RowId {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.put_u32(self.0);
-        out.put_u16(self.1);
-        Ok(IsNull::No)
-    }
-
-    accepts!(TID);
-    to_sql_checked!();
-}
-
-impl FromSql<'_> for RowId {
-    fn from_sql(_: &Type, raw: &[u8]) -> Result<RowId, Box<dyn std::error::Error + Sync + Send>> {
-        let raw: [u8; 6] = raw.try_into()?;
-        let [a, b, c, d, e, f] = raw;
-        Ok(RowId(
-            u32::from_be_bytes([a, b, c, d]),
-            u16::from_be_bytes([e, f]),
-        ))
-    }
-
-    accepts!(TID);
-}
-
-fn from_pg(instant: PgTimestamp<Timestamp>) -> Timestamp {
-    match instant {
-        PgTimestamp::PosInfinity => clock::NEVER,
-        PgTimestamp::NegInfinity => clock::ALWAYS,
-        PgTimestamp::Value(instant) => instant,
-    }
-}
-
-fn to_pg(instant: Timestamp) -> PgTimestamp<Timestamp> {
-    match instant {
-        never if never == clock::NEVER => PgTimestamp::PosInfinity,
-        always if always == clock::ALWAYS => PgTimestamp::NegInfinity,
-        instant => PgTimestamp::Value(instant),
-    }
-}
-
 /// A connection of a writer's own, with its statements prepared and its slot of the totals taken.
 pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, Slot)> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
@@ -795,10 +645,7 @@ async fn take_slot(client: &Client) -> anyhow::Result<Slot> {
             )
             .await?;
         if row.get(0) {
-            return Ok(Slot {
-                number: slot,
-                ..Slot::default()
-            });
+            return Ok(Slot::of(slot));
         }
     }
     bail!("every slot of the totals is taken: more writers than there can be")

@@ -24,6 +24,10 @@ const ON_PURPOSE: &[(&str, &str)] = &[
         "src/ledger/statements.rs",
         "is the SQL of a group; store.rs is the SQL of everybody else",
     ),
+    (
+        "src/ledger/columns.rs",
+        "says how values look on the wire to the database; it asks nothing",
+    ),
     ("src/ledger/queue.rs", "is where writers wait for commands"),
     (
         "src/ledger/seals/anchors.rs",

@@ -23,7 +23,8 @@ use super::caps;
 use super::command::{Command, Decided, Seen, Stamp, Touches};
 use super::group::{self, LotWritten, Outcome, Queued, Read, Written};
 use super::lot::Wallet;
-use super::statements::{self, Frame, Slot, Statements};
+use super::slot::Slot;
+use super::statements::{self, Frame, Statements};
 use super::transfer::Sums;
 use crate::clock::Timestamp;
 use crate::db::{self, Connection};
@@ -207,7 +208,7 @@ impl History {
                 lots: part.iter().cloned().collect(),
                 ..Written::default()
             };
-            statements.append_lots(&client, &made).await?;
+            statements.write_new_lots(&client, &made).await?;
         }
         let totals = Written {
             sums: books.sums,

@@ -12,6 +12,7 @@
 //! those are two. Holds do not count as activity, which re-dates what is available only.
 
 pub mod api;
+pub mod body;
 pub mod state;
 
 use std::sync::Arc;
