@@ -118,8 +118,8 @@ async fn measure(server: &Server, arguments: &Arguments) -> anyhow::Result<Repor
     let tpcb_clients = pgbench::best_clients(server, time.min(TRIAL)).await?;
     let mut all = Rounds::default();
     for round in 1..=rounds {
+        eprintln!("Round {round} of {rounds}:");
         measure_round(server, &ground, &mut all, tpcb_clients, time).await?;
-        eprintln!("Round {round} of {rounds}: {}", all.last());
     }
     let best_http = measured::middle(&all.http).per_s;
     let once = measure_once(&ground, best_http, time.min(ONCE)).await?;
@@ -146,16 +146,22 @@ async fn measure_round(
     clients: u32,
     time: Duration,
 ) -> anyhow::Result<()> {
+    let said = |rate: f64, what: &str| eprintln!("  {rate:>8.0} a second: {what}");
     let everybody = Pick::Uniform(ground.coalition.members);
     let tpcb = pgbench::tps(server, Script::TpcB, clients, time).await?;
+    said(tpcb, "TPC-B");
     all.tpcb_tps.push(tpcb);
     let inside = in_process::conversions(ground, &everybody, time).await?;
+    said(inside.per_s, "conversions in process");
     all.in_process.push(inside);
     let outside = over_http::measure(ground, Errand::Convert, time).await?;
+    said(outside.per_s, "conversions over HTTP");
     all.http.push(outside);
     let simple = pgbench::tps(server, Script::SimpleUpdate, clients, time).await?;
+    said(simple, "simple update");
     all.simple_update_tps.push(simple);
     let with_quote = over_http::measure(ground, Errand::QuoteAndConvert, time).await?;
+    said(with_quote.per_s, "quote and conversion over HTTP");
     all.http_with_quote.push(with_quote);
     Ok(())
 }

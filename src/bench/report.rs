@@ -76,20 +76,6 @@ pub struct Report {
     pub proved: verify::Report,
 }
 
-impl Rounds {
-    /// The rates of the last round.
-    pub fn last(&self) -> String {
-        let rate = |all: &[Measured]| all.last().map_or(0.0, |it| it.per_s);
-        format!(
-            "TPC-B {:.0} a second, in process {:.0}, over HTTP {:.0}, with quote {:.0}",
-            self.tpcb_tps.last().copied().unwrap_or_default(),
-            rate(&self.in_process),
-            rate(&self.http),
-            rate(&self.http_with_quote)
-        )
-    }
-}
-
 impl Report {
     pub fn of(
         setup: Setup,

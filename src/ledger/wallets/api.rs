@@ -1,18 +1,21 @@
 //! Wallets over HTTP: balance, lots and statement.
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::access::{LedgerRead, Partner};
-use crate::clock;
-use crate::db;
+use crate::clock::{self, Timestamp};
+use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
+use crate::ledger;
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::{Leg, Operation};
 use crate::ledger::shelf::Shelf;
-use crate::ledger::{self, store};
+use crate::ledger::store::{self, LotRow};
 use crate::members;
 use crate::partners::{AmountBody, Currency};
 use crate::points::account::Account;
@@ -93,13 +96,21 @@ async fn list(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<WalletsBody>, Error> {
+    let (_, directory) = shelf.directories.at(partner.moment, &shelf.pool).await?;
     let mut conn = shelf.pool.get().await?;
-    let (_, directory) = shelf.directories.current(&mut conn).await?;
     let member = shelf.member(&mut conn, partner.partner, &path).await?;
     let mut items = Vec::new();
     for currency in directory.issued_by(partner.partner) {
         if let Some(wallet) = members::wallet_of(&mut conn, member, currency.no).await? {
-            items.push(show(&mut conn, &shelf.ids, currency, Account(wallet)).await?);
+            let lots = store::lots(&mut conn, &[wallet]).await?;
+            let wallet = Account(wallet);
+            items.push(show(
+                &shelf.ids,
+                currency,
+                wallet,
+                &lots,
+                partner.moment.now,
+            ));
         }
     }
     Ok(web::Json(WalletsBody { items }))
@@ -118,11 +129,14 @@ async fn read(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<WalletBody>, Error> {
+    let (wallet, currency) = own(&shelf, &partner, &path).await?;
     let mut conn = shelf.pool.get().await?;
-    let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
-    Ok(web::Json(
-        show(&mut conn, &shelf.ids, &currency, wallet).await?,
-    ))
+    let lots = store::lots(&mut conn, &[wallet.0]).await?;
+    if lots.is_empty() {
+        must_exist(&mut conn, wallet).await?;
+    }
+    let now = partner.moment.now;
+    Ok(web::Json(show(&shelf.ids, &currency, wallet, &lots, now)))
 }
 
 /// Read a wallet's statement
@@ -141,9 +155,12 @@ async fn statement(
 ) -> Result<web::Json<Page<EntryBody>>, Error> {
     let ids: &Data<Ids> = &shelf.ids;
     let (limit, before) = (paging.0.limit()?, paging.0.after(ids, "statement")?);
+    let (wallet, currency) = own(&shelf, &partner, &path).await?;
     let mut conn = shelf.pool.get().await?;
-    let (wallet, currency) = own(&mut conn, &shelf, partner.partner, &path).await?;
     let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;
+    if operations.is_empty() {
+        must_exist(&mut conn, wallet).await?;
+    }
     let entry = |operation: &Operation| entry(ids, &currency, wallet, operation);
     Ok(web::Json(Page::of(
         operations,
@@ -155,38 +172,40 @@ async fn statement(
     )))
 }
 
-/// A wallet in a currency that the partner issues, when there is one.
+/// A wallet in a currency that the partner issues, if there is such a wallet.
 async fn own(
-    conn: &mut db::Connection,
     shelf: &Shelf,
-    partner: i64,
+    partner: &Partner<LedgerRead>,
     text: &str,
-) -> Result<(Account, std::sync::Arc<Currency>), Error> {
-    let unknown = || Problem::new(Slug::NotFound, "there is no such wallet of yours");
-    let wallet = shelf
-        .ids
-        .read(Kind::Wallet, text)
-        .map(Account)
-        .ok_or_else(unknown)?;
-    let (_, directory) = shelf.directories.current(conn).await?;
+) -> Result<(Account, Arc<Currency>), Error> {
+    let wallet = shelf.ids.read(Kind::Wallet, text).map(Account);
+    let wallet = wallet.ok_or_else(unknown)?;
+    let (_, directory) = shelf.directories.at(partner.moment, &shelf.pool).await?;
     let currency = directory
         .currency_no(wallet.asset())
-        .filter(|currency| currency.issuer == partner);
-    let currency = currency.ok_or_else(unknown)?;
+        .filter(|currency| currency.issuer == partner.partner);
+    Ok((wallet, currency.ok_or_else(unknown)?.clone()))
+}
+
+/// For a wallet of which nothing was found.
+async fn must_exist(conn: &mut Connection, wallet: Account) -> Result<(), Error> {
     match store::wallet_exists(conn, wallet).await? {
-        true => Ok((wallet, currency.clone())),
+        true => Ok(()),
         false => Err(unknown().into()),
     }
 }
 
-async fn show(
-    conn: &mut db::Connection,
+fn unknown() -> Problem {
+    Problem::new(Slug::NotFound, "there is no such wallet of yours")
+}
+
+fn show(
     ids: &Ids,
     currency: &Currency,
     wallet: Account,
-) -> Result<WalletBody, Error> {
-    let now = db::now(conn).await?;
-    let lots = store::lots(conn, &[wallet.0]).await?;
+    lots: &[LotRow],
+    now: Timestamp,
+) -> WalletBody {
     let usable = lots
         .iter()
         .filter(|lot| lot.key().is_usable(now))
@@ -201,7 +220,7 @@ async fn show(
     let alive = lots
         .iter()
         .filter(|lot| now < lot.key().expires_at && lot.available > 0);
-    Ok(WalletBody {
+    WalletBody {
         id: ids.show(Kind::Wallet, wallet.0),
         currency: currency.code.clone(),
         available: AmountBody::of(currency, usable),
@@ -215,7 +234,7 @@ async fn show(
                 usable_from: Some(lot.key().usable_from).filter(|at| *at != clock::ALWAYS),
             })
             .collect(),
-    })
+    }
 }
 
 fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation) -> EntryBody {

@@ -36,7 +36,7 @@ struct OwnedRow {
     wallet_id: i64,
 }
 
-/// A member of a partner, and the currencies its wallets are wanted in.
+/// A member of a partner, and the currencies its wallets are wanted in: the first is the partner's.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
     pub member: i64,
@@ -60,12 +60,15 @@ impl Batch for Ownership {
     type Question = Wanted;
     type Answer = Owned;
 
+    // Whoever has a wallet in a currency of the partner's is a member; the others are looked up.
     const SQL: &'static str = "select \
-         exists (select from memberships m where m.member_id = q.member and m.partner_id = q.partner), \
-         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.source), \
+         s.wallet_id is not null or exists ( \
+           select from memberships m where m.member_id = q.member and m.partner_id = q.partner), \
+         s.wallet_id, \
          (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.target) \
          from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[]) with ordinality \
-         as q (member, partner, source, target, nth) order by q.nth";
+         as q (member, partner, source, target, nth) \
+         left join member_wallets s on s.member_id = q.member and s.currency_no = q.source order by q.nth";
 
     async fn ask(
         client: &Client,
