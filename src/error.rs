@@ -60,6 +60,7 @@ problems! {
     MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
     MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";
     MethodNotAllowed 405 "method-not-allowed" "There is something here, but not for this method" "The Allow header names the methods there are.";
+    MoneyPump 422 "money-pump" "Somebody could gain by going in a circle" "Let one card of `cycle` give less, or the cards hold at other times. `returns` is what one unit would come back as at best.";
     MoreThanLeft 422 "more-than-left" "That is more than is left" "Send at most `left`, or leave the amount out for all of it.";
     NoRateCard 422 "no-rate-card" "These currencies are not exchanged now" "`GET /v1/rate-cards` lists what is.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";

@@ -177,7 +177,7 @@ async fn measure_once(ground: &Ground, best_http: f64, time: Duration) -> anyhow
     eprintln!("Offering twice what the hub can carry ...");
     let overload = overload::measure(ground, best_http, time).await?;
     eprintln!("Closing windows under load ...");
-    let closes = closes::measure(ground, &everybody, time).await?;
+    let closes = closes::measure(ground, &everybody, 2 * time).await?;
     Ok(Once {
         zipf,
         awards,

@@ -156,7 +156,9 @@ impl Statements {
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
-        let (_, _, locked, locked_caps, context, lots, keys, quotes, follow_ups, references) = futures_util::try_join!(
+        // What tells that a command took effect already is read last: whatever else is seen of that effect,
+        // its key is seen too.
+        let (_, _, locked, locked_caps, context, lots, follow_ups, references, keys, quotes) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -166,8 +168,6 @@ impl Statements {
             Box::pin(self.caps.lock(client, &capped)),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
-            unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
-            unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
             unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
@@ -176,6 +176,8 @@ impl Statements {
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
             ),
+            unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
+            unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
         )?;
         let context = context
             .first()

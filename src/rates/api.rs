@@ -11,6 +11,7 @@ use super::body::{
     DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
 use super::draft::{self, BadDates, NotPosted};
+use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
 use super::{Missing, Version, exchange, store, unknown};
@@ -20,6 +21,7 @@ use crate::db::{self, Connection, Pool};
 use crate::error::{Error, FieldError, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::partners::{AmountBody, Currency, Directories, Directory};
+use crate::points::account::Asset;
 use crate::secret::Secrets;
 use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
 
@@ -145,7 +147,7 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -516,6 +518,22 @@ pub fn refused(refusal: &Refusal, source: &Currency, target: &Currency) -> Probl
         Refusal::Unpriced => Problem::new(Slug::NoRateCard, "the card records a shape and no rate"),
         Refusal::BadCard(bad) => bad_terms(bad.clone()),
     }
+}
+
+/// The refusal of what would open a money pump.
+pub(super) fn pump<'a>(pump: &Pump, code: impl Fn(Asset) -> &'a str) -> Problem {
+    let start = pump.cards.first();
+    let around = pump.cards.iter().chain(start).map(|(_, from)| code(*from));
+    let cycle: Vec<&str> = around.collect();
+    let Pump { returns, at, .. } = pump;
+    let detail = format!(
+        "{} would bring back {returns} of what was taken, as of {}",
+        cycle.join(" to "),
+        at.format("%FT%TZ")
+    );
+    Problem::new(Slug::MoneyPump, detail)
+        .with("cycle", json!(cycle))
+        .with("returns", returns.to_string())
 }
 
 /// The refusal to exchange between two moneys without a rate.

@@ -50,6 +50,21 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Where a bonus that is given once begins.
+    pub fn threshold(&self) -> Option<i64> {
+        (self.mode == BlockMode::Once).then_some(self.block)
+    }
+
+    /// At most so many a unit, as a fraction, and so many once, for what is given from `first` up to the
+    /// threshold.
+    pub fn bound(&self, first: i64) -> ((i64, i64), i64) {
+        match self.mode {
+            BlockMode::PerBlock => ((self.bonus, self.block), 0),
+            BlockMode::Once if first >= self.block => ((0, 1), self.bonus),
+            BlockMode::Once => ((0, 1), 0),
+        }
+    }
+
     /// What is gained for the blocks given, or nothing when the figure does not fit.
     pub fn gain(&self, given: i64) -> Option<i64> {
         let blocks = given / self.block;

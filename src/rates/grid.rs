@@ -44,6 +44,18 @@ impl Residue {
         })
     }
 
+    /// Amounts for which `slope × x` lies below a multiple of `modulus` by at least 1 and at most
+    /// `reach`. Nothing when the numbers are too large.
+    pub fn just_below(slope: i128, modulus: i128, reach: i128) -> Option<Residue> {
+        let reach = reach.min(modulus - 1);
+        (modulus <= MAX_MODULUS && reach > 0).then_some(Residue {
+            slope: slope.rem_euclid(modulus),
+            offset: reach,
+            modulus,
+            width: reach - 1,
+        })
+    }
+
     /// How many steps of `step` from `x` to the first amount that qualifies.
     fn steps(&self, x: i64, step: i64) -> Option<i128> {
         let m = self.modulus;

@@ -25,7 +25,11 @@
 //! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
 //! them all read it again. What a quote locked outlives both ([`find_published`], [`exchange`]).
 //!
-//! Lock order: the pair (an advisory lock), the approval, the gate of publications, last.
+//! Nothing is published that would let a member gain by going in a circle ([`pump`]): what the last word
+//! would publish, what a withdrawal would let go on and what an exchange rate would make of priced
+//! cards is looked at as it would be, and refused with the circle.
+//!
+//! Lock order: the pair (an advisory lock), the approval, the cards that hold, the gate of publications.
 
 pub mod api;
 pub mod block;
@@ -48,6 +52,7 @@ pub mod tariff;
 pub mod terms;
 pub mod version;
 
+mod best;
 mod case;
 mod chinese;
 mod english;
@@ -56,6 +61,7 @@ mod grid;
 mod legal;
 mod limit;
 mod line;
+mod pump;
 mod row;
 mod store;
 mod stretch;
@@ -76,10 +82,13 @@ use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::partners::{Directories, Directory};
+use crate::points::account::Asset;
 use crate::points::amount::Scales;
 use crate::secret::Secrets;
 use draft::{BadDates, ends_after};
+use pump::Route;
 use state::{Kept, Step};
+use store::Live;
 
 /// What approvals and the audit trail call a version of a card.
 const SUBJECT: &str = "rate_card";
@@ -218,7 +227,50 @@ async fn publish(
         audit::record(conn, who, SUBJECT, predecessor, Some("published"), &after).await?;
     }
     store::mark_published(conn, version.id, start).await?;
+    must_not_pump(conn).await?;
     db::publish(conn).await
+}
+
+/// Refuses to go on when the cards, as they are written now, would let somebody gain by going in a
+/// circle. One at a time over all hubs, so that no two changes make one together.
+async fn must_not_pump(conn: &mut Connection) -> Result<(), Error> {
+    let live = store::lock_live(conn).await?;
+    let book = Book::new(Arc::default(), Vec::new(), exchange::latest(conn).await?);
+    let now = db::now(conn).await?;
+    let found = tokio::task::spawn_blocking(move || find_pump(&live, &book, now)).await;
+    match found.map_err(anyhow::Error::from)? {
+        None => Ok(()),
+        Some(problem) => Err(problem.into()),
+    }
+}
+
+fn find_pump(live: &[Live], book: &Book, now: Timestamp) -> Option<Problem> {
+    let routes: Vec<Route> = live.iter().filter_map(|it| route(it, book)).collect();
+    let pump = pump::find(&routes, now)?;
+    let code = |currency: Asset| {
+        let of = live.iter().find(|it| it.card.from == currency);
+        of.map_or("?", |it| it.codes[0].as_str())
+    };
+    Some(api::pump(&pump, code))
+}
+
+/// A card as the search for pumps sees it; none when it prices nothing, for want of an exchange rate.
+fn route(live: &Live, book: &Book) -> Option<Route> {
+    let Live { card, scales, .. } = live;
+    let [source, target] = live.moneys;
+    let exchange = match book.exchange(source, target) {
+        Ok(exchange) => exchange.map(|(_, exchange)| exchange),
+        Err(Missing { .. }) if card.card.terms.rate == terms::Rate::Priced => return None,
+        Err(Missing { .. }) => None,
+    };
+    Some(Route {
+        card: card.id,
+        from: card.from,
+        to: card.to,
+        best: best::best(&card.card.tariff(*scales, exchange).ok()?)?,
+        since: card.valid_from,
+        until: card.valid_to,
+    })
 }
 
 /// Does not agree, which ends the proposal.
@@ -271,6 +323,7 @@ pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Versi
                 "published, and goes on",
             )
             .await?;
+            must_not_pump(conn).await?;
         }
         db::publish(conn).await?;
     }

@@ -14,6 +14,9 @@
 //! `gross = commission + net` and `net' = value + residual`, and nothing is negative. Bonuses
 //! are no part of it: each has its own funder, who pays [`SettlementTerms::price_of`] it.
 
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::printed::Printed;
@@ -166,6 +169,58 @@ impl Purchase {
         let bought = bare.net_converted.buys(price, self.scales.target)?;
         Ok(bought - bought % self.increment)
     }
+}
+
+impl Purchase {
+    /// Units bought for a unit used, before anything is rounded.
+    pub(super) fn rate(&self) -> BigRational {
+        let SettlementTerms::Priced {
+            source_price,
+            commission,
+            ..
+        } = self.settlement
+        else {
+            return exactly(Decimal::ZERO);
+        };
+        let paid = exactly(source_price.decimal()) * exactly(Decimal::ONE - commission.decimal());
+        let net = paid / BigInt::from(self.scales.source.factor());
+        self.in_target_money(net) / self.unit_price()
+    }
+
+    /// By how many units rounding the money can bring more than [`Purchase::rate`] says: each rounding
+    /// adds at most half a millionth, those of gross and commission before the exchange.
+    pub(super) fn rounding(&self) -> BigRational {
+        let half = exactly(Decimal::new(5, 7));
+        let before = &half + &half;
+        let all = match self.exchange {
+            Some(_) => self.in_target_money(before) + half,
+            None => before,
+        };
+        all / self.unit_price()
+    }
+
+    pub(super) fn increment(&self) -> i64 {
+        self.increment
+    }
+
+    fn in_target_money(&self, money: BigRational) -> BigRational {
+        match self.exchange {
+            None => money,
+            Some(exchange) if exchange.source_is_base => money * exactly(exchange.rate.decimal()),
+            Some(exchange) => money / exactly(exchange.rate.decimal()),
+        }
+    }
+
+    /// What a smallest unit of the target costs.
+    fn unit_price(&self) -> BigRational {
+        let price = exactly(self.settlement.target_price().decimal());
+        price / BigInt::from(self.scales.target.factor())
+    }
+}
+
+fn exactly(decimal: Decimal) -> BigRational {
+    let den = BigInt::from(10).pow(decimal.scale());
+    BigRational::new(decimal.mantissa().into(), den)
 }
 
 fn to_target(money: Micros, exchange: Option<Exchange>) -> Result<Micros, TooLarge> {

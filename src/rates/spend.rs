@@ -62,14 +62,14 @@ fn gained(tariff: &Tariff, units: i64) -> Option<i64> {
     price(tariff, units).ok().map(|priced| priced.total)
 }
 
-/// Amounts among which the total never falls.
+/// Amounts among which the total never falls, and no bonus begins, ends or changes its band.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
-    first: i64,
-    last: i64,
+pub(super) struct Piece {
+    pub first: i64,
+    pub last: i64,
 }
 
-fn pieces(tariff: &Tariff, stretch: &Stretch) -> Vec<Piece> {
+pub(super) fn pieces(tariff: &Tariff, stretch: &Stretch) -> Vec<Piece> {
     let Some((first, last)) = tariff.window(stretch) else {
         return Vec::new();
     };
@@ -108,5 +108,6 @@ fn cuts(tariff: &Tariff, stretch: &Stretch, first: i64, last: i64) -> Vec<i64> {
         } => bands.iter().filter_map(|b| gaining(b.first)).collect(),
     });
     let of_thresholds = tariff.extras.iter().map(|extra| extra.min_given);
-    of_bands.chain(of_thresholds).collect()
+    let of_block = tariff.block.and_then(|block| block.threshold());
+    of_bands.chain(of_thresholds).chain(of_block).collect()
 }

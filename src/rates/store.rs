@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use diesel::OptionalExtension;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz,
 };
+use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::points::account::Asset;
+use crate::points::amount::{Scale, Scales};
 
 /// The first half of the advisory lock of a pair: "card" in ASCII.
 const LOCK: i32 = 0x6361_7264;
@@ -46,7 +47,7 @@ const VERSIONS: &str = "
 
 const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to from rate_cards";
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -84,7 +85,7 @@ struct Row {
     approved: Vec<String>,
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct PublishedRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -106,7 +107,7 @@ struct PublishedRow {
     valid_to: Option<Timestamp>,
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct Pair {
     #[diesel(sql_type = SmallInt)]
     from_currency: Asset,
@@ -114,7 +115,7 @@ struct Pair {
     to_currency: Asset,
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct Id {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -363,6 +364,74 @@ pub(super) async fn list_published(conn: &mut Connection) -> Result<Vec<Publishe
     .load(conn)
     .await?;
     rows.into_iter().map(PublishedCard::try_from).collect()
+}
+
+/// A card that prices quotes now or will, with what pricing needs to know of its two sides.
+pub(super) struct Live {
+    pub card: PublishedCard,
+    pub codes: [String; 2],
+    pub scales: Scales,
+    pub moneys: [Asset; 2],
+}
+
+#[derive(QueryableByName)]
+struct LiveRow {
+    #[diesel(embed)]
+    card: PublishedRow,
+    #[diesel(sql_type = Text)]
+    from_code: String,
+    #[diesel(sql_type = Text)]
+    to_code: String,
+    #[diesel(sql_type = SmallInt)]
+    from_scale: i16,
+    #[diesel(sql_type = SmallInt)]
+    to_scale: i16,
+    #[diesel(sql_type = SmallInt)]
+    from_money: Asset,
+    #[diesel(sql_type = SmallInt)]
+    to_money: Asset,
+}
+
+/// Every card that is published and not over, with its sides. Lets nobody else add to them until the
+/// transaction ends.
+pub(super) async fn lock_live(conn: &mut Connection) -> Result<Vec<Live>, Error> {
+    // No pair has this number.
+    diesel::sql_query(format!("select pg_advisory_xact_lock({LOCK}, -1)"))
+        .execute(conn)
+        .await?;
+    let rows: Vec<LiveRow> = diesel::sql_query(
+        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement, c.valid_from, c.valid_to,
+                f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
+                source.money as from_money, target.money as to_money
+           from rate_cards c
+           join currencies f on f.no = c.from_currency join partners source on source.id = f.issuer_id
+           join currencies t on t.no = c.to_currency join partners target on target.id = t.issuer_id
+          where c.state = 'published' and (c.valid_to is null or c.valid_to > hub_now())
+          order by c.id",
+    )
+    .load(conn)
+    .await?;
+    rows.into_iter().map(Live::try_from).collect()
+}
+
+impl TryFrom<LiveRow> for Live {
+    type Error = Error;
+
+    fn try_from(row: LiveRow) -> Result<Live, Error> {
+        let scale = |decimals: i16| {
+            let scale = u8::try_from(decimals).ok().and_then(Scale::new);
+            scale.ok_or_else(|| anyhow::anyhow!("a currency has the scale {decimals}"))
+        };
+        Ok(Live {
+            card: row.card.try_into()?,
+            codes: [row.from_code, row.to_code],
+            scales: Scales {
+                source: scale(row.from_scale)?,
+                target: scale(row.to_scale)?,
+            },
+            moneys: [row.from_money, row.to_money],
+        })
+    }
 }
 
 /// A card that is or was published, whether it still holds or not: a quote outlives its card.

@@ -255,6 +255,27 @@ async fn of_two_bodies_that_two_hubs_look_at_in_the_same_instant_one_takes_effec
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_a_reference_again_under_its_key_to_another_hub_is_told_what_it_names() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let hubs = [&world, &second];
+    let member = world.member().await;
+    let aero = world.token("AERO").await;
+    for nth in 0..20 {
+        let mut body = award(&member, 1, "MILE");
+        body["reference"] = json!(format!("once-{nth}"));
+        let key = Uuid::new_v4().to_string();
+        let bids = at_once(&hubs, 2, |_, hub| {
+            hub.post_with_key(&aero, "/v1/awards", &key, body.clone())
+        });
+        let gate = shut_gate(&world).await;
+        let (answers, ()) = tokio::join!(bids, open_gate(&world, gate, 2));
+        let [first, again] = [0, 1].map(|nth| answers[nth].clone().ok());
+        assert_eq!(first, again);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_what_was_refused_can_be_used_again() {
     let world = World::new().await;
     let member = world.member().await;

@@ -156,6 +156,13 @@ impl Rates {
         self.step(&self.source, &card, "propose").await.is(200)
     }
 
+    /// Proposed by one issuer and approved by the other.
+    async fn agreed_by(&self, one: &str, other: &str, body: Value) -> Value {
+        let card = self.draft(one, body).await;
+        let card = self.step(one, &card, "propose").await.is(200);
+        self.step(other, &card, "approve").await.is(200)
+    }
+
     /// Agreed by all three.
     async fn published(&self, body: Value) -> Value {
         let card = self.proposed(body).await;
@@ -856,6 +863,165 @@ async fn approvals_at_once_publish_one_version_after_the_other() {
         active += usize::from(world.state(card).await == "active");
     }
     assert_eq!(active, 1);
+}
+
+/// A plain card at cost.
+fn ratio(from: &str, to: &str, give: u32, get: u32) -> Value {
+    json!({
+        "from": from, "to": to, "terms": {"kind": "ratio", "give": give, "get": get},
+        "settlement": {"kind": "cost_plus", "price": "0.014000", "commission": "0"},
+    })
+}
+
+/// A card of money alone, without commission.
+fn priced(from: &str, to: &str, source_price: &str, target_price: &str) -> Value {
+    json!({
+        "from": from, "to": to, "terms": {"kind": "priced"},
+        "settlement": {"kind": "priced", "source_price": source_price, "target_price": target_price, "commission": "0"},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_circle_that_gains_is_refused_and_one_that_breaks_even_is_not() {
+    let world = Rates::new().await;
+    let there = world
+        .agreed_by(&world.source, &world.target, ratio("TOKEN", "KILO", 3, 1))
+        .await;
+    world.step(&world.operator, &there, "approve").await.is(200);
+    let even = world
+        .agreed_by(&world.target, &world.source, ratio("KILO", "TOKEN", 1, 3))
+        .await;
+    world.step(&world.operator, &even, "approve").await.is(200);
+
+    let more = world
+        .agreed_by(
+            &world.target,
+            &world.source,
+            ratio("KILO", "TOKEN", 10_000, 30_001),
+        )
+        .await;
+    let refused = world.step(&world.operator, &more, "approve").await;
+    assert_eq!(
+        (refused.code(), refused.status),
+        ("money-pump", 422),
+        "{}",
+        refused.body
+    );
+    assert_eq!(refused.body["returns"], "30001/30000");
+    let cycle: Vec<&str> = refused.body["cycle"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        cycle == ["KILO", "TOKEN", "KILO"] || cycle == ["TOKEN", "KILO", "TOKEN"],
+        "{cycle:?}"
+    );
+    assert_eq!(
+        world.state(&more).await,
+        "approved_by_target",
+        "not the last word"
+    );
+    assert_eq!(world.state(&even).await, "active");
+
+    // The same for the ten minutes in which it would meet the other.
+    let halted = world.step(&world.source, &there, "halt").await.is(200);
+    assert_eq!(halted["state"], "halted");
+    let late = with(ratio("TOKEN", "KILO", 3, 1), "valid_from", in_days(2));
+    let late = world.agreed_by(&world.source, &world.target, late).await;
+    world.step(&world.operator, &late, "approve").await.is(200);
+    let apart = with(ratio("KILO", "TOKEN", 1, 4), "valid_to", in_days(1));
+    let apart = world.agreed_by(&world.target, &world.source, apart).await;
+    world.step(&world.operator, &apart, "approve").await.is(200);
+    let meets = with(ratio("KILO", "TOKEN", 1, 4), "valid_from", in_days(3));
+    let meets = world.agreed_by(&world.target, &world.source, meets).await;
+    assert_eq!(
+        world.step(&world.operator, &meets, "approve").await.code(),
+        "money-pump"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvals_at_once_open_no_circle_together() {
+    let world = Rates::new().await;
+    let first = world
+        .agreed_by(&world.source, &world.target, ratio("TOKEN", "KILO", 1, 1))
+        .await;
+    world.step(&world.operator, &first, "approve").await.is(200);
+    let second = world
+        .agreed_by(
+            &world.target,
+            &world.stranger,
+            ratio("KILO", "NIGHT", 100, 101),
+        )
+        .await;
+    let third = world
+        .agreed_by(
+            &world.stranger,
+            &world.source,
+            ratio("NIGHT", "TOKEN", 1, 1),
+        )
+        .await;
+
+    let answers = futures_util::join!(
+        world.step(&world.operator, &second, "approve"),
+        world.step(&world.operator, &third, "approve"),
+    );
+    let mut codes = [answers.0.code(), answers.1.code()];
+    codes.sort_unstable();
+    assert_eq!(codes, ["money-pump", "none"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_rate_that_makes_priced_cards_a_pump_is_refused() {
+    let world = Rates::new().await;
+    let out = priced("TOKEN", "KILO", "0.1", "0.01");
+    let out = world.agreed_by(&world.source, &world.target, out).await;
+    world.step(&world.operator, &out, "approve").await.is(200);
+    // At 7.8 HKD a USD a token buys 100/78 of a kilo.
+    let back = world
+        .agreed_by(
+            &world.target,
+            &world.source,
+            ratio("KILO", "TOKEN", 100, 78),
+        )
+        .await;
+    world.step(&world.operator, &back, "approve").await.is(200);
+
+    let rate = |rate: &str| json!({"base": "USD", "quote": "HKD", "rate": rate, "source": "HKAB", "quoted_at": in_days(-1)});
+    let path = "/v1/exchange-rates";
+    let refused = world.post(&world.finance, path, rate("7.7999")).await;
+    assert_eq!(refused.code(), "money-pump");
+    world
+        .post(&world.finance, path, rate("7.8001"))
+        .await
+        .is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_withdrawal_would_let_go_on_opens_no_circle() {
+    let world = Rates::new().await;
+    let first = world
+        .agreed_by(&world.source, &world.target, ratio("TOKEN", "KILO", 1, 1))
+        .await;
+    world.step(&world.operator, &first, "approve").await.is(200);
+    let dearer = with(ratio("TOKEN", "KILO", 2, 1), "valid_from", in_days(10));
+    let dearer = world.agreed_by(&world.source, &world.target, dearer).await;
+    world
+        .step(&world.operator, &dearer, "approve")
+        .await
+        .is(200);
+    let back = with(ratio("KILO", "TOKEN", 1, 2), "valid_from", in_days(11));
+    let back = world.agreed_by(&world.target, &world.source, back).await;
+    world.step(&world.operator, &back, "approve").await.is(200);
+
+    assert_eq!(
+        world.step(&world.source, &dearer, "withdraw").await.code(),
+        "money-pump"
+    );
+    world.step(&world.source, &back, "withdraw").await.is(200);
+    world.step(&world.source, &dearer, "withdraw").await.is(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

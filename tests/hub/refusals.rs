@@ -184,6 +184,13 @@ const PROVOCATIONS: &[Row] = table! {
     "method-not-allowed" => async |w: World| {
         send(w.request(Method::PATCH, "/v1/members")).await
     };
+    "money-pump" => async |w: World| {
+        // The sample coalition gives stars for hotel points.
+        let generous = json!({"kind": "ratio", "give": 1, "get": 100});
+        let card = propose(&w, card("STAR", "HPT", generous)).await;
+        approve(&w, &w.token("BAYVIEW").await, &card, &hash(&card)).await.ok();
+        approve(&w, &w.sign_in("olivia").await, &card, &hash(&card)).await
+    };
     "more-than-left" => async |w: World| {
         let award = w.award(&w.member().await, "5", "MILE").await;
         let part = |amount: &str| {

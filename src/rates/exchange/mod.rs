@@ -71,6 +71,7 @@ pub async fn publish(
 
     let rate = store::insert(conn, who, &new, now).await?;
     audit::record(conn, who, "exchange_rate", rate.id, None, "published").await?;
+    super::must_not_pump(conn).await?;
     db::publish(conn).await?;
     Ok(rate)
 }
