@@ -1,4 +1,4 @@
-//! The pure parts of a conversion: evaluating a card, signing and reading a quote, folding a group.
+//! The pure parts: evaluating a card, signing and reading a quote, folding a group, looking for a pump.
 //! What they cost with a database under them, `interline bench` says.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
@@ -21,6 +21,7 @@ use interline::partners::expiry::ExpiryPolicy;
 use interline::points::account::Account;
 use interline::points::amount::{Scale, Scales};
 use interline::rates::card::{self, Card};
+use interline::rates::pump::{self, Route};
 use interline::web::once::Claim;
 use serde_json::json;
 use uuid::Uuid;
@@ -88,6 +89,33 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
             assert_eq!(books.fold(orders, noon()), GROUP);
             books
         });
+}
+
+/// Sixty currencies, 1,500 cards, each a little below what its two currencies are worth.
+#[divan::bench]
+fn look_for_a_pump_among_1500_cards(bencher: Bencher<'_, '_>) {
+    let worth = |currency: i64| 1_000 + currency * 7_919 % 997;
+    let pairs = (0..60_i64).flat_map(|from| (1..26).map(move |step| (from, (from + step) % 60)));
+    let cards: Vec<(i64, i64, Card)> = pairs
+        .map(|(from, to)| {
+            let (give, get) = (worth(to) * 1_000, worth(from) * (990 + (from + to) % 10));
+            let terms = json!({"kind": "ratio", "give": give, "get": get});
+            let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0"});
+            let card = json!({"terms": terms, "settlement": settlement});
+            (from, to, serde_json::from_value(card).unwrap())
+        })
+        .collect();
+    bencher.bench(|| {
+        let routes = cards.iter().map(|(from, to, card)| Route {
+            card: from * 60 + to,
+            from: *from as i16,
+            to: *to as i16,
+            best: card.best(scales(), None).unwrap(),
+            since: noon(),
+            until: None,
+        });
+        pump::find(&routes.collect::<Vec<_>>(), black_box(noon()))
+    });
 }
 
 fn noon() -> Timestamp {

@@ -10,9 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
     TransactionManager,
@@ -52,8 +50,6 @@ pub struct Pool {
 impl Pool {
     pub fn new(url: &str, size: usize) -> anyhow::Result<Pool> {
         let mut config = ManagerConfig::default();
-        // A connection that was lost is noticed without asking the database.
-        config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(|url| Box::pin(connect(url.to_owned())));
         let manager = AsyncDieselConnectionManager::<Connection>::new_with_config(url, config);
         let inner = Deadpool::builder(manager).max_size(size).build()?;

@@ -89,15 +89,20 @@ async fn answer<B: Batch>(url: String, mut questions: mpsc::Receiver<Asked<B>>) 
         }
         next = Instant::now() + PACE;
         let (asked, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match attempt::<B>(&url, &mut open, &asked).await {
-            Ok(answers) => {
+        // A link that is silent that long is given up, like one that broke.
+        match tokio::time::timeout(PATIENCE, attempt::<B>(&url, &mut open, &asked)).await {
+            Ok(Ok(answers)) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Who asked may have gone away.
                     let _ = reply.send(answer);
                 }
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "questions went unanswered");
+                open = None;
+            }
+            Err(late) => {
+                tracing::warn!(%late, "questions went unanswered");
                 open = None;
             }
         }

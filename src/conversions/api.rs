@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::decision::Refusal;
 use super::quote::Quotes;
 use super::sentence::{self, Told};
-use super::{Offer, local};
+use super::{Offer, Wish, local};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -22,8 +22,10 @@ use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::agreed::Price;
 use crate::points::money::Micros;
+use crate::points::ratio::Quotient;
 use crate::rates::Books;
-use crate::web::body::object;
+use crate::rates::settlement::to_source;
+use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Query, Write, text};
 use chrono::{DateTime, Utc};
@@ -53,18 +55,40 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(web::resource("/v1/conversions/{conversion}").route(web::get().to(read)));
 }
 
-/// What a member wants to turn into what.
+/// What a member wants to turn into what: either `gives` and `to`, or `gains` and `from`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewQuote {
     /// The member's id.
     member: String,
     /// The amount to give, in a currency that you issue.
-    #[serde(deserialize_with = "object")]
-    gives: AmountBody,
-    /// The code of the currency to get.
+    #[serde(default, deserialize_with = "object_or_none")]
+    gives: Option<AmountBody>,
+    /// With `gives`: the code of the currency to get.
     #[schema(example = "HPT")]
-    to: String,
+    to: Option<String>,
+    /// The least to get: priced is the smallest amount that becomes so much.
+    #[serde(default, deserialize_with = "object_or_none")]
+    gains: Option<AmountBody>,
+    /// With `gains`: the code of the currency to give, one that you issue.
+    from: Option<String>,
+}
+
+impl NewQuote {
+    fn wish(&self) -> Result<Wish<'_>, Problem> {
+        let (gives, gains) = (self.gives.as_ref(), self.gains.as_ref());
+        let (pointer, rule) = match (gives, self.to.as_deref(), gains, self.from.as_deref()) {
+            (Some(gives), Some(to), None, None) => return Ok(Wish::Give { gives, to }),
+            (None, None, Some(gains), Some(from)) => return Ok(Wish::Gain { from, gains }),
+            (Some(_), None, None, _) => ("/to", "the code of the currency to get"),
+            (None, _, Some(_), None) => ("/from", "the code of the currency to give"),
+            (None, _, None, _) => ("/gives", "an amount to give, or `gains`, an amount to get"),
+            (Some(_), _, Some(_), _) => ("/gains", "nothing beside `gives`: one side is fixed"),
+            (Some(_), Some(_), None, Some(_)) => ("/from", "nothing beside `gives`"),
+            (None, Some(_), Some(_), Some(_)) => ("/to", "nothing beside `gains`"),
+        };
+        Err(Problem::field(pointer, rule))
+    }
 }
 
 /// A price the hub promises until it expires.
@@ -98,6 +122,9 @@ pub struct QuoteBody {
 pub struct WorthBody {
     gives: MoneyBody,
     gains: MoneyBody,
+    /// What is gained against what is given, in percent of that, both in the giving issuer's money at the
+    /// locked rate: -29 when it is 29 % less. Null where what is given is worth nothing.
+    difference: Option<i64>,
 }
 
 /// What the partner whose points are given pays.
@@ -138,8 +165,7 @@ async fn quote(
         &books,
         (partner.partner, partner.moment),
         &body.member,
-        &body.gives,
-        &body.to,
+        body.wish()?,
     )
     .await?;
     let token = quotes.sign(&offer.quote)?;
@@ -152,6 +178,7 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         evaluated,
         from,
         to,
+        exchange,
         book,
     } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
@@ -162,10 +189,15 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
     let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
     let until = local(quote.expires_at(), from);
+    let here = worth(from, priced.used)?;
+    let there = worth(to, priced.total)?;
+    let compared = to_source(there, *exchange).map_err(anyhow::Error::from)?;
+    let difference = percent_more(here, compared);
     let told = Told {
         gives: &gives_words,
         gains: &gains_words,
         left: (priced.left > 0).then_some(left_words.as_str()),
+        difference,
         until: &until,
     };
     Ok(QuoteBody {
@@ -173,8 +205,9 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         card: quote.card.clone(),
         fee: None,
         worth: WorthBody {
-            gives: worth(directory, from, priced.used)?,
-            gains: worth(directory, to, priced.total)?,
+            gives: money(directory, from, here)?,
+            gains: money(directory, to, there)?,
+            difference,
         },
         cost: CostBody {
             gross: money(directory, from, figures.gross)?,
@@ -194,13 +227,19 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
 }
 
 /// Points by the display value of their issuer, in the money it settles in.
-fn worth(directory: &Directory, currency: &Currency, units: i64) -> Result<MoneyBody, Error> {
-    let value = match Price::new(currency.display_value.decimal()) {
-        Ok(price) => Micros::worth(units, currency.scale, price).map_err(anyhow::Error::from)?,
+fn worth(currency: &Currency, units: i64) -> Result<Micros, Error> {
+    match Price::new(currency.display_value.decimal()) {
+        Ok(price) => Ok(Micros::worth(units, currency.scale, price).map_err(anyhow::Error::from)?),
         // A value of zero is no price.
-        Err(_) => Micros::ZERO,
-    };
-    money(directory, currency, value)
+        Err(_) => Ok(Micros::ZERO),
+    }
+}
+
+/// By how many percent of `here` is `there` more; none of nothing.
+fn percent_more(here: Micros, there: Micros) -> Option<i64> {
+    let more = i128::from(there.0) - i128::from(here.0);
+    let percent = Quotient::new(more * 100, here.0.into()).filter(|_| here.0 > 0)?;
+    i64::try_from(percent.half_even()).ok()
 }
 
 fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {

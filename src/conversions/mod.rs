@@ -35,27 +35,49 @@ use crate::rates::{self, Book, Books, PublishedCard};
 use decision::{Order, Side};
 use quote::Quote;
 
+/// What a member wants: either side may be fixed.
+pub enum Wish<'a> {
+    /// To give so much.
+    Give { gives: &'a AmountBody, to: &'a str },
+    /// To gain at least so much, for as little as that takes.
+    Gain {
+        from: &'a str,
+        gains: &'a AmountBody,
+    },
+}
+
 /// What a member is offered.
 pub struct Offer {
     pub quote: Quote,
     pub evaluated: Evaluated,
     pub from: Arc<Currency>,
     pub to: Arc<Currency>,
+    /// Locked, where the two issuers settle in different moneys.
+    pub exchange: Option<Exchange>,
     pub book: Arc<Book>,
 }
 
-/// Prices an amount for a partner's member. Writes nothing.
+/// Prices a wish of a partner's member. Writes nothing.
 pub async fn offer(
     shelf: &Shelf,
     books: &Books,
     (partner, moment): (i64, Moment),
     member: &str,
-    gives: &AmountBody,
-    to: &str,
+    wish: Wish<'_>,
 ) -> Result<Offer, Error> {
     let (_, book) = books.at(moment, &shelf.pool).await?;
-    let (from, given) = gives.read(&book.directory, "/gives")?;
-    let to = target(&book.directory, to)?;
+    let directory = &book.directory;
+    let (from, to, fixed) = match wish {
+        Wish::Give { gives, to } => {
+            let (from, given) = gives.read(directory, "/gives")?;
+            (from, currency(directory, "/to", to)?, Fixed::Given(given))
+        }
+        Wish::Gain { from, gains } => {
+            let (to, wanted) = gains.read(directory, "/gains")?;
+            let from = currency(directory, "/from", from)?;
+            (from, to, Fixed::Gained(wanted))
+        }
+    };
     crate::ledger::api::must_issue(partner, from)?;
     for currency in [from, to] {
         Programme::of(&book.directory, currency)
@@ -68,20 +90,24 @@ pub async fn offer(
     let card = book
         .card_for(from.no, to.no, now)
         .ok_or_else(|| no_card(from, to))?;
-    let exchange = exchange(&book, from, to)?;
-    let evaluated = card::evaluate(
-        &card.card,
-        scales(from, to),
-        exchange.map(|(_, exchange)| exchange),
-        given,
-    )
-    .map_err(|refusal| rates::api::refused(&refusal, from, to))?;
+    let locked = exchange(&book, from, to)?;
+    let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
+    let given = match fixed {
+        Fixed::Given(given) => Ok(given),
+        Fixed::Gained(wanted) => card::smallest_for(&card.card, scales, exchange, wanted),
+    };
+    let evaluated = given.and_then(|given| {
+        let evaluated = card::evaluate(&card.card, scales, exchange, given)?;
+        Ok((given, evaluated))
+    });
+    let (given, evaluated) =
+        evaluated.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
 
     let quote = Quote {
         jti: Uuid::now_v7(),
         partner: shelf.ids.show(Kind::Partner, partner),
         card: shelf.ids.show(Kind::RateCard, card.id),
-        exchange_rate: exchange.map(|(id, _)| shelf.ids.show(Kind::ExchangeRate, id)),
+        exchange_rate: locked.map(|(id, _)| shelf.ids.show(Kind::ExchangeRate, id)),
         from_wallet: shelf.ids.show(Kind::Wallet, from_wallet.0),
         to_wallet: shelf.ids.show(Kind::Wallet, to_wallet.0),
         given,
@@ -94,8 +120,15 @@ pub async fn offer(
         evaluated,
         from,
         to,
+        exchange,
         book,
     })
+}
+
+/// The side of a wish that is fixed, in smallest units.
+enum Fixed {
+    Given(i64),
+    Gained(i64),
 }
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
@@ -168,11 +201,15 @@ fn side(directory: &Directory, wallet: Account) -> Result<Side, Error> {
     })
 }
 
-fn target<'d>(directory: &'d Directory, code: &str) -> Result<&'d Arc<Currency>, Problem> {
+fn currency<'d>(
+    directory: &'d Directory,
+    pointer: &str,
+    code: &str,
+) -> Result<&'d Arc<Currency>, Problem> {
     let rule = "the code of a currency; /v1/currencies lists them";
     directory
         .currency(code)
-        .ok_or_else(|| Problem::field("/to", rule))
+        .ok_or_else(|| Problem::field(pointer, rule))
 }
 
 fn exchange(book: &Book, from: &Currency, to: &Currency) -> Result<Option<(i64, Exchange)>, Error> {

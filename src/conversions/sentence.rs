@@ -1,11 +1,15 @@
 //! What a quote says, as one sentence a member understands.
 
 /// The parts of the sentence: printed amounts with their currencies, and when the price ends.
+#[derive(Clone, Copy)]
 pub struct Told<'a> {
     pub gives: &'a str,
     pub gains: &'a str,
     /// What of the amount asked for stays in the wallet; none when nothing does.
     pub left: Option<&'a str>,
+    /// By how many percent what is gained is worth more than what is given, by the issuers' display
+    /// values; none where that cannot be said.
+    pub difference: Option<i64>,
     pub until: &'a str,
 }
 
@@ -14,14 +18,26 @@ pub fn english(
         gives,
         gains,
         left,
+        difference,
         until,
     }: &Told<'_>,
 ) -> String {
+    let worth = difference.map(|percent| match percent {
+        ..0 => format!(
+            " By what their issuers say that is worth {} % less.",
+            -percent
+        ),
+        0 => " By what their issuers say that is worth as much.".to_owned(),
+        1.. => format!(" By what their issuers say that is worth {percent} % more."),
+    });
+    let worth = worth.unwrap_or_default();
     let left = match left {
         Some(left) => format!("; {left} stay in your wallet because they do not divide"),
         None => String::new(),
     };
-    format!("{gives} become {gains} at once{left}. There is no fee. The price holds until {until}.")
+    format!(
+        "{gives} become {gains} at once{left}.{worth} There is no fee. The price holds until {until}."
+    )
 }
 
 pub fn chinese(
@@ -29,14 +45,21 @@ pub fn chinese(
         gives,
         gains,
         left,
+        difference,
         until,
     }: &Told<'_>,
 ) -> String {
+    let worth = difference.map(|percent| match percent {
+        ..0 => format!("按發行機構公布的價值計，少 {}%。", -percent),
+        0 => "按發行機構公布的價值計，兩者相等。".to_owned(),
+        1.. => format!("按發行機構公布的價值計，多 {percent}%。"),
+    });
+    let worth = worth.unwrap_or_default();
     let left = match left {
         Some(left) => format!("；{left} 因不足一個單位而留在您的錢包"),
         None => String::new(),
     };
-    format!("{gives} 即時兌換為 {gains}{left}。不收手續費。此價格有效至 {until}。")
+    format!("{gives} 即時兌換為 {gains}{left}。{worth}不收手續費。此價格有效至 {until}。")
 }
 
 /// Digits in groups of three: `12,187.50`.
@@ -80,17 +103,23 @@ mod tests {
             gives: "2,000 A",
             gains: "1,333 B",
             left: None,
+            difference: None,
             until: "noon",
         };
         assert_eq!(
             english(&told),
             "2,000 A become 1,333 B at once. There is no fee. The price holds until noon."
         );
+        let less = |difference| english(&Told { difference, ..told });
+        assert!(less(Some(-22)).contains("that is worth 22 % less. There"));
+        assert!(less(Some(0)).contains("as much") && less(Some(5)).contains("5 % more"));
         let left = Told {
             left: Some("1 A"),
+            difference: Some(-22),
             ..told
         };
         assert!(english(&left).contains("1 A stay in your wallet"));
         assert!(chinese(&left).contains("1 A 因不足一個單位而留在您的錢包"));
+        assert!(chinese(&left).contains("少 22%。"));
     }
 }

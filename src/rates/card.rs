@@ -8,11 +8,14 @@
 //! [`evaluate`] is what a quote and a conversion both call, with the same arguments, so that a
 //! member gets what the quote said.
 
+use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 
+use super::best;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
 use super::settlement::{Exchange, Figures, SettlementTerms};
+use super::spend;
 use super::tariff::Tariff;
 use super::terms::{Rate, Terms};
 use crate::points::amount::Scales;
@@ -51,6 +54,12 @@ impl Card {
         )
     }
 
+    /// The most a unit given becomes, over all legal amounts, both in smallest units. None when nothing
+    /// is legal.
+    pub fn best(&self, scales: Scales, exchange: Option<Exchange>) -> Option<BigRational> {
+        best::best(&self.tariff(scales, exchange).ok()?)
+    }
+
     fn settled_as_priced(&self) -> Result<(), BadTerms> {
         let by_money = self.terms.rate == Rate::Priced;
         match self.settlement {
@@ -61,6 +70,16 @@ impl Card {
             }
         }
     }
+}
+
+/// The smallest legal amount that becomes at least `wanted` units under a card.
+pub fn smallest_for(
+    card: &Card,
+    scales: Scales,
+    exchange: Option<Exchange>,
+    wanted: i64,
+) -> Result<i64, Refusal> {
+    spend::smallest_for(&card.tariff(scales, exchange)?, wanted)
 }
 
 /// What `given` units become under a card, and what that costs. `exchange` is the rate locked

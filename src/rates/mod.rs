@@ -43,6 +43,7 @@ pub mod fee;
 pub mod price;
 pub mod printed;
 pub mod published;
+pub mod pump;
 pub mod refusal;
 pub mod sentence;
 pub mod settlement;
@@ -61,7 +62,6 @@ mod grid;
 mod legal;
 mod limit;
 mod line;
-mod pump;
 mod row;
 mod store;
 mod stretch;
@@ -267,7 +267,7 @@ fn route(live: &Live, book: &Book) -> Option<Route> {
         card: card.id,
         from: card.from,
         to: card.to,
-        best: best::best(&card.card.tariff(*scales, exchange).ok()?)?,
+        best: card.card.best(*scales, exchange)?,
         since: card.valid_from,
         until: card.valid_to,
     })

@@ -4,7 +4,7 @@
 //! best(A → B) × best(B → C) × best(C → A) ≤ 1      for every cycle of cards that hold at one instant
 //! ```
 //!
-//! The bests are exact fractions ([`best`](super::best)), so a circle that comes back with exactly what
+//! The bests are exact fractions ([`Card::best`](super::card::Card::best)), so a circle that comes back with exactly what
 //! was taken is allowed and one that gains a ten-thousandth is not. Which cards hold changes only for
 //! the better of a pump when one begins, so the instants at which one does are all there is to look at.
 //!
@@ -21,7 +21,7 @@ use crate::points::account::Asset;
 
 /// A card as the search sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Route {
+pub struct Route {
     pub card: i64,
     pub from: Asset,
     pub to: Asset,
@@ -33,7 +33,7 @@ pub(super) struct Route {
 
 /// A circle that gains.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pump {
+pub struct Pump {
     /// The cards in the order they are used, and what each takes.
     pub cards: Vec<(i64, Asset)>,
     /// What a unit comes back as.
@@ -43,7 +43,7 @@ pub(super) struct Pump {
 }
 
 /// A pump that is open now or will be.
-pub(super) fn find(routes: &[Route], now: Timestamp) -> Option<Pump> {
+pub fn find(routes: &[Route], now: Timestamp) -> Option<Pump> {
     let starts = routes.iter().map(|route| route.since);
     let mut instants: Vec<Timestamp> = starts.filter(|start| *start > now).collect();
     instants.push(now);

@@ -231,7 +231,8 @@ fn to_target(money: Micros, exchange: Option<Exchange>) -> Result<Micros, TooLar
     }
 }
 
-fn to_source(money: Micros, exchange: Option<Exchange>) -> Result<Micros, TooLarge> {
+/// Money of the target in the source's money.
+pub fn to_source(money: Micros, exchange: Option<Exchange>) -> Result<Micros, TooLarge> {
     match exchange {
         None => Ok(money),
         Some(exchange) if exchange.source_is_base => money.over(exchange.rate),

@@ -21,6 +21,7 @@ mod openapi;
 mod partners;
 mod postgres;
 mod proof;
+mod quotes;
 mod races;
 mod rates;
 mod receivables;

@@ -251,10 +251,11 @@ async fn one_conversion_step_by_step() {
       },
       "quote": "(token)",
       "sentence": {
-        "en": "10,000 MILE become 12,187 HPT at once. There is no fee. The price holds until (date and time) HKT.",
-        "zh-Hant": "10,000 MILE 即時兌換為 12,187 HPT。不收手續費。此價格有效至 (date and time) HKT。"
+        "en": "10,000 MILE become 12,187 HPT at once. By what their issuers say that is worth 29 % less. There is no fee. The price holds until (date and time) HKT.",
+        "zh-Hant": "10,000 MILE 即時兌換為 12,187 HPT。按發行機構公布的價值計，少 29%。不收手續費。此價格有效至 (date and time) HKT。"
       },
       "worth": {
+        "difference": -29,
         "gains": {
           "amount": "85.309000",
           "currency": "USD"
