@@ -88,6 +88,7 @@ impl Hub {
             .app_data(self.quotes.clone())
             .app_data(self.wallets.clone())
             .app_data(self.crowd.clone())
+            .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
             .configure(access::api::routes)
             .configure(approvals::api::routes)
@@ -293,6 +294,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),
+        conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         events::api::Doc::openapi(),
     ] {

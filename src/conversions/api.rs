@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::decision::Refusal;
 use super::quote::Quotes;
 use super::sentence::{self, Told};
+use super::worth::{self, Worth};
 use super::{Offer, Wish, local};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
 use crate::error::{Error, Problem, Slug};
@@ -20,11 +21,8 @@ use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
 use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
 use crate::points::account::Account;
-use crate::points::agreed::Price;
 use crate::points::money::Micros;
-use crate::points::ratio::Quotient;
 use crate::rates::Books;
-use crate::rates::settlement::to_source;
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Query, Write, text};
@@ -189,26 +187,20 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
     let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
     let until = local(quote.expires_at(), from);
-    let here = worth(from, priced.used)?;
-    let there = worth(to, priced.total)?;
-    let compared = to_source(there, *exchange).map_err(anyhow::Error::from)?;
-    let difference = percent_more(here, compared);
+    let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
+    let worth = worth.map_err(anyhow::Error::from)?;
     let told = Told {
         gives: &gives_words,
         gains: &gains_words,
         left: (priced.left > 0).then_some(left_words.as_str()),
-        difference,
+        difference: worth.difference,
         until: &until,
     };
     Ok(QuoteBody {
         id: quote.jti,
         card: quote.card.clone(),
         fee: None,
-        worth: WorthBody {
-            gives: money(directory, from, here)?,
-            gains: money(directory, to, there)?,
-            difference,
-        },
+        worth: WorthBody::of(directory, (from, to), &worth)?,
         cost: CostBody {
             gross: money(directory, from, figures.gross)?,
             commission: money(directory, from, figures.commission)?,
@@ -226,20 +218,18 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
     })
 }
 
-/// Points by the display value of their issuer, in the money it settles in.
-fn worth(currency: &Currency, units: i64) -> Result<Micros, Error> {
-    match Price::new(currency.display_value.decimal()) {
-        Ok(price) => Ok(Micros::worth(units, currency.scale, price).map_err(anyhow::Error::from)?),
-        // A value of zero is no price.
-        Err(_) => Ok(Micros::ZERO),
+impl WorthBody {
+    pub fn of(
+        directory: &Directory,
+        (from, to): (&Currency, &Currency),
+        worth: &Worth,
+    ) -> Result<WorthBody, Error> {
+        Ok(WorthBody {
+            gives: money(directory, from, worth.gives)?,
+            gains: money(directory, to, worth.gains)?,
+            difference: worth.difference,
+        })
     }
-}
-
-/// By how many percent of `here` is `there` more; none of nothing.
-fn percent_more(here: Micros, there: Micros) -> Option<i64> {
-    let more = i128::from(there.0) - i128::from(here.0);
-    let percent = Quotient::new(more * 100, here.0.into()).filter(|_| here.0 > 0)?;
-    i64::try_from(percent.half_even()).ok()
 }
 
 fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {

@@ -9,9 +9,11 @@
 
 pub mod api;
 pub mod decision;
+pub mod options;
 pub mod postings;
 pub mod quote;
 pub mod sentence;
+pub mod worth;
 
 use std::sync::Arc;
 

@@ -111,6 +111,23 @@ impl Shelf {
         }
     }
 
+    /// The account of a wallet and its currency, when the partner issues that. Whether there is such a
+    /// wallet is for what is read of it to say.
+    pub async fn own_wallet(
+        &self,
+        partner: i64,
+        moment: Moment,
+        text: &str,
+    ) -> Result<(Account, Arc<Currency>), Error> {
+        let wallet = self.ids.read(id::Kind::Wallet, text).map(Account);
+        let wallet = wallet.ok_or_else(store::no_wallet)?;
+        let (_, directory) = self.directories.at(moment, &self.pool).await?;
+        let currency = directory
+            .currency_no(wallet.asset())
+            .filter(|currency| currency.issuer == partner);
+        Ok((wallet, currency.ok_or_else(store::no_wallet)?.clone()))
+    }
+
     /// The wallets in two currencies of one of the partner's members.
     pub async fn wallets_of(
         &self,

@@ -17,7 +17,7 @@ use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
-use crate::error::Error;
+use crate::error::{Error, Problem, Slug};
 use crate::points::account::Account;
 use crate::points::money::Micros;
 
@@ -316,13 +316,27 @@ impl LotRow {
     }
 }
 
-pub async fn wallet_exists(conn: &mut Connection, wallet: Account) -> Result<bool, Error> {
+/// For a wallet of which nothing was found.
+pub async fn wallet_must_exist(conn: &mut Connection, wallet: Account) -> Result<(), Error> {
     let row: Option<Id> = diesel::sql_query("select id from wallets where id = $1")
         .bind::<BigInt, _>(wallet.0)
         .get_result(conn)
         .await
         .optional()?;
-    Ok(row.is_some())
+    row.map(drop).ok_or_else(|| no_wallet().into())
+}
+
+pub fn no_wallet() -> Problem {
+    Problem::new(Slug::NotFound, "there is no such wallet of yours")
+}
+
+/// What a wallet that there is holds and owes, in the order of spending.
+pub async fn lots_of(conn: &mut Connection, wallet: Account) -> Result<Vec<LotRow>, Error> {
+    let lots = lots(conn, &[wallet.0]).await?;
+    if lots.is_empty() {
+        wallet_must_exist(conn, wallet).await?;
+    }
+    Ok(lots)
 }
 
 /// What wallets hold and owe, in the order of spending.

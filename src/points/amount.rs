@@ -129,6 +129,15 @@ pub(crate) fn digits(text: &str) -> Result<(&str, &str), BadAmount> {
     Ok((whole, if text.contains('.') { decimals } else { "" }))
 }
 
+/// How many printed units of one currency there are for a printed unit of another, rounded down to six
+/// decimals. Both in smallest units; the second is above zero.
+pub fn per_unit((one, scale): (i64, Scale), (other, other_scale): (i64, Scale)) -> String {
+    let num = i128::from(one) * i128::from(other_scale.factor()) * 1_000_000;
+    let den = i128::from(other.max(1)) * i128::from(scale.factor());
+    let millionths = num / den;
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,15 +1,12 @@
 //! Wallets over HTTP: balance, lots and statement.
 
-use std::sync::Arc;
-
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::access::{LedgerRead, Partner};
 use crate::clock::{self, Timestamp};
-use crate::db::Connection;
-use crate::error::{Error, Problem, Slug};
+use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::ledger;
 use crate::ledger::lot::LotKey;
@@ -129,12 +126,11 @@ async fn read(
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<WalletBody>, Error> {
-    let (wallet, currency) = own(&shelf, &partner, &path).await?;
+    let (wallet, currency) = shelf
+        .own_wallet(partner.partner, partner.moment, &path)
+        .await?;
     let mut conn = shelf.pool.get().await?;
-    let lots = store::lots(&mut conn, &[wallet.0]).await?;
-    if lots.is_empty() {
-        must_exist(&mut conn, wallet).await?;
-    }
+    let lots = store::lots_of(&mut conn, wallet).await?;
     let now = partner.moment.now;
     Ok(web::Json(show(&shelf.ids, &currency, wallet, &lots, now)))
 }
@@ -155,11 +151,13 @@ async fn statement(
 ) -> Result<web::Json<Page<EntryBody>>, Error> {
     let ids: &Data<Ids> = &shelf.ids;
     let (limit, before) = (paging.0.limit()?, paging.0.after(ids, "statement")?);
-    let (wallet, currency) = own(&shelf, &partner, &path).await?;
+    let (wallet, currency) = shelf
+        .own_wallet(partner.partner, partner.moment, &path)
+        .await?;
     let mut conn = shelf.pool.get().await?;
     let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;
     if operations.is_empty() {
-        must_exist(&mut conn, wallet).await?;
+        store::wallet_must_exist(&mut conn, wallet).await?;
     }
     let entry = |operation: &Operation| entry(ids, &currency, wallet, operation);
     Ok(web::Json(Page::of(
@@ -170,33 +168,6 @@ async fn statement(
         |operation| operation.id,
         entry,
     )))
-}
-
-/// A wallet in a currency that the partner issues, if there is such a wallet.
-async fn own(
-    shelf: &Shelf,
-    partner: &Partner<LedgerRead>,
-    text: &str,
-) -> Result<(Account, Arc<Currency>), Error> {
-    let wallet = shelf.ids.read(Kind::Wallet, text).map(Account);
-    let wallet = wallet.ok_or_else(unknown)?;
-    let (_, directory) = shelf.directories.at(partner.moment, &shelf.pool).await?;
-    let currency = directory
-        .currency_no(wallet.asset())
-        .filter(|currency| currency.issuer == partner.partner);
-    Ok((wallet, currency.ok_or_else(unknown)?.clone()))
-}
-
-/// For a wallet of which nothing was found.
-async fn must_exist(conn: &mut Connection, wallet: Account) -> Result<(), Error> {
-    match store::wallet_exists(conn, wallet).await? {
-        true => Ok(()),
-        false => Err(unknown().into()),
-    }
-}
-
-fn unknown() -> Problem {
-    Problem::new(Slug::NotFound, "there is no such wallet of yours")
 }
 
 fn show(

@@ -1,0 +1,114 @@
+//! Options over HTTP.
+
+use actix_web::web::{self, Data, ServiceConfig};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::{Choice, choices};
+use crate::access::{LedgerRead, Partner};
+use crate::conversions::api::WorthBody;
+use crate::error::Error;
+use crate::id::{Ids, Kind};
+use crate::ledger::shelf::Shelf;
+use crate::ledger::store;
+use crate::partners::{AmountBody, Currency, Directory};
+use crate::points::amount;
+use crate::rates::Books;
+use crate::web::Query;
+use crate::web::problem::ReadProblems;
+
+#[derive(OpenApi)]
+#[openapi(paths(list), components(schemas(OptionsBody, OptionBody)))]
+pub struct Doc;
+
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::resource("/v1/conversions/options").route(web::get().to(list)));
+}
+
+/// Whose points.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct OfWallet {
+    /// The wallet's id.
+    wallet: String,
+}
+
+/// Where the points of a wallet could go now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OptionsBody {
+    /// What of the wallet can be used now.
+    available: AmountBody,
+    /// Best first, by what is gained against what is given.
+    items: Vec<OptionBody>,
+}
+
+/// One card, applied to what the wallet holds: nothing is promised until a quote is asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OptionBody {
+    /// The code of the currency to get.
+    to: String,
+    /// The version of the rate card.
+    card: String,
+    /// The largest amount that the wallet can pay; the smallest that the card takes when it cannot.
+    gives: AmountBody,
+    gains: AmountBody,
+    /// Printed units gained for one given, rounded down to six decimals.
+    #[schema(example = "1.218700")]
+    rate: String,
+    /// What the wallet lacks of `gives`; null when nothing.
+    missing: Option<AmountBody>,
+    /// What both sides are worth to a member, as their issuers say.
+    worth: WorthBody,
+    /// `at_once`: with the conversion.
+    arrives: String,
+}
+
+/// List what a wallet could become
+#[utoipa::path(
+    get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
+    description = "Every rate card that takes the wallet's points now, applied to what it holds, best first.",
+    security(("partner" = ["ledger:read"])),
+    params(OfWallet),
+    responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
+)]
+async fn list(
+    partner: Partner<LedgerRead>,
+    shelf: Shelf,
+    books: Data<Books>,
+    query: Query<OfWallet>,
+) -> Result<web::Json<OptionsBody>, Error> {
+    let (who, moment) = (partner.partner, partner.moment);
+    let (wallet, currency) = shelf.own_wallet(who, moment, &query.0.wallet).await?;
+    let (_, book) = books.at(moment, &shelf.pool).await?;
+    let lots = store::lots_of(&mut *shelf.pool.get().await?, wallet).await?;
+    let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));
+    let available = usable.map(|lot| lot.available).sum();
+    let choices = choices(&book, &currency, available, moment.now);
+    let items = choices
+        .iter()
+        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice));
+    Ok(web::Json(OptionsBody {
+        available: AmountBody::of(&currency, available),
+        items: items.collect::<Result<_, _>>()?,
+    }))
+}
+
+fn show(
+    ids: &Ids,
+    directory: &Directory,
+    from: &Currency,
+    choice: &Choice,
+) -> Result<OptionBody, Error> {
+    let to = &choice.to;
+    let is_short = choice.missing > 0;
+    Ok(OptionBody {
+        to: to.code.clone(),
+        card: ids.show(Kind::RateCard, choice.card.id),
+        gives: AmountBody::of(from, choice.given),
+        gains: AmountBody::of(to, choice.gained),
+        rate: amount::per_unit((choice.gained, to.scale), (choice.given, from.scale)),
+        missing: is_short.then(|| AmountBody::of(from, choice.missing)),
+        worth: WorthBody::of(directory, (from, to), &choice.worth)?,
+        arrives: "at_once".to_owned(),
+    })
+}

@@ -1,0 +1,70 @@
+//! Where the points of a wallet could go now, and what they would become there.
+//!
+//! Of each card that takes the wallet's currency: the largest legal amount the wallet can pay, or, when
+//! it holds too little, the smallest there is and what is missing. Best first: by what is gained
+//! against what is given, both by their issuers' display values.
+
+pub mod api;
+
+use std::sync::Arc;
+
+use super::worth::{self, Worth};
+use crate::clock::Timestamp;
+use crate::ledger::programme::Programme;
+use crate::partners::Currency;
+use crate::rates::card;
+use crate::rates::{Book, PublishedCard};
+
+/// One card, applied to what a wallet holds.
+#[derive(Debug)]
+pub struct Choice {
+    pub to: Arc<Currency>,
+    pub card: Arc<PublishedCard>,
+    pub given: i64,
+    pub gained: i64,
+    /// By how much the wallet falls short of `given`; zero when it does not.
+    pub missing: i64,
+    pub worth: Worth,
+}
+
+/// Every card that could take points of `from` at `now`.
+pub fn choices(book: &Book, from: &Currency, available: i64, now: Timestamp) -> Vec<Choice> {
+    let cards = book.cards_at(now).filter(|card| card.from == from.no);
+    let mut choices: Vec<Choice> = cards
+        .filter_map(|card| choice(book, from, available, card))
+        .collect();
+    let rank = |choice: &Choice| {
+        let difference = choice.worth.difference.unwrap_or(i64::MIN);
+        (std::cmp::Reverse(difference), choice.to.code.clone())
+    };
+    choices.sort_by_cached_key(rank);
+    choices
+}
+
+/// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
+fn choice(
+    book: &Book,
+    from: &Currency,
+    available: i64,
+    card: &Arc<PublishedCard>,
+) -> Option<Choice> {
+    let directory = &book.directory;
+    let to = directory.currency_no(card.to)?;
+    Programme::of(directory, to).must_be_live().ok()?;
+    let exchange = super::exchange(book, from, to).ok()?;
+    let exchange = exchange.map(|(_, exchange)| exchange);
+    let scales = super::scales(from, to);
+    let tariff = card.card.tariff(scales, exchange).ok()?;
+    let given = tariff.legal_down(available).or_else(|| tariff.smallest())?;
+    let priced = card::evaluate(&card.card, scales, exchange, given)
+        .ok()?
+        .priced;
+    Some(Choice {
+        to: to.clone(),
+        card: card.clone(),
+        given: priced.used,
+        gained: priced.total,
+        missing: (given - available).max(0),
+        worth: worth::of((from, priced.used), (to, priced.total), exchange).ok()?,
+    })
+}
