@@ -38,6 +38,10 @@ pub const SEAL_LOCK: i64 = 0x69_6e_74_65_72_03;
 pub const SESSION: &str = "set role interline_app; set statement_timeout = '10s'; \
      set idle_in_transaction_session_timeout = '5s'; set timezone = 'UTC'; set jit = off";
 
+/// For connections with few statements, each of which has one good plan, also on a table that was empty
+/// when it was prepared.
+pub const ONE_PLAN: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off";
+
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 

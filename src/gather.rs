@@ -90,19 +90,16 @@ async fn answer<B: Batch>(url: String, mut questions: mpsc::Receiver<Asked<B>>) 
         next = Instant::now() + PACE;
         let (asked, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // A link that is silent that long is given up, like one that broke.
-        match tokio::time::timeout(PATIENCE, attempt::<B>(&url, &mut open, &asked)).await {
-            Ok(Ok(answers)) => {
+        let answers = tokio::time::timeout(PATIENCE, attempt::<B>(&url, &mut open, &asked)).await;
+        match answers.map_err(anyhow::Error::from).and_then(|it| Ok(it?)) {
+            Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Who asked may have gone away.
                     let _ = reply.send(answer);
                 }
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(%error, "questions went unanswered");
-                open = None;
-            }
-            Err(late) => {
-                tracing::warn!(%late, "questions went unanswered");
                 open = None;
             }
         }
@@ -137,9 +134,7 @@ async fn connect<B: Batch>(url: &str) -> Result<(Client, Statement), tokio_postg
         }
     });
     client.batch_execute(db::SESSION).await?;
-    client
-        .batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
-        .await?;
+    client.batch_execute(db::ONE_PLAN).await?;
     let statement = client.prepare(B::SQL).await?;
     Ok((client, statement))
 }

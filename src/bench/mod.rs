@@ -12,9 +12,9 @@
 //! | http with quote | the same, asking for each quote first |
 //!
 //! The rest is measured once, for ten seconds at most: the same in process by a Zipf law, awards in
-//! batches, quotes alone, balance reads, twice the load the hub can carry (`overload`), windows
-//! that close beside a steady load (`closes`), and, when asked for, a long journal beside a short
-//! one (`growth`).
+//! batches, quotes alone, balance reads, twice the load the hub can carry (`overload`); for twice that,
+//! 200 windows that close beside a steady load (`closes`); and, when asked for, a long journal beside a
+//! short one (`growth`).
 //!
 //! One conversion in a hundred is sent twice under its key, and two ask for more than the wallet
 //! has. Rates count what was acknowledged as done. At the end the books are proved.

@@ -143,8 +143,8 @@ pub struct SentenceBody {
 
 /// Ask for a quote
 ///
-/// Prices an amount for one of your members and promises the price for ten minutes. Nothing is
-/// stored or reserved, so a quote needs no Idempotency-Key.
+/// Prices an amount to give, or the least that gains what is wanted, for one of your members, and promises
+/// the price for ten minutes. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
 #[utoipa::path(
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
     security(("partner" = ["quotes:write"])),

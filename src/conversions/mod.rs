@@ -4,6 +4,9 @@
 //! ([`decision`]) takes the promise, and [`postings`] says what moves. Nothing is reserved between
 //! them: the wallet is checked when the order comes, because most quotes are never taken.
 //!
+//! What the points of a wallet could become at all, [`options`] lists, best first by what both sides are
+//! [`worth`].
+//!
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 

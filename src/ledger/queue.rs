@@ -16,8 +16,8 @@ use crate::points::account::Account;
 
 pub(super) type Group = Vec<Box<dyn Queued>>;
 
-/// While a writer is at a group, another begins only when so many wait: a group costs about as much
-/// as twenty conversions before its first one.
+/// While a writer is at a group, another begins only when so many wait: a group costs PostgreSQL about as
+/// much before its first conversion as for fifty of them.
 const ENOUGH: usize = 64;
 
 /// And no matter how few when that group takes so long.
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    /// How many commands a writer gets now, without waiting.
+    /// What a writer gets now, without waiting.
     fn now<'a>(queue: &'a Queue) -> Option<Taken<'a>> {
         use futures_util::FutureExt;
         queue.take(512).now_or_never().flatten()

@@ -1,7 +1,7 @@
 //! The SQL of a group: prepared once per writer, sent in two pipelined round trips.
 //!
 //! The first takes the gate (shared: closing a window takes it alone), locks the caps that the writer
-//! has no slice of, and reads the window, the clock, lots, keys, quotes, follow-ups and references.
+//! has no slice of, and reads the window, the clock, lots, follow-ups, references, keys and quotes.
 //! The second writes sets, the slices first, and commits; an error anywhere turns the commit into a
 //! rollback.
 //!
@@ -628,9 +628,7 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<(Client, Statements, Sl
         }
     });
     client.batch_execute(db::SESSION).await?;
-    client
-        .batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
-        .await?;
+    client.batch_execute(db::ONE_PLAN).await?;
     let statements = Statements::prepare(&client).await?;
     let slot = take_slot(&client).await?;
     Ok((client, statements, slot))
