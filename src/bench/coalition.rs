@@ -340,6 +340,7 @@ fn route(
         card_id: card.id,
         card: card.card.clone(),
         exchange,
+        fee_money: None,
     };
     Ok(Route { from, to, order })
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
+use super::bonus::{self, Line};
 use super::decision::Refusal;
+use super::postings;
 use super::quote::Quotes;
 use super::sentence::{self, Told};
 use super::worth::{self, Worth};
@@ -20,9 +22,13 @@ use crate::ledger::operation::{Kind, Leg};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
 use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
+use crate::points::amount::{self, Scale};
 use crate::points::money::Micros;
 use crate::rates::Books;
+use crate::rates::card::Evaluated;
+use crate::rates::funding::Funder;
+use crate::rates::price::Priced;
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Query, Write, text};
@@ -38,7 +44,8 @@ use chrono::{DateTime, Utc};
         CostBody,
         SentenceBody,
         NewConversion,
-        ConversionBody
+        ConversionBody,
+        BonusBody
     ))
 )]
 pub struct Doc;
@@ -101,9 +108,13 @@ pub struct QuoteBody {
     gives: AmountBody,
     /// What of the amount asked for stays in the wallet, because it does not divide.
     left: AmountBody,
-    /// What the member gets.
+    /// What the member gets, bonuses included.
     gains: AmountBody,
-    /// What the member pays in money; null when nothing.
+    /// What of it the rate alone gives.
+    base: AmountBody,
+    /// What of it are bonuses, each rounded down by itself.
+    bonuses: Vec<AmountBody>,
+    /// What the member pays you in money; null when nothing.
     fee: Option<MoneyBody>,
     /// What both sides are worth to a member, as their issuers say.
     worth: WorthBody,
@@ -131,6 +142,8 @@ pub struct CostBody {
     gross: MoneyBody,
     /// The hub's part of it.
     commission: MoneyBody,
+    /// What bonuses cost on top that the partner whose points are given pays for; null when nothing.
+    bonuses: Option<MoneyBody>,
 }
 
 /// The same in words, for the member.
@@ -178,6 +191,7 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         to,
         exchange,
         book,
+        card,
     } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
     let directory = &book.directory;
@@ -187,6 +201,19 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
     let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
     let until = local(quote.expires_at(), from);
+    let fee_money = super::fee_money(directory, card);
+    let fee = postings::fee(evaluated, fee_money);
+    let fee_words = fee_money.zip(priced.fee).filter(|_| fee.is_some());
+    let fee_words = fee_words.map(|(money, units)| {
+        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
+        format!(
+            "{} {}",
+            money.code,
+            sentence::grouped(&amount::print(units, scale))
+        )
+    });
+    let extra: i64 = bonuses(priced).sum();
+    let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
     let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
     let worth = worth.map_err(anyhow::Error::from)?;
     let told = Told {
@@ -194,16 +221,28 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         gains: &gains_words,
         left: (priced.left > 0).then_some(left_words.as_str()),
         difference: worth.difference,
+        bonus: bonus.as_deref(),
+        fee: fee_words.as_deref(),
         until: &until,
     };
     Ok(QuoteBody {
         id: quote.jti,
         card: quote.card.clone(),
-        fee: None,
+        fee: fee
+            .map(|(no, fee)| money_no(directory, no, fee))
+            .transpose()?,
+        base: AmountBody::of(to, priced.base),
+        bonuses: bonuses(priced)
+            .map(|units| AmountBody::of(to, units))
+            .collect(),
         worth: WorthBody::of(directory, (from, to), &worth)?,
         cost: CostBody {
             gross: money(directory, from, figures.gross)?,
             commission: money(directory, from, figures.commission)?,
+            bonuses: match source_pays(evaluated) {
+                Micros::ZERO => None,
+                cost => Some(money(directory, from, cost)?),
+            },
         },
         arrives: "at_once".to_owned(),
         expires_at: quote.expires_at(),
@@ -216,6 +255,26 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         left,
         gains,
     })
+}
+
+/// The bonuses that are any, the block bonus first.
+fn bonuses(priced: &Priced) -> impl Iterator<Item = i64> {
+    let block = std::iter::once(priced.block_bonus);
+    let all = block.chain(priced.bonuses.iter().copied());
+    all.filter(|units| *units > 0)
+}
+
+/// What the source pays for bonuses.
+fn source_pays(evaluated: &Evaluated) -> Micros {
+    let grants = evaluated.grants.iter();
+    let own = grants.filter(|grant| grant.funder == Funder::Source);
+    Micros(own.map(|grant| grant.charge.0).sum())
+}
+
+fn money_no(directory: &Directory, no: Asset, micros: Micros) -> Result<MoneyBody, Error> {
+    let money = directory.money(no);
+    let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
+    Ok(MoneyBody::of(money, micros))
 }
 
 impl WorthBody {
@@ -259,10 +318,15 @@ pub struct ConversionBody {
     quote: Option<Uuid>,
     card: Option<String>,
     gives: AmountBody,
+    /// What the member got, bonuses included.
     gains: AmountBody,
+    /// What of it were bonuses, by who paid for them.
+    bonuses: Vec<BonusBody>,
+    /// What the member paid in money to the partner whose points were given; null when nothing.
+    fee: Option<MoneyBody>,
     /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
     cost: Option<CostBody>,
-    /// What the partner whose points were got is owed; shown to that partner and to the hub's people.
+    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
     value: Option<MoneyBody>,
     /// How much of what was given has been given back.
     reversed: Option<AmountBody>,
@@ -270,6 +334,16 @@ pub struct ConversionBody {
     reversed_by: Option<String>,
     reference: Option<String>,
     at: DateTime<Utc>,
+}
+
+/// A part of a bonus.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BonusBody {
+    amount: AmountBody,
+    /// What its funder pays for it, whoever that is; shown to the funder and to the hub's people.
+    cost: Option<MoneyBody>,
+    /// What the partner whose points were got is owed for it; shown to that partner and to the hub's people.
+    value: Option<MoneyBody>,
 }
 
 /// Take a quote
@@ -410,18 +484,46 @@ pub fn show(
     let ((out, into), figures) =
         parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
     let sees = |position: Account| partner.is_none_or(|partner| partner == position.owner());
-    let money = |account: Account, micros: Micros| {
-        let money = directory.money(account.asset());
-        let money = money.ok_or_else(|| anyhow::anyhow!("{} is of an unknown money", account.0))?;
-        Ok::<_, Error>(MoneyBody::of(money, micros))
-    };
+    let money = |account: Account, micros| money_no(directory, account.asset(), micros);
+    let bonuses = bonus::lines(&operation.transfers);
+    let source_pays = Micros(
+        bonuses
+            .iter()
+            .filter_map(|line| line.charge)
+            .filter(|(funder, _)| *funder == figures.pays)
+            .map(|(_, charge)| charge.0)
+            .sum(),
+    );
     let cost = || {
         let gross = money(figures.pays, figures.gross)?;
         Ok::<_, Error>(CostBody {
             gross,
             commission: money(figures.pays, figures.commission)?,
+            bonuses: match source_pays {
+                Micros::ZERO => None,
+                cost => Some(money(figures.pays, cost)?),
+            },
         })
     };
+    let bonus_body = |line: &Line| {
+        let amount = api::amount(
+            directory,
+            Leg {
+                amount: line.units,
+                ..into
+            },
+        )?;
+        let charge = line.charge.filter(|(funder, _)| sees(*funder));
+        let value = sees(figures.paid).then_some(line.value);
+        Ok::<_, Error>(BonusBody {
+            amount,
+            cost: charge
+                .map(|(funder, charge)| money(funder, charge))
+                .transpose()?,
+            value: value.map(|value| money(figures.paid, value)).transpose()?,
+        })
+    };
+    let fee = postings::fee_kept(operation.memo.as_ref());
     let is_reversed = so_far.amount > 0;
     Ok(ConversionBody {
         id: ids.show(id::Kind::Conversion, operation.id),
@@ -437,6 +539,10 @@ pub fn show(
             .map(|card| ids.show(id::Kind::RateCard, card)),
         gives: api::amount(directory, out)?,
         gains: api::amount(directory, into)?,
+        bonuses: bonuses.iter().map(bonus_body).collect::<Result<_, _>>()?,
+        fee: fee
+            .map(|(no, fee)| money_no(directory, no, fee))
+            .transpose()?,
         cost: sees(figures.pays).then(cost).transpose()?,
         value: sees(figures.paid)
             .then(|| money(figures.paid, figures.value))

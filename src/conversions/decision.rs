@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
+use super::bonus::Parties;
 use super::postings;
 use super::quote::Quote;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::Short;
 use crate::ledger::programme::{Programme, Suspended};
-use crate::partners::Currency;
+use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::refusal;
@@ -26,6 +27,8 @@ pub struct Order {
     pub card_id: i64,
     pub card: Arc<Card>,
     pub exchange: Option<(i64, Exchange)>,
+    /// What the card's fee is in.
+    pub fee_money: Option<Money>,
 }
 
 /// One side of a conversion.
@@ -86,6 +89,14 @@ impl Command for Order {
 }
 
 impl Order {
+    pub fn parties(&self) -> Parties {
+        Parties {
+            source: self.from.position,
+            target: self.to.position,
+            gained: self.to.wallet.asset(),
+        }
+    }
+
     /// The same function that priced the quote, on the same card, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);

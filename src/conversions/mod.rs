@@ -11,6 +11,7 @@
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 
 pub mod api;
+pub mod bonus;
 pub mod decision;
 pub mod options;
 pub mod postings;
@@ -30,10 +31,10 @@ use crate::id::Kind;
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
-use crate::partners::{AmountBody, Currency, Directory};
+use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
-use crate::rates::card::{self, Evaluated};
+use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
 use crate::rates::{self, Book, Books, PublishedCard};
@@ -60,6 +61,7 @@ pub struct Offer {
     /// Locked, where the two issuers settle in different moneys.
     pub exchange: Option<Exchange>,
     pub book: Arc<Book>,
+    pub card: Arc<Card>,
 }
 
 /// Prices a wish of a partner's member. Writes nothing.
@@ -119,7 +121,7 @@ pub async fn offer(
         gained: evaluated.priced.total,
         exp: (now + quote::LIFE + Duration::milliseconds(999)).timestamp(),
     };
-    let (from, to) = (from.clone(), to.clone());
+    let (from, to, card) = (from.clone(), to.clone(), card.card.clone());
     Ok(Offer {
         quote,
         evaluated,
@@ -127,6 +129,7 @@ pub async fn offer(
         to,
         exchange,
         book,
+        card,
     })
 }
 
@@ -163,6 +166,7 @@ pub async fn order(
             Some((id, locked.out_of(from.position.asset())))
         }
     };
+    let fee_money = fee_money(&book.directory, &card.card).cloned();
     let (quote, card) = (quote.clone(), card.card.clone());
     Ok((
         version,
@@ -173,6 +177,7 @@ pub async fn order(
             card_id,
             card,
             exchange,
+            fee_money,
         },
     ))
 }
@@ -215,6 +220,11 @@ fn currency<'d>(
     directory
         .currency(code)
         .ok_or_else(|| Problem::field(pointer, rule))
+}
+
+/// What a card's fee is in, where it has one.
+fn fee_money<'d>(directory: &'d Directory, card: &Card) -> Option<&'d Money> {
+    directory.money_by_code(&card.terms.fee.as_ref()?.currency)
 }
 
 fn exchange(book: &Book, from: &Currency, to: &Currency) -> Result<Option<(i64, Exchange)>, Error> {

@@ -4,21 +4,30 @@
 //! |-----------------------------------|--------:|--------:|--------:|
 //! | member, at the giving side        |  −gives |         |         |
 //! | giving programme, converted out   |   gives |         |         |
-//! | gaining programme, converted in   |         |  −gains |         |
+//! | gaining programme, converted in   |         |   −base |         |
+//! | gaining programme, bonus          |         | −bonuses |        |
 //! | member, at the gaining side       |         |   gains |         |
 //! | position of the giving issuer     |         |         |  −gross |
 //! | position of the gaining issuer    |         |         |   value |
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
-//! Each column sums to zero, the last per money (see `ledger::transfer`).
+//! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee that is
+//! the hub's is owed by the giving issuer, who collects it.
 
+use serde_json::{Value, json};
+
+use super::bonus::Parties;
 use super::decision::Order;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::Short;
-use crate::ledger::operation::{Figures, Kind};
-use crate::rates::card::Evaluated;
-use crate::rates::settlement;
+use crate::ledger::operation::{Figures, Kind, Transfer};
+use crate::partners::Money;
+use crate::points::account::{Account, AccountKind, Asset};
+use crate::points::money::Micros;
+use crate::rates::card::{Card, Evaluated};
+use crate::rates::settlement::{self, FeeTo};
 
 pub fn of(
     order: &Order,
@@ -43,6 +52,14 @@ pub fn of(
         value,
         residual,
     } = evaluated.figures;
+    let parties = order.parties();
+    let fee = fee(evaluated, order.fee_money.as_ref());
+    let lot = to.programme.lot(now);
+    let mut lots = vec![(lot, evaluated.priced.base)];
+    lots.extend(evaluated.grants.iter().map(|grant| {
+        let funder = parties.position(grant.funder).owner();
+        (lot.funded_by(funder), grant.units)
+    }));
     Ok(Decided {
         figures: Some(Figures {
             pays: from.position,
@@ -54,14 +71,48 @@ pub fn of(
             value,
             residual,
         }),
+        transfers: transfers(&order.card, evaluated, parties, fee),
+        memo: fee.map(memo),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
-        ..decided.giving(
-            seen,
-            to.wallet,
-            evaluated.priced.total,
-            to.programme.lot(now),
-        )
+        ..decided.giving_lots(seen, to.wallet, &lots)
     })
+}
+
+/// What the member pays, in which money.
+pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micros)> {
+    let (units, money) = evaluated.priced.fee.zip(money)?;
+    let fee = Micros::of_units(units, money.scale)?;
+    (fee > Micros::ZERO).then_some((money.no, fee))
+}
+
+/// A fee as the operation keeps it.
+pub fn memo((money, Micros(amount)): (Asset, Micros)) -> Value {
+    json!({"fee": {"money": money, "amount": amount}})
+}
+
+/// The fee that an operation keeps.
+pub fn fee_kept(memo: Option<&Value>) -> Option<(Asset, Micros)> {
+    let fee = memo?.get("fee")?;
+    let money = fee.get("money")?.as_i64()?.try_into().ok()?;
+    Some((money, Micros(fee.get("amount")?.as_i64()?)))
+}
+
+/// What is posted besides the legs and the figures.
+pub fn transfers(
+    card: &Card,
+    evaluated: &Evaluated,
+    parties: Parties,
+    fee: Option<(Asset, Micros)>,
+) -> Vec<Transfer> {
+    let bonuses = evaluated.grants.iter();
+    let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
+    let fee = fee.filter(|_| card.settlement.fee_to() == FeeTo::Hub);
+    let fee = fee.map(|(money, Micros(amount))| Transfer {
+        debit: parties.source,
+        credit: Account::of(AccountKind::MemberFees, money),
+        amount,
+    });
+    bonuses.chain(fee).collect()
 }

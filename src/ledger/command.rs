@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
-use super::operation::{Figures, Kind, Leg};
+use super::operation::{Figures, Kind, Leg, Transfer};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -87,6 +87,7 @@ pub struct Decided {
     pub into: Option<Leg>,
     pub moves: Vec<Move>,
     pub figures: Option<Figures>,
+    pub transfers: Vec<Transfer>,
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
@@ -110,6 +111,7 @@ impl Decided {
             into: None,
             moves: Vec::new(),
             figures: None,
+            transfers: Vec::new(),
             card_id: None,
             exchange_rate_id: None,
             quote: None,
@@ -137,10 +139,27 @@ impl Decided {
     }
 
     /// Puts `amount` into one lot of a wallet, after what the wallet owes.
-    pub fn giving(mut self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+    pub fn giving(self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+        self.giving_lots(seen, wallet, &[(lot, amount)])
+    }
+
+    /// Puts amounts into lots of a wallet, after what the wallet owes.
+    pub fn giving_lots(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        lots: &[(LotKey, i64)],
+    ) -> Decided {
+        let amount = lots.iter().map(|(_, amount)| amount).sum();
         self.into = Some(Leg { wallet, amount });
         let pays = seen.wallet(wallet).owed().min(amount);
-        let parts = [(LotKey::RECEIVABLE, pays), (lot, amount - pays)];
+        let mut parts = vec![(LotKey::RECEIVABLE, pays)];
+        let mut left = pays;
+        for (lot, amount) in lots {
+            let paid = left.min(*amount);
+            left -= paid;
+            parts.push((*lot, amount - paid));
+        }
         let moves = parts.into_iter().filter(|(_, change)| *change > 0);
         self.moves.extend(moves.map(|(lot, change)| Move {
             wallet,

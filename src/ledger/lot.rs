@@ -12,11 +12,14 @@ use std::collections::BTreeMap;
 use crate::clock::{self, Timestamp};
 
 /// What tells two lots of a wallet apart. The order is the order of spending.
+///
+/// `class` is 0 for what a programme's own rules make, and the partner's id for a bonus that the partner
+/// paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LotKey {
     pub expires_at: Timestamp,
     pub usable_from: Timestamp,
-    pub class: i16,
+    pub class: i64,
 }
 
 impl LotKey {
@@ -33,6 +36,14 @@ impl LotKey {
             expires_at,
             usable_from: clock::ALWAYS,
             class: 0,
+        }
+    }
+
+    /// The lot beside it of a bonus that a partner paid for.
+    pub fn funded_by(self, partner: i64) -> LotKey {
+        LotKey {
+            class: partner,
+            ..self
         }
     }
 

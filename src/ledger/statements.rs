@@ -49,16 +49,18 @@ const INSERT_GROUP: &str =
 // Taking the n-th of each array costs half of what unnesting many together does.
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, \
      in_amount, out_previous, in_previous, pays, paid, gross, commission, net, converted, value, residual, \
-     card_id, exchange_rate_id, quote, follows, key_hash, body_hash, principal_id, request_id, memo) select \
+     card_id, exchange_rate_id, quote, follows, key_hash, body_hash, principal_id, request_id, memo, transfers) select \
      ($1::bigint[])[n], ($2::smallint[])[n], $3, ($4::bigint[])[n], ($5::timestamptz[])[n], ($6::bigint[])[n], \
      ($7::bigint[])[n], ($8::timestamptz[])[n], ($9::bigint[])[n], ($10::bigint[])[n], ($11::bigint[])[n], \
      ($12::bigint[])[n], ($13::bigint[])[n], ($14::bigint[])[n], ($15::bigint[])[n], ($16::bigint[])[n], \
      ($17::bigint[])[n], ($18::bigint[])[n], ($19::bigint[])[n], ($20::bigint[])[n], ($21::bigint[])[n], \
      ($22::uuid[])[n], ($23::bigint[])[n], ($24::uuid[])[n], ($25::uuid[])[n], ($26::bigint[])[n], \
-     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1::bigint[])) n";
+     ($27::uuid[])[n], ($28::jsonb[])[n], ($29::smallint[])[n] from generate_series(1, cardinality($1::bigint[])) n";
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
-     $5::timestamptz[], $6::smallint[], $7::bigint[])";
+     $5::timestamptz[], $6::bigint[], $7::bigint[])";
+const INSERT_MORE_TRANSFERS: &str = "insert into more_transfers (operation_id, nth, debit, credit, amount) \
+     select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])";
 // Found by where they were when they were read, and only as they were read.
 const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.available + ($4::bigint[])[n], \
      held = lots.held + ($5::bigint[])[n], turn = ($6::integer[])[n], last_operation = ($7::bigint[])[n] \
@@ -66,7 +68,7 @@ const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.ava
      where lots.ctid = ($1::tid[])[n] and lots.wallet = ($2::bigint[])[n] and lots.turn = ($3::integer[])[n] returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
-     last_operation) select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], \
+     last_operation) select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::integer[], $8::bigint[])";
 const INSERT_HOLDS: &str = "insert into holds (operation_id, open, expires_at) \
      select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
@@ -100,6 +102,7 @@ pub(super) struct Statements {
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
+    insert_more_transfers: Statement,
     update_lots: Statement,
     insert_lots: Statement,
     insert_holds: Statement,
@@ -125,6 +128,7 @@ impl Statements {
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
+            insert_more_transfers: client.prepare(INSERT_MORE_TRANSFERS).await?,
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
             insert_holds: client.prepare(INSERT_HOLDS).await?,
@@ -241,6 +245,7 @@ impl Statements {
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
+            self.write_more_transfers(client, written),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
@@ -266,6 +271,7 @@ impl Statements {
             self.write_group(client, frame, written),
             self.write_operations(client, frame, written),
             self.write_more_legs(client, written),
+            self.write_more_transfers(client, written),
         )?;
         Ok(())
     }
@@ -366,6 +372,10 @@ impl Statements {
                         .map(|operation| operation.request_id)
                         .collect::<Vec<_>>(),
                     &column(all.iter().map(|operation| operation.memo.as_ref())),
+                    &column(all.iter().map(|operation| match operation.transfers.len() {
+                        0 => None,
+                        some => Some(some as i16),
+                    })),
                 ],
             )
             .await
@@ -397,6 +407,29 @@ impl Statements {
                     &classes,
                     &changes,
                 ],
+            )
+            .await
+    }
+
+    async fn write_more_transfers(&self, client: &Client, written: &Written) -> Sent {
+        let (mut operations, mut nths) = (Vec::new(), Vec::new());
+        let (mut debits, mut credits, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
+        for operation in &written.operations {
+            for (nth, transfer) in operation.transfers.iter().enumerate() {
+                operations.push(operation.id);
+                nths.push(nth as i16);
+                debits.push(transfer.debit.0);
+                credits.push(transfer.credit.0);
+                amounts.push(transfer.amount);
+            }
+        }
+        if operations.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_more_transfers,
+                &[&operations, &nths, &debits, &credits, &amounts],
             )
             .await
     }

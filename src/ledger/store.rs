@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::follow_ups::FollowUps;
 use super::lot::LotKey;
-use super::operation::{Figures, Kind, Leg, LotChange, Operation};
+use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -82,16 +82,21 @@ pub struct OperationRow {
     /// The rows of more_legs, flat: five numbers a leg.
     #[diesel(sql_type = Array<BigInt>)]
     more: Vec<i64>,
+    /// The rows of more_transfers, flat: three numbers each.
+    #[diesel(sql_type = Array<BigInt>)]
+    posted: Vec<i64>,
 }
 
-/// Operations with the lots that do not fit on their rows. Whether there are any shows on the row,
-/// so most rows cost no look.
+/// Operations with the lots and transfers that do not fit on their rows. Whether there are any shows on
+/// the row, so most rows cost no look.
 pub const OPERATIONS: &str = "select o.*, case \
      when (o.out_wallet is not null and o.out_expires_at is null) \
        or (o.in_wallet is not null and o.in_expires_at is null) then array( \
          select unnest(array[m.wallet, instant_micros(m.expires_at), instant_micros(m.usable_from), m.class, m.amount]) \
            from more_legs m where m.operation_id = o.id order by m.leg) \
-     else '{}' end as more from operations o";
+     else '{}' end as more, case when o.transfers is not null then array( \
+         select unnest(array[t.debit, t.credit, t.amount]) from more_transfers t where t.operation_id = o.id order by t.nth) \
+     else '{}' end as posted from operations o";
 
 impl OperationRow {
     /// The operation. None when the row says what no operation can be.
@@ -123,7 +128,7 @@ impl OperationRow {
             let lot = LotKey {
                 expires_at: Unbounded::of_micros(leg[1])?.0,
                 usable_from: Unbounded::of_micros(leg[2])?.0,
-                class: leg[3].try_into().ok()?,
+                class: leg[3],
             };
             lots.push(LotChange {
                 wallet: Account(leg[0]),
@@ -140,6 +145,7 @@ impl OperationRow {
             into,
             lots,
             figures: self.figures(),
+            transfers: self.posted.chunks_exact(3).map(transfer).collect(),
             card_id: self.card_id,
             exchange_rate_id: self.exchange_rate_id,
             quote: self.quote,
@@ -165,6 +171,14 @@ impl OperationRow {
             value: Micros(self.value?),
             residual: Micros(self.residual?),
         })
+    }
+}
+
+fn transfer(numbers: &[i64]) -> Transfer {
+    Transfer {
+        debit: Account(numbers[0]),
+        credit: Account(numbers[1]),
+        amount: numbers[2],
     }
 }
 
@@ -298,8 +312,8 @@ pub struct LotRow {
     expires_at: Unbounded,
     #[diesel(sql_type = Timestamptz)]
     usable_from: Unbounded,
-    #[diesel(sql_type = SmallInt)]
-    class: i16,
+    #[diesel(sql_type = BigInt)]
+    class: i64,
     #[diesel(sql_type = BigInt)]
     pub available: i64,
     #[diesel(sql_type = BigInt)]

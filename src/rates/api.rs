@@ -10,7 +10,7 @@ use utoipa::{IntoParams, OpenApi};
 use super::body::{
     DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
-use super::draft::{self, BadDates, NotPosted};
+use super::draft::{self, BadDates};
 use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
@@ -385,7 +385,10 @@ pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
     match refusal {
         draft::Refusal::OneCurrency => Problem::field("/to", "another currency than `from`"),
         draft::Refusal::Terms(bad) => bad_terms(bad),
-        draft::Refusal::NotPosted(what) => not_posted(what),
+        draft::Refusal::Unpriced => card_terms(
+            "kind",
+            "an unpriced card records a shape and cannot be quoted",
+        ),
         draft::Refusal::Dates(bad) => bad_dates(bad),
     }
 }
@@ -393,28 +396,6 @@ pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
 /// Terms that cannot work, named as `bands[1].from` and as a JSON pointer.
 pub(super) fn bad_terms(bad: BadTerms) -> Problem {
     card_terms(&bad.field, &bad.reason.to_string())
-}
-
-fn not_posted(what: NotPosted) -> Problem {
-    let (field, reason) = match what {
-        NotPosted::BlockBonus => (
-            "block_bonus",
-            "bonuses have no postings of their own yet; leave it out",
-        ),
-        NotPosted::Bonuses => (
-            "bonuses",
-            "bonuses have no postings of their own yet; leave them out",
-        ),
-        NotPosted::Fee => (
-            "fee",
-            "fees have no postings of their own yet; leave it out",
-        ),
-        NotPosted::Unpriced => (
-            "kind",
-            "an unpriced card records a shape and cannot be quoted",
-        ),
-    };
-    card_terms(field, reason)
 }
 
 fn card_terms(field: &str, reason: &str) -> Problem {

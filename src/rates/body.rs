@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::draft::Draft;
+use super::fee::Fee;
+use super::funding::Funders;
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::sentence::{self, Names};
-use super::settlement::SettlementTerms;
+use super::settlement::{FeeTo, SettlementTerms};
 use super::state::State;
 use super::terms::Terms;
 use super::version::Version;
@@ -91,6 +93,14 @@ pub struct SettlementBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = serde_json::Value, example = 10)]
     pub increment: Option<Printed>,
+    /// Who pays for the bonuses of `terms`, in whole parts: one for all, or one for each, the block bonus
+    /// first. What is made of it goes to who issues it, at its price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>, example = json!([{"source": 1, "target": 2}]))]
+    pub bonus_funders: Vec<Funders>,
+    /// Whose the member's fee is; the partner's whose points are given when left out.
+    #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
+    pub fee_to: FeeTo,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -218,18 +228,24 @@ impl SettlementBody {
             target_price,
             commission,
             increment,
+            bonus_funders,
+            fee_to,
         } = self;
         let commission = needed(commission, "settlement.commission")?;
         Ok(match kind {
             SettlementKind::CostPlus => SettlementTerms::CostPlus {
                 price: needed(price, "settlement.price")?,
                 commission,
+                bonus_funders,
+                fee_to,
             },
             SettlementKind::Priced => SettlementTerms::Priced {
                 source_price: needed(source_price, "settlement.source_price")?,
                 target_price: needed(target_price, "settlement.target_price")?,
                 commission,
                 increment,
+                bonus_funders,
+                fee_to,
             },
         })
     }
@@ -262,20 +278,26 @@ impl SettlementBody {
         if !source && !target {
             return None;
         }
+        let (bonus_funders, fee_to) = (terms.bonus_funders().to_vec(), terms.fee_to());
         Some(match *terms {
-            SettlementTerms::CostPlus { price, commission } => SettlementBody {
+            SettlementTerms::CostPlus {
+                price, commission, ..
+            } => SettlementBody {
                 kind: SettlementKind::CostPlus,
                 price: Some(price),
                 source_price: None,
                 target_price: None,
                 commission: source.then_some(commission),
                 increment: None,
+                bonus_funders,
+                fee_to,
             },
             SettlementTerms::Priced {
                 source_price,
                 target_price,
                 commission,
                 increment,
+                ..
             } => SettlementBody {
                 kind: SettlementKind::Priced,
                 price: None,
@@ -283,6 +305,8 @@ impl SettlementBody {
                 target_price: target.then_some(target_price),
                 commission: source.then_some(commission),
                 increment,
+                bonus_funders,
+                fee_to,
             },
         })
     }
@@ -316,7 +340,7 @@ pub(super) fn show(
         source: &source,
         target: &target,
         scales,
-        fee_scale: Scale::WHOLE,
+        fee_scale: fee_scale(directory, &version.card.terms),
     };
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
@@ -339,6 +363,14 @@ pub(super) fn show(
         content_hash: is_party.then(|| hex::encode(&version.content_hash)),
         created_at: version.created_at,
     }
+}
+
+fn fee_scale(directory: &Directory, terms: &Terms) -> Scale {
+    let money = |fee: &Fee| directory.money_by_code(&fee.currency);
+    let scale = terms.fee.as_ref().and_then(money);
+    scale
+        .and_then(|money| Scale::new(money.scale))
+        .unwrap_or(Scale::WHOLE)
 }
 
 /// Who has agreed, as sides: one issuer of both currencies is both.

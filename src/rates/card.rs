@@ -12,6 +12,7 @@ use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 
 use super::best;
+use super::funding::{self, Grant};
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
 use super::settlement::{Exchange, Figures, SettlementTerms};
@@ -34,6 +35,8 @@ pub struct Evaluated {
     pub priced: Priced,
     /// The money of the base; each bonus is paid for by its own funder.
     pub figures: Figures,
+    /// The bonuses, in parts.
+    pub grants: Vec<Grant>,
 }
 
 impl Card {
@@ -41,7 +44,9 @@ impl Card {
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
         self.settled_as_priced()?;
         self.settlement.check(scales)?;
-        self.terms.check(scales)
+        self.terms.check(scales)?;
+        funding::check(&self.terms, self.settlement.bonus_funders())?;
+        self.fee_goes_somewhere()
     }
 
     /// The card in smallest units, at the locked exchange rate where the moneys differ.
@@ -58,6 +63,15 @@ impl Card {
     /// is legal.
     pub fn best(&self, scales: Scales, exchange: Option<Exchange>) -> Option<BigRational> {
         best::best(&self.tariff(scales, exchange).ok()?)
+    }
+
+    fn fee_goes_somewhere(&self) -> Result<(), BadTerms> {
+        match self.terms.fee {
+            None if !self.settlement.fee_to().is_partner() => {
+                Err(BadTerms::new("settlement.fee_to", Reason::NotOfThisKind))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn settled_as_priced(&self) -> Result<(), BadTerms> {
@@ -96,7 +110,14 @@ pub fn evaluate(
         .settlement
         .figures(priced.used, priced.base, scales, exchange)
         .map_err(|_| Refusal::TooLarge)?;
-    Ok(Evaluated { priced, figures })
+    let has_block = card.terms.block_bonus.is_some();
+    let grants = funding::grants(&card.settlement, has_block, &priced, scales, exchange)
+        .map_err(|_| Refusal::TooLarge)?;
+    Ok(Evaluated {
+        priced,
+        figures,
+        grants,
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +126,7 @@ mod tests {
     use crate::points::agreed::{Price, Share};
     use crate::points::amount::Scale;
     use crate::points::money::Micros;
+    use crate::rates::settlement::FeeTo;
     use crate::rates::spend::smallest_for;
     use proptest::prelude::*;
     use rust_decimal::{Decimal, dec};
@@ -220,10 +242,14 @@ mod tests {
                     target_price,
                     commission,
                     increment: None,
+                    bonus_funders: Vec::new(),
+                    fee_to: FeeTo::Partner,
                 },
                 false => SettlementTerms::CostPlus {
                     price: target_price,
                     commission,
+                    bonus_funders: Vec::new(),
+                    fee_to: FeeTo::Partner,
                 },
             }
         })

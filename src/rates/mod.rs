@@ -40,6 +40,7 @@ pub mod card;
 pub mod draft;
 pub mod exchange;
 pub mod fee;
+pub mod funding;
 pub mod price;
 pub mod printed;
 pub mod published;
@@ -149,7 +150,19 @@ pub async fn draft(
         source: from.scale,
         target: to.scale,
     };
-    draft.check(scales, now).map_err(api::refused_draft)?;
+    let fee = draft.card.terms.fee.as_ref();
+    let fee_money = fee.and_then(|fee| directory.money_by_code(&fee.currency));
+    let source_money = directory.money_of(from.issuer);
+    let source_money =
+        source_money.ok_or_else(|| anyhow::anyhow!("partner {} has no money", from.issuer))?;
+    draft
+        .check(
+            scales,
+            fee_money.map(|money| money.no),
+            source_money.no,
+            now,
+        )
+        .map_err(api::refused_draft)?;
 
     let hash = secrets.hash(&[SUBJECT.as_bytes(), &draft.approval_hash()]);
     let id = store::insert(conn, who, draft, hash.as_bytes(), now).await?;

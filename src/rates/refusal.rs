@@ -154,4 +154,12 @@ pub enum Reason {
     NoExchange,
     #[error("does not belong to settlement terms of this kind")]
     NotSettledSo,
+    #[error("names one for all bonuses, or one for each")]
+    NotOnePerBonus,
+    #[error("is not a money that the hub knows")]
+    NotAMoney,
+    #[error(
+        "is not the money of the partner whose points are given, as a fee of the hub's must be"
+    )]
+    NotTheSourcesMoney,
 }

@@ -258,7 +258,7 @@ pub(super) async fn insert(
     now: Timestamp,
 ) -> Result<i64, Error> {
     let terms = serde_json::to_value(&draft.card.terms).map_err(anyhow::Error::from)?;
-    let settlement = serde_json::to_value(draft.card.settlement).map_err(anyhow::Error::from)?;
+    let settlement = serde_json::to_value(&draft.card.settlement).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
                                  origin, content_hash, terms_hash, created_by, created_at)

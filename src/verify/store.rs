@@ -20,6 +20,7 @@ use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
+use crate::partners::Money;
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
@@ -221,12 +222,31 @@ struct CurrencyRow {
     money: i16,
 }
 
+#[derive(Debug, diesel::QueryableByName)]
+struct MoneyRow {
+    #[diesel(sql_type = SmallInt)]
+    no: i16,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = SmallInt)]
+    scale: i16,
+}
+
+impl MoneyRow {
+    fn money(self) -> Option<(String, Money)> {
+        let MoneyRow { no, code, scale } = self;
+        let scale = scale.try_into().ok()?;
+        Some((code.clone(), Money { no, code, scale }))
+    }
+}
+
 /// What conversions are evaluated by.
 pub struct Terms {
     cards: HashMap<i64, Card>,
     exchanges: HashMap<i64, ([Asset; 2], Price)>,
     scales: HashMap<Asset, Scale>,
     positions: HashMap<Asset, Account>,
+    moneys: HashMap<String, Money>,
 }
 
 pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
@@ -240,6 +260,9 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     )
     .load(conn)
     .await?;
+    let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys")
+        .load(conn)
+        .await?;
     let exchange = |row: ExchangeRow| {
         let rate = Price::new(row.rate).ok()?;
         Some((row.id, ([row.base, row.quote], rate)))
@@ -254,6 +277,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         exchanges: exchanges.into_iter().filter_map(exchange).collect(),
         scales: currencies.iter().filter_map(scale).collect(),
         positions: currencies.iter().map(position).collect(),
+        moneys: moneys.into_iter().filter_map(MoneyRow::money).collect(),
     })
 }
 
@@ -270,6 +294,11 @@ impl Terms {
             rate: *rate,
             source_is_base,
         })
+    }
+
+    /// What a card's fee is in.
+    pub fn fee_money(&self, card: &Card) -> Option<&Money> {
+        self.moneys.get(&card.terms.fee.as_ref()?.currency)
     }
 
     /// The position of a currency's issuer.
@@ -436,9 +465,9 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
         conn,
         "with legs as ( \
            select kind, out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
-                  0::smallint as class, -out_amount as amount from operations where out_expires_at is not null \
+                  0::bigint as class, -out_amount as amount from operations where out_expires_at is not null \
            union all \
-           select kind, in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
+           select kind, in_wallet, in_expires_at, '-infinity', 0::bigint, in_amount from operations \
             where in_expires_at is not null \
            union all \
            select o.kind, m.wallet, m.expires_at, m.usable_from, m.class, m.amount \
@@ -612,6 +641,15 @@ pub async fn chains(conn: &mut Connection) -> Result<(), Stopped> {
 
 /// What a foreign key would refuse.
 pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'operation ' || coalesce(o.id, m.operation_id) || ' has ' || coalesce(m.count, 0) || \
+                ' other transfers, not ' || coalesce(o.transfers, 0) as what \
+           from (select id, transfers from operations where transfers is not null) o \
+           full join (select operation_id, count(*) from more_transfers group by 1) m on m.operation_id = o.id \
+          where o.transfers is distinct from m.count limit 1",
+    )
+    .await?;
     nothing_from(
         conn,
         "select 'lots are kept for wallet ' || wallet || ', which does not exist' as what from lots \

@@ -6,6 +6,7 @@
 mod access;
 mod adjustments;
 mod approvals;
+mod bonuses;
 mod caps;
 mod crowd;
 mod faults;

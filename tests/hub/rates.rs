@@ -651,14 +651,28 @@ async fn a_draft_that_cannot_work_is_told_why() {
                 json!({"kind": "ratio", "give": 1, "get": 1, "bonuses": [{"kind": "percent", "num": 1, "den": 5}]}),
             ),
             "card-terms",
-            "/terms/bonuses",
+            "/settlement/bonus_funders",
         ),
         (
             terms(
-                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "HKD"}}),
+                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "PEARLS"}}),
             ),
             "card-terms",
-            "/terms/fee",
+            "/terms/fee/currency",
+        ),
+        (
+            settlement(
+                json!({"kind": "cost_plus", "price": "1", "commission": "0", "fee_to": "hub"}),
+            ),
+            "card-terms",
+            "/settlement/fee_to",
+        ),
+        (
+            settlement(
+                json!({"kind": "cost_plus", "price": "1", "commission": "0", "bonus_funders": [{"source": 1}]}),
+            ),
+            "card-terms",
+            "/settlement/bonus_funders",
         ),
         (
             terms(json!({"kind": "ratio", "give": 1.5, "get": 1})),

@@ -223,8 +223,14 @@ async fn one_conversion_step_by_step() {
     insta::assert_json_snapshot!(masked(&quote), @r#"
     {
       "arrives": "at_once",
+      "base": {
+        "amount": "12187",
+        "currency": "HPT"
+      },
+      "bonuses": [],
       "card": "(card)",
       "cost": {
+        "bonuses": null,
         "commission": {
           "amount": "2.500000",
           "currency": "USD"
@@ -273,8 +279,10 @@ async fn one_conversion_step_by_step() {
     insta::assert_json_snapshot!(masked(&conversion), @r#"
     {
       "at": "(instant)",
+      "bonuses": [],
       "card": "(card)",
       "cost": {
+        "bonuses": null,
         "commission": {
           "amount": "2.500000",
           "currency": "USD"
@@ -284,6 +292,7 @@ async fn one_conversion_step_by_step() {
           "currency": "USD"
         }
       },
+      "fee": null,
       "gains": {
         "amount": "12187",
         "currency": "HPT"

@@ -287,6 +287,26 @@ impl World {
             .to_owned()
     }
 
+    /// A card that all three agree to: drafted and proposed by the source.
+    pub async fn publish(&self, card: Value) -> Answer {
+        let issuer_of = |side: &str| issuer(card[side].as_str().expect("a code"));
+        let (source, target) = (
+            self.token(issuer_of("from")).await,
+            self.token(issuer_of("to")).await,
+        );
+        let drafted = self.post(&source, "/v1/rate-cards", card).await.ok();
+        let to = |step| {
+            let id = drafted["id"].as_str().expect("an id");
+            format!("/v1/rate-cards/{id}/{step}")
+        };
+        let hash = json!({"content_hash": drafted["content_hash"]});
+        self.post(&source, &to("propose"), json!({})).await.ok();
+        let path = to("approve");
+        self.post(&target, &path, hash.clone()).await.ok();
+        let olivia = self.sign_in("olivia").await;
+        self.post(&olivia, &path, hash).await
+    }
+
     /// The token of a quote.
     pub async fn quote(&self, member: &Member, amount: &str, from: &str, to: &str) -> String {
         let body =
@@ -348,6 +368,11 @@ pub struct Member {
 }
 
 /// The code of the brand that issues a currency.
+/// A card to draft.
+pub fn card(from: &str, to: &str, terms: Value, settlement: Value) -> Value {
+    json!({"from": from, "to": to, "terms": terms, "settlement": settlement})
+}
+
 pub fn issuer(currency: &str) -> &'static str {
     let brand = interline::demo::coalition::BRANDS
         .iter()

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
-use crate::ledger::operation::{Figures, Kind, Leg, Operation};
+use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
 use part::Part;
 
 #[derive(Debug, Clone)]
@@ -47,13 +47,9 @@ impl Command for Reversal {
 
     fn touches(&self) -> Touches {
         let legs = [self.original.out, self.original.into];
-        let figures = &self.original.figures;
         Touches {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
-            positions: figures
-                .iter()
-                .flat_map(|figures| [figures.pays, figures.paid])
-                .collect(),
+            positions: self.original.positions(),
             follows: Some(self.original.id),
             ..Touches::default()
         }
@@ -64,7 +60,12 @@ impl Command for Reversal {
         let kind = original.kind;
         let reversal = kind.reversal().ok_or(Refusal::NotReversible(kind))?;
         let part = self.part(seen.so_far.of(reversal))?;
-        let Mirror { out, into, figures } = mirror(original, part);
+        let Mirror {
+            out,
+            into,
+            figures,
+            transfers,
+        } = mirror(original, part);
 
         let mut moves = Vec::new();
         if let Some(leg) = out {
@@ -79,6 +80,7 @@ impl Command for Reversal {
             into,
             moves,
             figures,
+            transfers,
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
@@ -93,9 +95,10 @@ pub struct Mirror {
     pub out: Option<Leg>,
     pub into: Option<Leg>,
     pub figures: Option<Figures>,
+    pub transfers: Vec<Transfer>,
 }
 
-/// The legs the other way round, and the money of the part.
+/// The legs and the transfers the other way round, and the money of the part.
 pub fn mirror(original: &Operation, part: Part) -> Mirror {
     let share = |leg: Leg| Leg {
         amount: part.units(leg.amount),
@@ -106,6 +109,7 @@ pub fn mirror(original: &Operation, part: Part) -> Mirror {
         out: original.into.map(share).filter(|leg| leg.amount > 0),
         into: original.out.map(share),
         figures: original.figures.map(|figures| part.figures(&figures)),
+        transfers: part.transfers(original),
     }
 }
 
