@@ -341,6 +341,7 @@ fn route(
         card: card.card.clone(),
         exchange,
         fee_money: None,
+        at: now,
     };
     Ok(Route { from, to, order })
 }

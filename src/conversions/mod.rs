@@ -13,6 +13,7 @@
 pub mod api;
 pub mod bonus;
 pub mod decision;
+pub mod limits;
 pub mod options;
 pub mod postings;
 pub mod quote;
@@ -31,14 +32,17 @@ use crate::id::Kind;
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
+use crate::ledger::store;
 use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
+use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCard};
 use decision::{Order, Side};
+use limits::Limit;
 use quote::Quote;
 
 /// What a member wants: either side may be fixed.
@@ -62,6 +66,9 @@ pub struct Offer {
     pub exchange: Option<Exchange>,
     pub book: Arc<Book>,
     pub card: Arc<Card>,
+    /// Of the card, as they stand before the conversion.
+    pub limits: Vec<Limit>,
+    pub now: Timestamp,
 }
 
 /// Prices a wish of a partner's member. Writes nothing.
@@ -109,6 +116,9 @@ pub async fn offer(
     });
     let (given, evaluated) =
         evaluated.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
+    let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
+    limits::check(&limits, decision::mark(&evaluated.priced, now))
+        .map_err(|reached| api::limit_reached(&reached, from, to))?;
 
     let quote = Quote {
         jti: Uuid::now_v7(),
@@ -130,6 +140,8 @@ pub async fn offer(
         exchange,
         book,
         card,
+        limits,
+        now,
     })
 }
 
@@ -137,6 +149,31 @@ pub async fn offer(
 enum Fixed {
     Given(i64),
     Gained(i64),
+}
+
+/// The limits of a card, as they stand for a wallet.
+async fn limits_of(
+    shelf: &Shelf,
+    terms: &Terms,
+    (from, wallet): (&Currency, Account),
+    to: &Currency,
+    now: Timestamp,
+) -> Result<Vec<Limit>, Error> {
+    if terms.allowances.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = limits::wanted(terms, (from, wallet), to.no, now);
+    let read = store::tallies(&mut *shelf.pool.get().await?, &wanted).await?;
+    let marks = |of| read.get(&of).cloned().unwrap_or_default();
+    let scales = scales(from, to);
+    Ok(limits::limits(
+        terms,
+        scales,
+        (from, wallet),
+        to.no,
+        marks,
+        now,
+    ))
 }
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
@@ -178,6 +215,7 @@ pub async fn order(
             card,
             exchange,
             fee_money,
+            at: moment.now,
         },
     ))
 }

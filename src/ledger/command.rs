@@ -13,6 +13,7 @@ use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
+use super::tally::{Mark, TallyKey, Wanted};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -36,6 +37,8 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
+    /// Of wallets among these.
+    pub tallies: Vec<Wanted>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -65,6 +68,7 @@ pub struct Seen<'a> {
     pub quote_taken: Option<i64>,
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
+    pub(super) marks: &'a HashMap<TallyKey, Vec<Mark>>,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -76,6 +80,11 @@ impl Seen<'_> {
     /// A wallet the command said it touches.
     pub fn wallet(&self, account: Account) -> &Wallet {
         self.wallets.get(&account).unwrap_or(&NOTHING)
+    }
+
+    /// A tally the command asked for: at least from the instant it named.
+    pub fn marks(&self, of: TallyKey) -> &[Mark] {
+        self.marks.get(&of).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -92,6 +101,7 @@ pub struct Decided {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
+    pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }
 
@@ -116,19 +126,32 @@ impl Decided {
             exchange_rate_id: None,
             quote: None,
             follows: None,
+            marks: Vec::new(),
             memo: None,
         }
     }
 
     /// Takes `amount` from a wallet, earliest expiry first.
     pub fn taking(
-        mut self,
+        self,
         seen: &Seen<'_>,
         wallet: Account,
         amount: i64,
         now: Timestamp,
     ) -> Result<Decided, Short> {
-        let taken = seen.wallet(wallet).take(amount, now)?;
+        self.taking_only(seen, wallet, amount, now, |_| true)
+    }
+
+    /// The same, from lots of a kind only.
+    pub fn taking_only(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        amount: i64,
+        now: Timestamp,
+        which: impl Fn(&LotKey) -> bool,
+    ) -> Result<Decided, Short> {
+        let taken = seen.wallet(wallet).take(amount, now, which)?;
         self.out = Some(Leg { wallet, amount });
         self.moves.extend(taken.into_iter().map(|(lot, part)| Move {
             wallet,

@@ -15,6 +15,7 @@ use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
+use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -64,6 +65,7 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
+    pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
 /// What the group writes.
@@ -74,6 +76,8 @@ pub(super) struct Written {
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
+    /// By which operation.
+    pub marks: Vec<(TallyKey, i64, Mark)>,
 }
 
 /// What becomes of a lot in a group.
@@ -121,6 +125,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .follows
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
+        marks: &read.marks,
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -129,8 +134,13 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
         return outcome;
     }
+    let marks = decided.marks.clone();
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
+            for (of, mark) in marks {
+                read.marks.entry(of).or_default().push(mark);
+                written.marks.push((of, operation.id, mark));
+            }
             remember(&operation, command.stamp(), read, written);
             Outcome::Done(Box::new(operation))
         }
@@ -556,7 +566,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, follows },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, tallies: Vec::new() },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

@@ -26,6 +26,7 @@ use super::holds;
 use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
+use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
 use crate::clock::Timestamp;
 use crate::db;
@@ -44,6 +45,11 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
      where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
+const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
+     join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
+     on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
+const INSERT_TALLIES: &str = "insert into tallies (wallet, key, at, operation_id, given, gained, times) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[])";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 // Taking the n-th of each array costs half of what unnesting many together does.
@@ -99,6 +105,8 @@ pub(super) struct Statements {
     quotes: Statement,
     follow_ups: Statement,
     references: Statement,
+    tallies: Statement,
+    insert_tallies: Statement,
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
@@ -125,6 +133,8 @@ impl Statements {
             quotes: client.prepare(QUOTES).await?,
             follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
+            tallies: client.prepare(TALLIES).await?,
+            insert_tallies: client.prepare(INSERT_TALLIES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
@@ -155,6 +165,7 @@ impl Statements {
             quotes,
             followed,
             positions,
+            tallies,
             references,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
@@ -162,7 +173,22 @@ impl Statements {
 
         // What tells that a command took effect already is read last: whatever else is seen of that effect,
         // its key is seen too.
-        let (_, _, locked, locked_caps, context, lots, follow_ups, references, keys, quotes) = futures_util::try_join!(
+        let (counted, counts, since) = tallies;
+        let since: Vec<_> = since.into_iter().map(to_pg).collect();
+
+        let (
+            _,
+            _,
+            locked,
+            locked_caps,
+            context,
+            lots,
+            tallies,
+            follow_ups,
+            references,
+            keys,
+            quotes,
+        ) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -172,6 +198,11 @@ impl Statements {
             Box::pin(self.caps.lock(client, &capped)),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
+            // After the lots: what is counted between the two shows in a turn that is not as it was read.
+            Box::pin(unless(
+                counted.is_empty(),
+                ask(client, &self.tallies, [&counted, &counts, &since])
+            )),
             unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
@@ -205,7 +236,12 @@ impl Statements {
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
             rooms: Rooms::default(),
+            marks: HashMap::new(),
         };
+        for row in &tallies {
+            let (of, mark) = marked(row);
+            read.marks.entry(of).or_default().push(mark);
+        }
         slot.caps.lock(locked_caps);
         if !slot.caps.is_as_of(read.version) {
             let known = &mut slot.caps;
@@ -245,7 +281,7 @@ impl Statements {
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
-            self.write_more_transfers(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
@@ -253,6 +289,7 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
+            Box::pin(self.write_marks(client, written)),
             client.batch_execute("commit"),
         )?;
         slot.begin(new);
@@ -271,7 +308,7 @@ impl Statements {
             self.write_group(client, frame, written),
             self.write_operations(client, frame, written),
             self.write_more_legs(client, written),
-            self.write_more_transfers(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
         )?;
         Ok(())
     }
@@ -551,6 +588,29 @@ impl Statements {
             .await
     }
 
+    async fn write_marks(&self, client: &Client, written: &Written) -> Sent {
+        let all = &written.marks;
+        if all.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_tallies,
+                &[
+                    &all.iter().map(|(of, ..)| of.wallet.0).collect::<Vec<_>>(),
+                    &all.iter().map(|(of, ..)| of.key).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.at).collect::<Vec<_>>(),
+                    &all.iter().map(|(_, by, _)| *by).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.given).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.gained).collect::<Vec<_>>(),
+                    &all.iter()
+                        .map(|(.., mark)| mark.times as i16)
+                        .collect::<Vec<_>>(),
+                ],
+            )
+            .await
+    }
+
     async fn write_references(&self, client: &Client, written: &Written) -> Sent {
         let all = &written.references;
         if all.is_empty() {
@@ -629,6 +689,20 @@ async fn unless(nothing: bool, question: impl Future<Output = Rows>) -> Rows {
         true => Ok(Vec::new()),
         false => question.await,
     }
+}
+
+fn marked(row: &Row) -> (TallyKey, Mark) {
+    let of = TallyKey {
+        wallet: Account(row.get(0)),
+        key: row.get(1),
+    };
+    let mark = Mark {
+        at: row.get(2),
+        given: row.get(3),
+        gained: row.get(4),
+        times: row.get::<_, i16>(5).into(),
+    };
+    (of, mark)
 }
 
 fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {
