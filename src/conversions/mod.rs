@@ -7,6 +7,10 @@
 //! What the points of a wallet could become at all, [`options`] lists, best first by what both sides are
 //! [`worth`].
 //!
+//! One card decides a quote: of those of the pair whose condition holds for the member and the channel,
+//! the one of the highest priority. What brands attest of the member is read only where a card of the
+//! pair asks for it, and never again: taking a quote looks at no claims.
+//!
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 
@@ -21,22 +25,27 @@ pub mod worth;
 use std::sync::Arc;
 
 use chrono::Duration;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::Kind;
+use crate::id::{Ids, Kind};
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
+use crate::members::Claims;
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::rates::card::{self, Evaluated};
+use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
+use crate::rates::sentence::{Issuers, conditions};
 use crate::rates::settlement::Exchange;
 use crate::rates::{self, Book, Books, PublishedCard};
+use crate::web::text::Word;
 use decision::{Order, Side};
 use quote::Quote;
 
@@ -69,6 +78,7 @@ pub async fn offer(
     (partner, moment): (i64, Moment),
     member: &str,
     wish: Wish<'_>,
+    channel: Option<&Word>,
 ) -> Result<Offer, Error> {
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let directory = &book.directory;
@@ -92,9 +102,10 @@ pub async fn offer(
     let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
     let now = moment.now;
 
+    let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
-        .card_for(from.no, to.no, now)
-        .ok_or_else(|| no_card(from, to))?;
+        .card_for(from.no, to.no, known.asker(channel), now)
+        .ok_or_else(|| no_card(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
     let given = match fixed {
@@ -231,11 +242,72 @@ pub fn scales(from: &Currency, to: &Currency) -> Scales {
     }
 }
 
-fn no_card(from: &Currency, to: &Currency) -> Problem {
-    Problem::new(
-        Slug::NoRateCard,
-        format!("no rate card turns {} into {} now", from.code, to.code),
-    )
+/// What the issuers of a pair attest of a member, as far as the cards of the pair ask for it.
+#[derive(Default)]
+struct Known {
+    source: Option<Claims>,
+    target: Option<Claims>,
+}
+
+impl Known {
+    fn asker<'a>(&'a self, channel: Option<&'a Word>) -> Asker<'a> {
+        let (source, target) = (self.source.as_ref(), self.target.as_ref());
+        Asker {
+            channel,
+            source,
+            target,
+        }
+    }
+}
+
+/// Reads what is attested of the member whose wallet it is; nothing where no card asks.
+async fn known(
+    shelf: &Shelf,
+    book: &Book,
+    (from, to): (&Currency, &Currency),
+    wallet: Account,
+    now: Timestamp,
+) -> Result<Known, Error> {
+    let mut cards = book.cards_of(from.no, to.no, now);
+    let asks_source = cards.any(|card| card.card.asks(Attester::Source));
+    let mut cards = book.cards_of(from.no, to.no, now);
+    let asks_target = cards.any(|card| card.card.asks(Attester::Target));
+    let mut known = Known::default();
+    if asks_source {
+        known.source = Some(shelf.attested.by(from.issuer, wallet).await?);
+    }
+    if asks_target {
+        known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
+    }
+    Ok(known)
+}
+
+/// Why no card of a pair decides: there is none, or each is for others. Cards are published, so what
+/// they ask for is no secret; what is attested of the member is not said.
+fn no_card(ids: &Ids, book: &Book, (from, to): (&Currency, &Currency), now: Timestamp) -> Problem {
+    let code = |id| {
+        book.directory
+            .partner(id)
+            .map_or("?", |partner| &partner.code)
+    };
+    let issuers = Issuers {
+        source: code(from.issuer),
+        target: code(to.issuer),
+    };
+    let needed = |card: &Arc<PublishedCard>| {
+        let [en, zh_hant] = conditions(card.card.when.as_ref()?, issuers);
+        let card = ids.show(Kind::RateCard, card.id);
+        Some(json!({"card": card, "en": en, "zh-Hant": zh_hant}))
+    };
+    let cards = book.cards_of(from.no, to.no, now);
+    let needs: Vec<Value> = cards.filter_map(needed).collect();
+    let route = format!("{} into {}", from.code, to.code);
+    if needs.is_empty() {
+        return Problem::new(Slug::NoRateCard, format!("no rate card turns {route} now"));
+    }
+    let each: Vec<&str> = needs.iter().filter_map(|it| it["en"].as_str()).collect();
+    let detail = format!("the cards that turn {route} are {}", each.join("; or "));
+    Problem::new(Slug::NotEligible, detail).with("needs", needs)
 }
 
 fn invalid() -> Problem {

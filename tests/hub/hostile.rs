@@ -70,6 +70,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"scopes": ["ledger:read"], "expires_at": "2100-01-01T00:00:00Z"}),
             ),
             "enrolMember" => (&aero, json!({"number": "N-1"})),
+            "attestClaims" => (
+                &aero,
+                json!({"claims": {"tier": {"value": "gold", "valid_until": tomorrow}}}),
+            ),
             "linkMembership" => (
                 &aero,
                 json!({"link_token": link["link_token"], "number": "N-2"}),
@@ -129,6 +133,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let path = one
             .path
             .replace("{partner}", partner)
+            .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
@@ -677,6 +682,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                     json!({"content_hash": "0".repeat(32)})
                 }
                 "setPartnerState" => json!({"state": "live"}),
+                "attestClaims" => json!({"claims": {}}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),

@@ -7,6 +7,7 @@ mod access;
 mod adjustments;
 mod approvals;
 mod caps;
+mod claims;
 mod crowd;
 mod faults;
 mod feed;

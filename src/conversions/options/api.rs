@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Choice, choices};
+use super::{Choice, choices, deciding};
 use crate::access::{LedgerRead, Partner};
 use crate::conversions::api::WorthBody;
 use crate::error::Error;
@@ -16,6 +16,7 @@ use crate::points::amount;
 use crate::rates::Books;
 use crate::web::Query;
 use crate::web::problem::ReadProblems;
+use crate::web::text::Word;
 
 #[derive(OpenApi)]
 #[openapi(paths(list), components(schemas(OptionsBody, OptionBody)))]
@@ -31,6 +32,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 struct OfWallet {
     /// The wallet's id.
     wallet: String,
+    /// How the member asks, where rate cards tell by it.
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9_]{1,40}$")]
+    channel: Option<Word>,
 }
 
 /// Where the points of a wallet could go now.
@@ -66,7 +70,7 @@ pub struct OptionBody {
 /// List what a wallet could become
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
-    description = "Every rate card that takes the wallet's points now, applied to what it holds, best first.",
+    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, best first.",
     security(("partner" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
@@ -83,7 +87,9 @@ async fn list(
     let lots = store::lots_of(&mut *shelf.pool.get().await?, wallet).await?;
     let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));
     let available = usable.map(|lot| lot.available).sum();
-    let choices = choices(&book, &currency, available, moment.now);
+    let channel = query.0.channel.as_ref();
+    let cards = deciding(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
+    let choices = choices(&book, &currency, available, &cards);
     let items = choices
         .iter()
         .map(|choice| show(&shelf.ids, &book.directory, &currency, choice));
