@@ -14,6 +14,7 @@ use crate::world::{Answer, Member, World, send};
 /// A write that would succeed, ready to be spoiled.
 struct Write {
     id: String,
+    method: Method,
     path: String,
     token: String,
     body: Value,
@@ -141,6 +142,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let (id, token) = (one.id, token.to_owned());
         Write {
             id,
+            method: one.method,
             path,
             token,
             body,
@@ -260,7 +262,7 @@ fn misshapen(body: &Value) -> Vec<String> {
 
 async fn post_raw(world: &World, write: &Write, body: Vec<u8>) -> Answer {
     let request = world
-        .request(Method::POST, &write.path)
+        .request(write.method.clone(), &write.path)
         .bearer_auth(&write.token)
         .header("idempotency-key", "hostile")
         .header("content-type", "application/json");

@@ -8,6 +8,7 @@ mod adjustments;
 mod approvals;
 mod caps;
 mod claims;
+mod conditions;
 mod crowd;
 mod faults;
 mod feed;
