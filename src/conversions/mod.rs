@@ -268,15 +268,15 @@ async fn known(
     wallet: Account,
     now: Timestamp,
 ) -> Result<Known, Error> {
-    let mut cards = book.cards_of(from.no, to.no, now);
-    let asks_source = cards.any(|card| card.card.asks(Attester::Source));
-    let mut cards = book.cards_of(from.no, to.no, now);
-    let asks_target = cards.any(|card| card.card.asks(Attester::Target));
+    let asks = |of| {
+        let mut cards = book.cards_of(from.no, to.no, now);
+        cards.any(|card| card.card.asks(of))
+    };
     let mut known = Known::default();
-    if asks_source {
+    if asks(Attester::Source) {
         known.source = Some(shelf.attested.by(from.issuer, wallet).await?);
     }
-    if asks_target {
+    if asks(Attester::Target) {
         known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
     }
     Ok(known)

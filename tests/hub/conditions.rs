@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Member, World};
+use crate::world::{Answer, Member, World, issuer};
 
 /// A card of so many stars for so many points, in steps of as many stars.
 fn card(give: i64, get: i64, when: Value, priority: i64) -> Value {
@@ -42,10 +42,11 @@ async fn step(world: &World, token: &str, card: &Value, step: &str) -> Answer {
 
 /// Agreed by the two brands, with the hub's word missing.
 async fn agreed(world: &World, body: Value) -> Value {
-    let (citymart, bayview) = (world.token("CITYMART").await, world.token("BAYVIEW").await);
+    let target = issuer(body["to"].as_str().expect("a currency"));
+    let (citymart, other) = (world.token("CITYMART").await, world.token(target).await);
     let drafted = world.post(&citymart, "/v1/rate-cards", body).await.ok();
     step(world, &citymart, &drafted, "propose").await.ok();
-    step(world, &bayview, &drafted, "approve").await.ok()
+    step(world, &other, &drafted, "approve").await.ok()
 }
 
 async fn last_word(world: &World, card: &Value) -> Answer {
@@ -505,4 +506,135 @@ async fn for_whom_a_card_is_never_changes() {
         let told = refused.as_db_error().and_then(|error| error.constraint());
         assert_eq!(told, Some("rate_cards_never_change"), "{change}");
     }
+}
+
+const PUBLISHED: &str = include_str!("../published_rates.csv");
+
+/// The terms of a row of the published table, but for what has no postings yet.
+fn terms(row: &str) -> Value {
+    let line = PUBLISHED
+        .lines()
+        .find(|line| line.starts_with(&format!("{row},")));
+    let (_, json) = line.expect(row).split_once(",\"{").expect("terms");
+    let json = format!("{{{}", json.trim_end_matches('"').replace("\"\"", "\""));
+    let mut terms: Value = serde_json::from_str(&json).expect(row);
+    terms.as_object_mut().expect("an object").remove("bonuses");
+    terms
+}
+
+/// A row of the published table, for whom it is, and what it makes of an amount.
+struct Row {
+    name: &'static str,
+    when: Value,
+    /// What the issuer of the target or of the source attests, of who gets this row.
+    attested: Value,
+    channel: Option<&'static str>,
+    gives: &'static str,
+    gains: &'static str,
+}
+
+fn row(name: &'static str, when: Value, gives: &'static str, gains: &'static str) -> Row {
+    let first = |claims: &serde_json::Map<String, Value>| {
+        let claim = |(name, values): (&String, &Value)| (name.clone(), json!({"value": values[0]}));
+        Value::Object(claims.iter().map(claim).collect())
+    };
+    let channel = match when["channel"][0].as_str() {
+        Some("manual") => Some("manual"),
+        Some("auto") => Some("auto"),
+        _ => None,
+    };
+    let attested = when["claims"].as_object().map_or_else(|| json!({}), first);
+    Row {
+        name,
+        when,
+        attested,
+        channel,
+        gives,
+        gains,
+    }
+}
+
+/// The rows of a programme, the one for everybody else last.
+fn programmes() -> Vec<Vec<Row>> {
+    let card = |card: &str| json!({"claims": {"card": [card]}});
+    let by = |channel: &str| json!({"channel": [channel]});
+    let charge = json!({"claims": {"card": ["Platinum Charge", "Centurion"]}});
+    let others = json!(null);
+    vec![
+        vec![row(
+            "R118",
+            json!({"claims": {"card": ["aeroplan_visa"]}, "of": "target"}),
+            "1000",
+            "1000",
+        )],
+        vec![row("R123", card("limited"), "1000", "800")],
+        vec![row("R166", charge.clone(), "400", "250")],
+        vec![
+            row("R168", charge, "500", "250"),
+            row("R169", others.clone(), "550", "250"),
+        ],
+        vec![
+            row("R180", card("tier 1"), "25000", "10000"),
+            row("R181", others.clone(), "34500", "10000"),
+        ],
+        vec![
+            row("R204", card("EveryMile"), "800", "16000"),
+            row("R205", others, "100", "1000"),
+        ],
+        vec![row("R217", card("SMBC ANA"), "1000", "600")],
+        vec![
+            row("R222", by("manual"), "100", "250"),
+            row("R223", by("auto"), "100", "200"),
+        ],
+        vec![row("R233", tier(&["Platinum"]), "6000", "2400")],
+        vec![row("R229", card("business"), "6000", "4000")],
+        vec![
+            row("R231", tier(&["Platinum", "Diamond"]), "6000", "3000"),
+            row("R230", tier(&["Awards"]), "6000", "2400"),
+        ],
+        vec![row("R235", by("manual"), "20000", "10000")],
+    ]
+}
+
+/// A member of the supermarket and of the charity, whose points become nothing else.
+async fn giver(world: &World) -> Member {
+    let member = world.member().await;
+    let path = format!("/v1/members/{}/link-tokens", member.id);
+    let link = world
+        .post(&world.token("CITYMART").await, &path, json!({}))
+        .await
+        .ok();
+    let body = json!({"link_token": link["link_token"], "number": member.id});
+    let charity = world.token("OPENHANDS").await;
+    world.post(&charity, "/v1/memberships", body).await.ok();
+    member
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_rows_for_some_price_what_they_say() {
+    let world = World::new().await;
+    let olivia = world.sign_in("olivia").await;
+    let citymart = world.token("CITYMART").await;
+    let member = giver(&world).await;
+    for rows in programmes() {
+        for (row, priority) in rows.iter().rev().zip(0_i64..) {
+            let card = card(1, 1, row.when.clone(), priority);
+            let card = with(with(card, "to", "GIVE"), "terms", terms(row.name));
+            let card = agreed(&world, with(card, "origin", row.name)).await;
+            step(&world, &olivia, &card, "approve").await.ok();
+        }
+        for row in &rows {
+            let side = match row.when["of"].as_str() {
+                Some("target") => "OPENHANDS",
+                _ => "CITYMART",
+            };
+            world.attest(side, &member, row.attested.clone()).await;
+            let gives = json!({"amount": row.gives, "currency": "STAR"});
+            let body =
+                json!({"member": member.id, "gives": gives, "to": "GIVE", "channel": row.channel});
+            let quote = world.post(&citymart, "/v1/quotes", body).await.ok();
+            assert_eq!(quote["gains"]["amount"], row.gains, "{}", row.name);
+        }
+    }
+    World::assert_right(&world.verify().await);
 }
