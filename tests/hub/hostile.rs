@@ -33,7 +33,9 @@ async fn writes(world: &World) -> Vec<Write> {
     let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
+    let when = json!({"claims": {"tier": ["gold"]}, "of": "target", "channel": ["app"]});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
+        "when": when, "priority": 1,
         "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1"});
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
@@ -109,7 +111,7 @@ async fn writes(world: &World) -> Vec<Write> {
             ),
             "createQuote" => (
                 &aero,
-                json!({"member": member.id, "gives": miles, "to": "HPT"}),
+                json!({"member": member.id, "gives": miles, "to": "HPT", "channel": "app"}),
             ),
             "createConversion" => (&aero, json!({"quote": quote, "reference": "R"})),
             "draftRateCard" => (&aero, card.clone()),
@@ -359,6 +361,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "valid_to",
         "origin",
         "terms",
+        "when",
+        "priority",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
