@@ -20,18 +20,18 @@ pub mod options;
 pub mod postings;
 pub mod quote;
 pub mod sentence;
+pub mod unmet;
 pub mod worth;
 
 use std::sync::Arc;
 
 use chrono::Duration;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::{Ids, Kind};
+use crate::id::Kind;
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -42,7 +42,6 @@ use crate::points::amount::Scales;
 use crate::rates::card::{self, Evaluated};
 use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
-use crate::rates::sentence::{Issuers, conditions};
 use crate::rates::settlement::Exchange;
 use crate::rates::{self, Book, Books, PublishedCard};
 use crate::web::text::Word;
@@ -105,7 +104,7 @@ pub async fn offer(
     let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
         .card_for(from.no, to.no, known.asker(channel), now)
-        .ok_or_else(|| no_card(&shelf.ids, &book, (from, to), now))?;
+        .ok_or_else(|| unmet::problem(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
     let given = match fixed {
@@ -280,34 +279,6 @@ async fn known(
         known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
     }
     Ok(known)
-}
-
-/// Why no card of a pair decides: there is none, or each is for others. Cards are published, so what
-/// they ask for is no secret; what is attested of the member is not said.
-fn no_card(ids: &Ids, book: &Book, (from, to): (&Currency, &Currency), now: Timestamp) -> Problem {
-    let code = |id| {
-        book.directory
-            .partner(id)
-            .map_or("?", |partner| &partner.code)
-    };
-    let issuers = Issuers {
-        source: code(from.issuer),
-        target: code(to.issuer),
-    };
-    let needed = |card: &Arc<PublishedCard>| {
-        let [en, zh_hant] = conditions(card.card.when.as_ref()?, issuers);
-        let card = ids.show(Kind::RateCard, card.id);
-        Some(json!({"card": card, "en": en, "zh-Hant": zh_hant}))
-    };
-    let cards = book.cards_of(from.no, to.no, now);
-    let needs: Vec<Value> = cards.filter_map(needed).collect();
-    let route = format!("{} into {}", from.code, to.code);
-    if needs.is_empty() {
-        return Problem::new(Slug::NoRateCard, format!("no rate card turns {route} now"));
-    }
-    let each: Vec<&str> = needs.iter().filter_map(|it| it["en"].as_str()).collect();
-    let detail = format!("the cards that turn {route} are {}", each.join("; or "));
-    Problem::new(Slug::NotEligible, detail).with("needs", needs)
 }
 
 fn invalid() -> Problem {

@@ -13,8 +13,7 @@
 //! priority, and of the cards of a pair that hold at an instant no two have the same, so that always
 //! one decides.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 

@@ -336,7 +336,8 @@ pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Versi
     record(conn, who, &version, now).await
 }
 
-/// Stops an active version at once: there are no new quotes until another is published.
+/// Stops an active version at once: no new quote is priced by it. Whom it was for, a version of a lower
+/// priority takes, where there is one.
 pub async fn halt(conn: &mut Connection, who: &Who, id: i64) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 

@@ -1,8 +1,8 @@
 //! Where the points of a wallet could go now, and what they would become there.
 //!
-//! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal amount the wallet can pay, or, when
-//! it holds too little, the smallest there is and what is missing. Best first: by what is gained
-//! against what is given, both by their issuers' display values.
+//! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal
+//! amount the wallet can pay, or, when it holds too little, the smallest there is and what is missing.
+//! Best first: by what is gained against what is given, both by their issuers' display values.
 
 pub mod api;
 

@@ -6,9 +6,9 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
+use super::claim::Claim;
 use super::{Claims, store};
 use crate::access::{MembersRead, MembersWrite, Partner};
-use crate::clock::Timestamp;
 use crate::db::Pool;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
@@ -27,7 +27,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(
     paths(attest, read),
-    components(schemas(ClaimsBody, ClaimBody, AttestedBody, ProblemBody))
+    components(schemas(ClaimsBody, Claim, AttestedBody, ProblemBody))
 )]
 pub struct Doc;
 
@@ -36,20 +36,8 @@ pub struct Doc;
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimsBody {
-    #[schema(value_type = BTreeMap<String, ClaimBody>, example = json!({"tier": {"value": "gold", "valid_until": "2027-01-01T00:00:00Z"}, "card": {"value": "visa_infinite"}}))]
+    #[schema(value_type = BTreeMap<String, Claim>, example = json!({"tier": {"value": "gold", "valid_until": "2027-01-01T00:00:00Z"}, "card": {"value": "visa_infinite"}}))]
     claims: Claims,
-}
-
-/// One claim.
-#[derive(ToSchema)]
-#[allow(dead_code)]
-struct ClaimBody {
-    /// 1 to 60 printable characters, compared whole.
-    #[schema(min_length = 1, max_length = 60, example = "gold")]
-    value: String,
-    /// The first instant at which it does not hold; without an end when left out.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    valid_until: Option<Timestamp>,
 }
 
 /// What was attested is told by reading it.

@@ -8,9 +8,11 @@
 //! the partner's to know; a rate card only asks whether the value is one of those it lists.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::{self, Timestamp};
 use crate::web::body;
@@ -20,15 +22,19 @@ use crate::web::text::{Fact, Word};
 const MOST: usize = 20;
 
 /// Everything that one partner attests of one member.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Attested", into = "Attested")]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Claims(BTreeMap<Word, Claim>);
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One claim.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
+    /// 1 to 60 printable characters, compared whole.
+    #[schema(value_type = String, min_length = 1, max_length = 60, example = "gold")]
     pub value: Fact,
-    /// The first instant at which it does not hold; without an end where nothing is said.
+    /// The first instant at which it does not hold; without an end when left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -40,17 +46,17 @@ pub struct Claim {
 /// Claims as they are written, before they are counted.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct Attested(#[serde(deserialize_with = "body::entries")] BTreeMap<Word, Entry>);
+struct Written(#[serde(deserialize_with = "body::entries")] BTreeMap<Word, Entry>);
 
 /// An object, where serde would also take a list.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Entry(#[serde(deserialize_with = "body::object")] Claim);
 
-impl TryFrom<Attested> for Claims {
+impl TryFrom<Written> for Claims {
     type Error = &'static str;
 
-    fn try_from(Attested(claims): Attested) -> Result<Claims, Self::Error> {
+    fn try_from(Written(claims): Written) -> Result<Claims, Self::Error> {
         if claims.len() > MOST {
             return Err("at most 20 claims");
         }
@@ -59,10 +65,17 @@ impl TryFrom<Attested> for Claims {
     }
 }
 
-impl From<Claims> for Attested {
-    fn from(Claims(claims): Claims) -> Attested {
+impl From<Claims> for Written {
+    fn from(Claims(claims): Claims) -> Written {
         let claims = claims.into_iter().map(|(name, claim)| (name, Entry(claim)));
-        Attested(claims.collect())
+        Written(claims.collect())
+    }
+}
+
+/// How many there are and not which: what is printed may end in a log.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claims").field(&self.len()).finish()
     }
 }
 
