@@ -8,6 +8,8 @@ mod adjustments;
 mod approvals;
 mod bonuses;
 mod caps;
+mod claims;
+mod conditions;
 mod crowd;
 mod faults;
 mod feed;
