@@ -40,6 +40,11 @@ problems! {
     ApprovalOpen 409 "approval-open" "An approval of this is under way" "Wait for it to be decided, or withdraw it first.";
     BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
     BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
+    CampaignBudgetUsedUp 422 "campaign-budget-used-up" "What is left of a campaign is less than its bonus" "Ask for a new quote: it says what there is without the bonus. `left` is what the campaign can still give.";
+    CampaignDates 422 "campaign-dates" "The dates of the campaign do not work" "The detail says which date is wrong and what would be right.";
+    CampaignLimitReached 422 "campaign-limit-reached" "The member has had what the campaign gives to one" "Ask for a new quote: it says what there is without the bonus.";
+    CampaignState 409 "campaign-state" "The campaign is not in a state for that" "`state` is the one it is in.";
+    CampaignTerms 422 "campaign-terms" "The terms of the campaign cannot work" "The detail names the field and the reason.";
     CardDates 422 "card-dates" "The dates of the rate card do not work" "The detail says which date is wrong and what would be right.";
     CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
     CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";

@@ -332,6 +332,8 @@ fn route(
         given: 0,
         gained: 0,
         exp: (now + PROMISED).timestamp(),
+        campaigns: Vec::new(),
+        rates: Vec::new(),
     };
     let order = Order {
         quote,
@@ -341,6 +343,8 @@ fn route(
         card: card.card.clone(),
         exchange,
         fee_money: None,
+        promises: Vec::new(),
+        rates: Vec::new(),
     };
     Ok(Route { from, to, order })
 }

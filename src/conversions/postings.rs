@@ -15,10 +15,11 @@
 //! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee that is
 //! the hub's is owed by the giving issuer, who collects it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::bonus::Parties;
 use super::decision::Order;
+use super::promise::Promise;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::Short;
@@ -72,7 +73,8 @@ pub fn of(
             residual,
         }),
         transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: fee.map(memo),
+        memo: memo(fee, &order.promises, &order.rates),
+        uses: order.uses().collect(),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -87,9 +89,20 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// A fee as the operation keeps it.
-pub fn memo((money, Micros(amount)): (Asset, Micros)) -> Value {
-    json!({"fee": {"money": money, "amount": amount}})
+/// What the operation remembers: the fee, what campaigns gave, and the rates their sponsors pay at.
+fn memo(fee: Option<(Asset, Micros)>, promises: &[Promise], rates: &[i64]) -> Option<Value> {
+    let mut memo = Map::new();
+    if let Some((money, Micros(amount))) = fee {
+        memo.insert("fee".into(), json!({"money": money, "amount": amount}));
+    }
+    if !promises.is_empty() {
+        let kept: Vec<_> = promises.iter().map(Promise::remembered).collect();
+        memo.insert("campaigns".into(), json!(kept));
+    }
+    if !rates.is_empty() {
+        memo.insert("rates".into(), json!(rates));
+    }
+    (!memo.is_empty()).then_some(Value::Object(memo))
 }
 
 /// The fee that an operation keeps.

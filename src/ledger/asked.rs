@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::group::Queued;
+use super::uses::Place;
 use crate::points::account::Account;
 
 /// How a group goes about the wallets and keys of its commands.
@@ -29,6 +30,10 @@ pub(super) struct Asked {
     pub positions: Vec<Account>,
     /// Partners, kinds and hashes.
     pub references: (Vec<i64>, Vec<i16>, Vec<Uuid>),
+    /// Campaigns of which all that they gave is counted, in the order of their ids.
+    pub budgets: Vec<i64>,
+    /// Campaigns and wallets of which what they used is counted.
+    pub used: (Vec<i64>, Vec<i64>),
 }
 
 impl Asked {
@@ -46,7 +51,13 @@ impl Asked {
             references.1.push(reference.kind as i16);
             references.2.push(reference.hash);
         }
+        let uses = each_once(touched().flat_map(|touches| touches.uses.iter().copied()));
+        let (of_wallets, of_all): (Vec<Place>, Vec<Place>) =
+            uses.into_iter().partition(|place| place.wallet.is_some());
+        let row = |place: Place| (place.campaign, place.wallet_kept());
         Asked {
+            budgets: of_all.iter().map(|place| place.campaign).collect(),
+            used: of_wallets.into_iter().map(row).unzip(),
             wallets: each_once(wallets.map(|wallet| wallet.0)),
             keys: keyed
                 .map(|command| command.stamp().claim.key_hash)

@@ -13,6 +13,7 @@ use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
+use super::uses::{Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -36,6 +37,8 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
+    /// Where campaigns count what this may give.
+    pub uses: Vec<Place>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -65,6 +68,7 @@ pub struct Seen<'a> {
     pub quote_taken: Option<i64>,
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
+    pub(super) uses: &'a Uses,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -76,6 +80,11 @@ impl Seen<'_> {
     /// A wallet the command said it touches.
     pub fn wallet(&self, account: Account) -> &Wallet {
         self.wallets.get(&account).unwrap_or(&NOTHING)
+    }
+
+    /// What is used at a place the command said it touches.
+    pub fn used(&self, place: Place) -> Used {
+        self.uses.at(place)
     }
 }
 
@@ -92,6 +101,8 @@ pub struct Decided {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
+    /// What campaigns give, by where it is counted, in units of what is gained.
+    pub uses: Vec<(Place, i64)>,
     pub memo: Option<Value>,
 }
 
@@ -116,6 +127,7 @@ impl Decided {
             exchange_rate_id: None,
             quote: None,
             follows: None,
+            uses: Vec::new(),
             memo: None,
         }
     }

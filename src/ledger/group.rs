@@ -16,6 +16,7 @@ use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
 use super::transfer::{self, Sums};
+use super::uses::Uses;
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -64,6 +65,8 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
+    /// What campaigns gave.
+    pub uses: Uses,
 }
 
 /// What the group writes.
@@ -74,6 +77,7 @@ pub(super) struct Written {
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
+    pub uses: Uses,
 }
 
 /// What becomes of a lot in a group.
@@ -96,7 +100,7 @@ pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
     written.lots = lots(&written.operations, &read.wallets);
-    written.rooms = read.rooms;
+    (written.rooms, written.uses) = (read.rooms, read.uses);
     (written, outcomes)
 }
 
@@ -121,6 +125,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .follows
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
+        uses: &read.uses,
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -129,8 +134,16 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
         return outcome;
     }
+    let uses = decided.uses.clone();
+    if !uses
+        .iter()
+        .all(|(place, _)| command.touches().uses.contains(place))
+    {
+        return Outcome::Broken("a decision is counted where it did not say".to_owned());
+    }
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
+            read.uses.add(&uses);
             remember(&operation, command.stamp(), read, written);
             Outcome::Done(Box::new(operation))
         }
@@ -556,7 +569,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, follows },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, uses: vec![] },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

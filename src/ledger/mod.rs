@@ -12,7 +12,8 @@
 //! `verify` makes them again from the journal.
 //!
 //! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id, caps
-//! by position and then their slices, then, in new statements, everything else. Within a writer's slot
+//! by position and then their slices, what limited campaigns gave in all by campaign, then, in new
+//! statements, everything else. Within a writer's slot
 //! of the totals nobody waits, and of the slices only while a cap is asked for more.
 
 pub mod adjustments;
@@ -41,6 +42,7 @@ mod statements;
 pub mod store;
 pub mod transfer;
 pub mod trial_balance;
+pub mod uses;
 pub mod wallets;
 pub mod window;
 

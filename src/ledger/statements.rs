@@ -27,6 +27,7 @@ use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
 use super::transfer::{Pair, RULES, Sum};
+use super::uses::{Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
@@ -44,6 +45,11 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
      where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
+// Whoever gives out of a budget waits for the others, so that the last unit is given once.
+const BUDGETS: &str = "select campaign_id, wallet, times, units from campaign_uses \
+     where wallet = 0 and campaign_id = any($1) order by campaign_id for update";
+const USED: &str = "select campaign_id, wallet, times, units from campaign_uses \
+     where (campaign_id, wallet) in (select * from unnest($1::bigint[], $2::bigint[]))";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 // Taking the n-th of each array costs half of what unnesting many together does.
@@ -85,6 +91,12 @@ const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, 
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
      on conflict (window_id, kind, debit, credit, slot) \
      do update set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
+const ADD_USES: &str = "with changed as (update campaign_uses u set times = u.times + s.times, units = u.units + s.units \
+     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as s (campaign_id, wallet, times, units) \
+     where u.campaign_id = s.campaign_id and u.wallet = s.wallet returning 1) \
+     select all_as_read(cardinality($1), (select count(*) from changed))";
+const BEGIN_USES: &str = "insert into campaign_uses (campaign_id, wallet, times, units) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])";
 const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, kind, reference_hash, reference, operation_id) \
      select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[])";
 
@@ -99,6 +111,8 @@ pub(super) struct Statements {
     quotes: Statement,
     follow_ups: Statement,
     references: Statement,
+    budgets: Statement,
+    used: Statement,
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
@@ -109,6 +123,8 @@ pub(super) struct Statements {
     update_holds: Statement,
     add_totals: Statement,
     begin_totals: Statement,
+    add_uses: Statement,
+    begin_uses: Statement,
     insert_references: Statement,
     caps: caps::statements::Statements,
 }
@@ -125,6 +141,8 @@ impl Statements {
             quotes: client.prepare(QUOTES).await?,
             follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
+            budgets: client.prepare(BUDGETS).await?,
+            used: client.prepare(USED).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
@@ -135,6 +153,8 @@ impl Statements {
             update_holds: client.prepare(UPDATE_HOLDS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
+            add_uses: client.prepare(ADD_USES).await?,
+            begin_uses: client.prepare(BEGIN_USES).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
             caps: caps::statements::Statements::prepare(client).await?,
         })
@@ -156,13 +176,28 @@ impl Statements {
             followed,
             positions,
             references,
+            budgets,
+            used,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
         // What tells that a command took effect already is read last: whatever else is seen of that effect,
         // its key is seen too.
-        let (_, _, locked, locked_caps, context, lots, follow_ups, references, keys, quotes) = futures_util::try_join!(
+        let (
+            _,
+            _,
+            locked,
+            locked_caps,
+            budgets,
+            context,
+            lots,
+            used,
+            follow_ups,
+            references,
+            keys,
+            quotes,
+        ) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -170,8 +205,13 @@ impl Statements {
                 ask(client, &self.lock_wallets, [&wallets])
             ),
             Box::pin(self.caps.lock(client, &capped)),
+            unless(budgets.is_empty(), ask(client, &self.budgets, [&budgets])),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
+            unless(
+                used.0.is_empty(),
+                ask(client, &self.used, [&used.0, &used.1])
+            ),
             unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
@@ -205,7 +245,13 @@ impl Statements {
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
             rooms: Rooms::default(),
+            uses: Uses::default(),
         };
+        for row in budgets.iter().chain(&used) {
+            let (times, units) = (row.get(2), row.get(3));
+            let place = Place::of_row(row.get(0), row.get(1));
+            read.uses.read(place, Used { times, units });
+        }
         slot.caps.lock(locked_caps);
         if !slot.caps.is_as_of(read.version) {
             let known = &mut slot.caps;
@@ -240,6 +286,7 @@ impl Statements {
     ) -> anyhow::Result<()> {
         let (old, new) = slot.part(read.window, &written.sums);
         let steps = slot.caps.steps(slot.number, &written.rooms);
+        let (used, newly_used) = written.uses.changed();
         futures_util::try_join!(
             Box::pin(self.caps.write(client, slot.number, &steps)),
             self.write_group(client, read, written),
@@ -253,6 +300,8 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
+            self.write_uses(client, &used, &self.add_uses),
+            self.write_uses(client, &newly_used, &self.begin_uses),
             client.batch_execute("commit"),
         )?;
         slot.begin(new);
@@ -548,6 +597,24 @@ impl Statements {
                     &sums().map(|(_, sum)| sum.operations).collect::<Vec<_>>(),
                 ],
             )
+            .await
+    }
+
+    async fn write_uses(
+        &self,
+        client: &Client,
+        uses: &[(Place, Used)],
+        statement: &Statement,
+    ) -> Sent {
+        if uses.is_empty() {
+            return Ok(0);
+        }
+        let campaigns: Vec<i64> = uses.iter().map(|(place, _)| place.campaign).collect();
+        let wallets: Vec<i64> = uses.iter().map(|(place, _)| place.wallet_kept()).collect();
+        let times: Vec<i64> = uses.iter().map(|(_, used)| used.times).collect();
+        let units: Vec<i64> = uses.iter().map(|(_, used)| used.units).collect();
+        client
+            .execute(statement, &[&campaigns, &wallets, &times, &units])
             .await
     }
 
