@@ -188,6 +188,19 @@ create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
   'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
 
+create table tallies (
+  wallet bigint not null,
+  key bigint not null,
+  at timestamptz not null,
+  operation_id bigint not null,
+  given bigint not null,
+  gained bigint not null,
+  times smallint not null,
+  constraint tallies_pk primary key (wallet, key, at, operation_id)
+);
+comment on table tallies is
+  'What a wallet did under a key, one row per operation that is held to a limit: how much it gave and gained, in smallest units, and how often. A reversal takes back, under the instant of what it undoes. The memo of an operation names its keys. Append-only; the turn of the wallet''s lots keeps two groups from counting past each other.';
+
 create table holds (
   operation_id bigint not null,
   open bigint not null,
@@ -330,6 +343,6 @@ create index operation_references_by_operation on operation_references (operatio
 comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
-grant select, insert on operations, more_legs, more_transfers, groups, seals to interline_app;
+grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
 grant select, insert, update on lots, holds, adjustments, campaign_uses, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

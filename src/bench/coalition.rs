@@ -345,6 +345,7 @@ fn route(
         fee_money: None,
         promises: Vec::new(),
         rates: Vec::new(),
+        at: now,
     };
     Ok(Route { from, to, order })
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::bonus::{self, Line};
 use super::decision::Refusal;
+use super::limits::{Limit, Reached};
 use super::postings;
 use super::promise::{self, Promise, Remembered};
 use super::quote::Quotes;
@@ -16,6 +17,7 @@ use super::sentence::{self, Told};
 use super::worth::{self, Worth};
 use super::{Offer, Wish, local};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
+use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -28,15 +30,17 @@ use crate::points::account::{Account, Asset};
 use crate::points::amount::{self, Scale};
 use crate::points::money::Micros;
 use crate::rates::Books;
+use crate::rates::allowance::Most;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::campaigns::{self, Names};
-use crate::rates::card::Evaluated;
+use crate::rates::card::{Card, Evaluated};
 use crate::rates::funding::Funder;
 use crate::rates::price::Priced;
+use crate::rates::sentence as card_sentence;
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Json, Query, Write, text};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,6 +50,7 @@ use chrono::{DateTime, Utc};
         QuoteBody,
         WorthBody,
         CostBody,
+        LimitBody,
         SentenceBody,
         NewConversion,
         ConversionBody,
@@ -128,8 +133,10 @@ pub struct QuoteBody {
     worth: WorthBody,
     /// What it costs you in settlement.
     cost: CostBody,
-    /// `at_once`: with the conversion.
+    /// `at_once`: with the conversion. Otherwise when it can be used, if it is taken now.
     arrives: String,
+    /// Limits of the card within a period, as they stand before the conversion.
+    limits: Vec<LimitBody>,
     expires_at: DateTime<Utc>,
     sentence: SentenceBody,
 }
@@ -167,6 +174,20 @@ pub struct WorthBody {
     /// What is gained against what is given, in percent of that, both in the giving issuer's money at the
     /// locked rate: -29 when it is 29 % less. Null where what is given is worth nothing.
     difference: Option<i64>,
+}
+
+/// How much a limit of the card leaves, before the conversion.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LimitBody {
+    /// The period, such as `a calendar month` or `any 24 hours`.
+    #[schema(example = "a calendar month")]
+    within: String,
+    /// What may still be given or gained; null for a limit of times.
+    left: Option<AmountBody>,
+    /// How often more; null for a limit of an amount.
+    times_left: Option<i64>,
+    /// When something comes back; null when nothing is used, or it never does.
+    renews_at: Option<DateTime<Utc>>,
 }
 
 /// What the partner whose points are given pays.
@@ -226,6 +247,8 @@ fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Erro
         book,
         card,
         promises,
+        limits,
+        now,
     } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
     let directory = &book.directory;
@@ -246,6 +269,8 @@ fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Erro
             sentence::grouped(&amount::print(units, scale))
         )
     });
+    let delivery = card.terms.delivery;
+    let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
     let extra: i64 = bonuses(evaluated, promises).map(|(units, _)| units).sum();
     let giving = promises.iter().filter(|promise| promise.gives);
     let names = giving.map(|promise| &promise.campaign.campaign);
@@ -261,6 +286,7 @@ fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Erro
         bonus: bonus.as_deref(),
         campaigns: &names,
         fee: fee_words.as_deref(),
+        arrives: arrives_words.as_deref(),
         until: &until,
     };
     Ok(QuoteBody {
@@ -292,7 +318,11 @@ fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Erro
                 cost => Some(money(directory, from, cost)?),
             },
         },
-        arrives: "at_once".to_owned(),
+        arrives: arrives(card, to, *now),
+        limits: limits
+            .iter()
+            .map(|limit| LimitBody::of(limit, from, to))
+            .collect(),
         expires_at: quote.expires_at(),
         sentence: SentenceBody {
             en: sentence::english(&told),
@@ -338,10 +368,41 @@ fn source_pays(evaluated: &Evaluated) -> Micros {
     Micros(own.map(|grant| grant.charge.0).sum())
 }
 
+/// When what is gained under a card can be used, if it is converted now.
+pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
+    match card.terms.delivery {
+        None => "at_once".to_owned(),
+        Some(delivery) => {
+            let at = delivery.arrives(to.zone, now);
+            at.to_rfc3339_opts(SecondsFormat::Secs, true)
+        }
+    }
+}
+
 fn money_no(directory: &Directory, no: Asset, micros: Micros) -> Result<MoneyBody, Error> {
     let money = directory.money(no);
     let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
     Ok(MoneyBody::of(money, micros))
+}
+
+impl LimitBody {
+    pub fn of(limit: &Limit, from: &Currency, to: &Currency) -> LimitBody {
+        let Limit {
+            allowance,
+            standing,
+        } = limit;
+        let left = standing.left();
+        LimitBody {
+            within: card_sentence::period(allowance.period),
+            left: match allowance.most {
+                Most::Given(_) => Some(AmountBody::of(from, left)),
+                Most::Gained(_) => Some(AmountBody::of(to, left)),
+                Most::Times(_) => None,
+            },
+            times_left: matches!(allowance.most, Most::Times(_)).then_some(left),
+            renews_at: standing.renews_at,
+        }
+    }
 }
 
 impl WorthBody {
@@ -466,6 +527,40 @@ async fn create(
     Ok(HttpResponse::Created().json(body))
 }
 
+/// The refusal of what goes over a limit of the card.
+pub fn limit_reached(reached: &Reached, from: &Currency, to: &Currency) -> Problem {
+    let Reached { limit, needed } = reached;
+    let shown = LimitBody::of(limit, from, to);
+    let detail = match limit.allowance.most {
+        Most::Times(_) => format!("{} times {}", limit.standing.most, shown.within),
+        Most::Given(_) => format!(
+            "{} {} {}",
+            sentence::grouped(&amount::print(limit.standing.most, from.scale)),
+            from.code,
+            shown.within
+        ),
+        Most::Gained(_) => format!(
+            "{} {} {}",
+            sentence::grouped(&amount::print(limit.standing.most, to.scale)),
+            to.code,
+            shown.within
+        ),
+    };
+    let needed = match limit.allowance.most {
+        Most::Times(_) => json!(needed),
+        Most::Given(_) => json!(AmountBody::of(from, *needed)),
+        Most::Gained(_) => json!(AmountBody::of(to, *needed)),
+    };
+    let left = match shown.times_left {
+        Some(times) => json!(times),
+        None => json!(shown.left),
+    };
+    Problem::new(Slug::LimitReached, format!("the card allows {detail}"))
+        .with("left", left)
+        .with("needed", needed)
+        .with("renews_at", json!(shown.renews_at))
+}
+
 fn told(ids: &Ids, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Suspended(suspended) => api::suspended(suspended).into(),
@@ -483,6 +578,10 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             exhausted(&campaign, why, &currency).into()
         }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
+        Refusal::LimitReached(reached, currencies) => {
+            let [from, to] = &*currencies;
+            limit_reached(&reached, from, to).into()
+        }
         Refusal::NotAsQuoted(now) => {
             anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
         }

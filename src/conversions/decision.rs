@@ -6,18 +6,21 @@
 use std::sync::Arc;
 
 use super::bonus::Parties;
+use super::limits::{self, Reached};
 use super::postings;
 use super::promise::{self, Promise};
 use super::quote::Quote;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
-use crate::ledger::lot::Short;
+use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::tally::Mark;
 use crate::ledger::uses::Place;
 use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
+use crate::rates::price::Priced;
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
 
@@ -36,6 +39,8 @@ pub struct Order {
     pub promises: Vec<Promise>,
     /// The exchange rates for their sponsors that the quote locked.
     pub rates: Vec<i64>,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// One side of a conversion.
@@ -57,6 +62,7 @@ pub enum Refusal {
     /// A campaign, by its id, may no longer give its bonus.
     Campaign(i64, Exhausted, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
+    LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
 }
@@ -71,6 +77,12 @@ impl Command for Order {
             quote: Some(self.quote.jti),
             follows: None,
             uses: self.uses().map(|(place, _)| place).collect(),
+            tallies: limits::wanted(
+                &self.card.terms,
+                (&self.from.programme.currency, self.from.wallet),
+                self.to.wallet.asset(),
+                self.at,
+            ),
         }
     }
 
@@ -99,6 +111,7 @@ impl Command for Order {
                 .keep(self.from.wallet, |place| seen.used(place))
                 .map_err(|why| Refusal::Campaign(id, why, gained.clone()))?;
         }
+        self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
         postings::of(self, &evaluated, seen, now).map_err(short)
@@ -131,6 +144,42 @@ impl Order {
         })
     }
 
+    /// The lot that what is gained goes into: from when on it can be used, and converted again.
+    pub fn lot(&self, now: Timestamp) -> LotKey {
+        let (terms, to) = (&self.card.terms, &self.to.programme);
+        let mut lot = to.lot(now);
+        if let Some(onward) = terms.onward {
+            lot = lot.convertible_from(onward.begins(now));
+        }
+        if let Some(delivery) = terms.delivery {
+            lot.usable_from = delivery.arrives(to.currency.zone, now);
+        }
+        lot
+    }
+
+    fn must_be_within_limits(
+        &self,
+        evaluated: &Evaluated,
+        seen: &Seen<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.card.terms.allowances.is_empty() {
+            return Ok(());
+        }
+        let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
+        let limits = limits::limits(
+            &self.card.terms,
+            super::scales(from, to),
+            (from, self.from.wallet),
+            to.no,
+            |of| seen.marks(of).to_vec(),
+            now,
+        );
+        limits::check(&limits, mark(&evaluated.priced, now)).map_err(|reached| {
+            Refusal::LimitReached(Box::new(reached), Box::new([from.clone(), to.clone()]))
+        })
+    }
+
     /// The same function that priced the quote, on the same card, campaigns, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
@@ -148,5 +197,15 @@ impl Order {
             }
             other => Err(Refusal::NotAsQuoted(Box::new(other))),
         }
+    }
+}
+
+/// What a conversion counts in its tallies.
+pub fn mark(priced: &Priced, at: Timestamp) -> Mark {
+    Mark {
+        at,
+        given: priced.used,
+        gained: priced.total,
+        times: 1,
     }
 }

@@ -17,6 +17,7 @@
 pub mod api;
 pub mod bonus;
 pub mod decision;
+pub mod limits;
 pub mod options;
 pub mod postings;
 pub mod promise;
@@ -45,8 +46,10 @@ use crate::rates::campaigns::limits::Standing;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
+use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCampaign, PublishedCard, campaigns};
 use decision::{Order, Side};
+use limits::Limit;
 use promise::Promise;
 use quote::{Promised, Quote};
 
@@ -73,6 +76,9 @@ pub struct Offer {
     pub card: Arc<Card>,
     /// The campaigns that it counts on.
     pub promises: Vec<Promise>,
+    /// Of the card, as they stand before the conversion.
+    pub limits: Vec<Limit>,
+    pub now: Timestamp,
 }
 
 /// Prices a wish of a partner's member. Writes nothing.
@@ -121,6 +127,9 @@ pub async fn offer(
     );
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
     promises.retain(|promise| promise.gives || promise.arm.is_some());
+    let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
+    limits::check(&limits, decision::mark(&evaluated.priced, now))
+        .map_err(|reached| api::limit_reached(&reached, from, to))?;
 
     let until = now + quote::LIFE + Duration::milliseconds(999);
     let ends = promises.iter().filter_map(Promise::ends_at);
@@ -150,6 +159,8 @@ pub async fn offer(
         book,
         card,
         promises,
+        limits,
+        now,
     })
 }
 
@@ -254,6 +265,31 @@ enum Fixed {
     Gained(i64),
 }
 
+/// The limits of a card, as they stand for a wallet.
+async fn limits_of(
+    shelf: &Shelf,
+    terms: &Terms,
+    (from, wallet): (&Currency, Account),
+    to: &Currency,
+    now: Timestamp,
+) -> Result<Vec<Limit>, Error> {
+    if terms.allowances.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = limits::wanted(terms, (from, wallet), to.no, now);
+    let read = store::tallies(&mut *shelf.pool.get().await?, &wanted).await?;
+    let marks = |of| read.get(&of).cloned().unwrap_or_default();
+    let scales = scales(from, to);
+    Ok(limits::limits(
+        terms,
+        scales,
+        (from, wallet),
+        to.no,
+        marks,
+        now,
+    ))
+}
+
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
 pub async fn order(
     shelf: &Shelf,
@@ -296,6 +332,7 @@ pub async fn order(
             fee_money,
             promises,
             rates,
+            at: moment.now,
         },
     ))
 }

@@ -18,12 +18,14 @@
 use serde_json::{Map, Value, json};
 
 use super::bonus::Parties;
-use super::decision::Order;
+use super::decision::{self, Order};
+use super::limits;
 use super::promise::Promise;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::Short;
 use crate::ledger::operation::{Figures, Kind, Transfer};
+use crate::ledger::tally::{self, TallyKey};
 use crate::partners::Money;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
@@ -37,8 +39,12 @@ pub fn of(
     now: Timestamp,
 ) -> Result<Decided, Short> {
     let (from, to) = (&order.from, &order.to);
+    let (terms, used) = (&order.card.terms, evaluated.priced.used);
+    must_leave_enough(order, used, seen, now)?;
     let mut decided =
-        Decided::new(Kind::Conversion).taking(seen, from.wallet, evaluated.priced.used, now)?;
+        Decided::new(Kind::Conversion).taking_only(seen, from.wallet, used, now, |lot| {
+            limits::takes(terms, lot, now)
+        })?;
     if let Some(until) = from.programme.extends_to(now) {
         decided = decided.extending(seen, from.wallet, until, now);
     }
@@ -55,7 +61,9 @@ pub fn of(
     } = evaluated.figures;
     let parties = order.parties();
     let fee = fee(evaluated, order.fee_money.as_ref());
-    let lot = to.programme.lot(now);
+    let lot = order.lot(now);
+    let keys = limits::keys(terms, from.wallet, to.wallet.asset());
+    let mark = decision::mark(&evaluated.priced, now);
     let mut lots = vec![(lot, evaluated.priced.base)];
     lots.extend(evaluated.grants.iter().map(|grant| {
         let funder = parties.position(grant.funder).owner();
@@ -73,13 +81,32 @@ pub fn of(
             residual,
         }),
         transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, &order.promises, &order.rates),
+        memo: memo(fee, &keys, &order.promises, &order.rates),
+        marks: keys.into_iter().map(|key| (key, mark)).collect(),
         uses: order.uses().collect(),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
         ..decided.giving_lots(seen, to.wallet, &lots)
     })
+}
+
+/// Of the wallet that gives, only a card that says so keeps something or leaves points out.
+fn must_leave_enough(
+    order: &Order,
+    used: i64,
+    seen: &Seen<'_>,
+    now: Timestamp,
+) -> Result<(), Short> {
+    let terms = &order.card.terms;
+    if terms.keep.is_none() && terms.excludes.is_empty() {
+        return Ok(());
+    }
+    let (from, to) = (&order.from.programme, &order.to.programme);
+    let lots = seen.wallet(order.from.wallet).lots.iter();
+    let lots = lots.map(|(key, lot)| (*key, lot.available));
+    let scales = super::scales(&from.currency, &to.currency);
+    limits::must_be_usable(limits::usable(terms, scales, lots, now), used)
 }
 
 /// What the member pays, in which money.
@@ -89,11 +116,20 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee, what campaigns gave, and the rates their sponsors pay at.
-fn memo(fee: Option<(Asset, Micros)>, promises: &[Promise], rates: &[i64]) -> Option<Value> {
+/// What the operation remembers: the fee, what it is counted in, what campaigns gave, and the rates their
+/// sponsors pay at.
+fn memo(
+    fee: Option<(Asset, Micros)>,
+    tallies: &[TallyKey],
+    promises: &[Promise],
+    rates: &[i64],
+) -> Option<Value> {
     let mut memo = Map::new();
     if let Some((money, Micros(amount))) = fee {
         memo.insert("fee".into(), json!({"money": money, "amount": amount}));
+    }
+    if !tallies.is_empty() {
+        memo.insert("tallies".into(), tally::memo(tallies));
     }
     if !promises.is_empty() {
         let kept: Vec<_> = promises.iter().map(Promise::remembered).collect();

@@ -16,6 +16,8 @@ pub struct Told<'a> {
     pub campaigns: &'a [(&'a str, &'a str)],
     /// What the member pays in money; none when nothing.
     pub fee: Option<&'a str>,
+    /// When what is gained can be used; none when at once.
+    pub arrives: Option<&'a str>,
     pub until: &'a str,
 }
 
@@ -28,6 +30,7 @@ pub fn english(
         bonus,
         campaigns,
         fee,
+        arrives,
         until,
     }: &Told<'_>,
 ) -> String {
@@ -55,8 +58,12 @@ pub fn english(
         Some(fee) => format!("The fee is {fee}."),
         None => "There is no fee.".to_owned(),
     };
+    let arrives = match arrives {
+        Some(arrives) => format!("to be used from {arrives} on"),
+        None => "at once".to_owned(),
+    };
     format!(
-        "{gives} become {gains}{bonus} at once{left}.{worth} {fee} The price holds until {until}."
+        "{gives} become {gains}{bonus} {arrives}{left}.{worth} {fee} The price holds until {until}."
     )
 }
 
@@ -69,6 +76,7 @@ pub fn chinese(
         bonus,
         campaigns,
         fee,
+        arrives,
         until,
     }: &Told<'_>,
 ) -> String {
@@ -93,7 +101,13 @@ pub fn chinese(
         Some(fee) => format!("手續費 {fee}。"),
         None => "不收手續費。".to_owned(),
     };
-    format!("{gives} 即時兌換為 {gains}{bonus}{left}。{worth}{fee}此價格有效至 {until}。")
+    let (at_once, arrives) = match arrives {
+        Some(arrives) => ("", format!("，{arrives} 起可用")),
+        None => ("即時", String::new()),
+    };
+    format!(
+        "{gives} {at_once}兌換為 {gains}{bonus}{arrives}{left}。{worth}{fee}此價格有效至 {until}。"
+    )
 }
 
 /// Digits in groups of three: `12,187.50`.
@@ -141,6 +155,7 @@ mod tests {
             bonus: None,
             campaigns: &[],
             fee: None,
+            arrives: None,
             until: "noon",
         };
         assert_eq!(
@@ -168,6 +183,12 @@ mod tests {
             english(&by_campaigns).contains("100 B of them a bonus (Double June, More), at once")
         );
         assert!(chinese(&by_campaigns).contains("（其中 100 B 為獎賞：六月雙倍、更多）"));
+        let later = Told {
+            arrives: Some("Monday"),
+            ..told
+        };
+        assert!(english(&later).contains("1,333 B to be used from Monday on. There"));
+        assert!(chinese(&later).contains("2,000 A 兌換為 1,333 B，Monday 起可用。"));
         let left = Told {
             left: Some("1 A"),
             difference: Some(-22),

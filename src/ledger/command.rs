@@ -13,6 +13,7 @@ use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
+use super::tally::{Mark, TallyKey, Wanted};
 use super::uses::{Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -39,6 +40,8 @@ pub struct Touches {
     pub follows: Option<i64>,
     /// Where campaigns count what this may give.
     pub uses: Vec<Place>,
+    /// Of wallets among these.
+    pub tallies: Vec<Wanted>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -69,6 +72,7 @@ pub struct Seen<'a> {
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
     pub(super) uses: &'a Uses,
+    pub(super) marks: &'a HashMap<TallyKey, Vec<Mark>>,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -85,6 +89,11 @@ impl Seen<'_> {
     /// What is used at a place the command said it touches.
     pub fn used(&self, place: Place) -> Used {
         self.uses.at(place)
+    }
+
+    /// A tally the command asked for: at least from the instant it named.
+    pub fn marks(&self, of: TallyKey) -> &[Mark] {
+        self.marks.get(&of).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -103,6 +112,7 @@ pub struct Decided {
     pub follows: Option<i64>,
     /// What campaigns give, by where it is counted, in units of what is gained.
     pub uses: Vec<(Place, i64)>,
+    pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }
 
@@ -128,19 +138,32 @@ impl Decided {
             quote: None,
             follows: None,
             uses: Vec::new(),
+            marks: Vec::new(),
             memo: None,
         }
     }
 
     /// Takes `amount` from a wallet, earliest expiry first.
     pub fn taking(
-        mut self,
+        self,
         seen: &Seen<'_>,
         wallet: Account,
         amount: i64,
         now: Timestamp,
     ) -> Result<Decided, Short> {
-        let taken = seen.wallet(wallet).take(amount, now)?;
+        self.taking_only(seen, wallet, amount, now, |_| true)
+    }
+
+    /// The same, from lots of a kind only.
+    pub fn taking_only(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        amount: i64,
+        now: Timestamp,
+        which: impl Fn(&LotKey) -> bool,
+    ) -> Result<Decided, Short> {
+        let taken = seen.wallet(wallet).take(amount, now, which)?;
         self.out = Some(Leg { wallet, amount });
         self.moves.extend(taken.into_iter().map(|(lot, part)| Move {
             wallet,

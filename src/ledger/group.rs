@@ -15,6 +15,7 @@ use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
+use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
 use super::uses::Uses;
 use crate::clock::Timestamp;
@@ -67,6 +68,7 @@ pub(super) struct Read {
     pub rooms: Rooms,
     /// What campaigns gave.
     pub uses: Uses,
+    pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
 /// What the group writes.
@@ -78,6 +80,8 @@ pub(super) struct Written {
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
     pub uses: Uses,
+    /// By which operation.
+    pub marks: Vec<(TallyKey, i64, Mark)>,
 }
 
 /// What becomes of a lot in a group.
@@ -126,6 +130,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
         uses: &read.uses,
+        marks: &read.marks,
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -141,9 +146,14 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     {
         return Outcome::Broken("a decision is counted where it did not say".to_owned());
     }
+    let marks = decided.marks.clone();
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
             read.uses.add(&uses);
+            for (of, mark) in marks {
+                read.marks.entry(of).or_default().push(mark);
+                written.marks.push((of, operation.id, mark));
+            }
             remember(&operation, command.stamp(), read, written);
             Outcome::Done(Box::new(operation))
         }
@@ -569,7 +579,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, uses: vec![] },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, ..Touches::default() },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

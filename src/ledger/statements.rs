@@ -26,6 +26,7 @@ use super::holds;
 use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
+use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
 use super::uses::{Place, Used, Uses};
 use crate::clock::Timestamp;
@@ -50,6 +51,11 @@ const BUDGETS: &str = "select campaign_id, wallet, times, units from campaign_us
      where wallet = 0 and campaign_id = any($1) order by campaign_id for update";
 const USED: &str = "select campaign_id, wallet, times, units from campaign_uses \
      where (campaign_id, wallet) in (select * from unnest($1::bigint[], $2::bigint[]))";
+const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
+     join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
+     on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
+const INSERT_TALLIES: &str = "insert into tallies (wallet, key, at, operation_id, given, gained, times) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[])";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 // Taking the n-th of each array costs half of what unnesting many together does.
@@ -113,6 +119,8 @@ pub(super) struct Statements {
     references: Statement,
     budgets: Statement,
     used: Statement,
+    tallies: Statement,
+    insert_tallies: Statement,
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
@@ -143,6 +151,8 @@ impl Statements {
             references: client.prepare(REFERENCES).await?,
             budgets: client.prepare(BUDGETS).await?,
             used: client.prepare(USED).await?,
+            tallies: client.prepare(TALLIES).await?,
+            insert_tallies: client.prepare(INSERT_TALLIES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
@@ -175,6 +185,7 @@ impl Statements {
             quotes,
             followed,
             positions,
+            tallies,
             references,
             budgets,
             used,
@@ -184,6 +195,9 @@ impl Statements {
 
         // What tells that a command took effect already is read last: whatever else is seen of that effect,
         // its key is seen too.
+        let (counted, counts, since) = tallies;
+        let since: Vec<_> = since.into_iter().map(to_pg).collect();
+
         let (
             _,
             _,
@@ -193,6 +207,7 @@ impl Statements {
             context,
             lots,
             used,
+            tallies,
             follow_ups,
             references,
             keys,
@@ -208,6 +223,11 @@ impl Statements {
             unless(budgets.is_empty(), ask(client, &self.budgets, [&budgets])),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
+            // After the lots: what is counted between the two shows in a turn that is not as it was read.
+            Box::pin(unless(
+                counted.is_empty(),
+                ask(client, &self.tallies, [&counted, &counts, &since])
+            )),
             unless(
                 used.0.is_empty(),
                 ask(client, &self.used, [&used.0, &used.1])
@@ -246,11 +266,16 @@ impl Statements {
                 .collect(),
             rooms: Rooms::default(),
             uses: Uses::default(),
+            marks: HashMap::new(),
         };
         for row in budgets.iter().chain(&used) {
             let (times, units) = (row.get(2), row.get(3));
             let place = Place::of_row(row.get(0), row.get(1));
             read.uses.read(place, Used { times, units });
+        }
+        for row in &tallies {
+            let (of, mark) = marked(row);
+            read.marks.entry(of).or_default().push(mark);
         }
         slot.caps.lock(locked_caps);
         if !slot.caps.is_as_of(read.version) {
@@ -292,7 +317,7 @@ impl Statements {
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
-            self.write_more_transfers(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
@@ -300,8 +325,9 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
-            self.write_uses(client, &used, &self.add_uses),
-            self.write_uses(client, &newly_used, &self.begin_uses),
+            Box::pin(self.write_uses(client, &used, &self.add_uses)),
+            Box::pin(self.write_uses(client, &newly_used, &self.begin_uses)),
+            Box::pin(self.write_marks(client, written)),
             client.batch_execute("commit"),
         )?;
         slot.begin(new);
@@ -320,7 +346,7 @@ impl Statements {
             self.write_group(client, frame, written),
             self.write_operations(client, frame, written),
             self.write_more_legs(client, written),
-            self.write_more_transfers(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
         )?;
         Ok(())
     }
@@ -618,6 +644,29 @@ impl Statements {
             .await
     }
 
+    async fn write_marks(&self, client: &Client, written: &Written) -> Sent {
+        let all = &written.marks;
+        if all.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_tallies,
+                &[
+                    &all.iter().map(|(of, ..)| of.wallet.0).collect::<Vec<_>>(),
+                    &all.iter().map(|(of, ..)| of.key).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.at).collect::<Vec<_>>(),
+                    &all.iter().map(|(_, by, _)| *by).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.given).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.gained).collect::<Vec<_>>(),
+                    &all.iter()
+                        .map(|(.., mark)| mark.times as i16)
+                        .collect::<Vec<_>>(),
+                ],
+            )
+            .await
+    }
+
     async fn write_references(&self, client: &Client, written: &Written) -> Sent {
         let all = &written.references;
         if all.is_empty() {
@@ -696,6 +745,20 @@ async fn unless(nothing: bool, question: impl Future<Output = Rows>) -> Rows {
         true => Ok(Vec::new()),
         false => question.await,
     }
+}
+
+fn marked(row: &Row) -> (TallyKey, Mark) {
+    let of = TallyKey {
+        wallet: Account(row.get(0)),
+        key: row.get(1),
+    };
+    let mark = Mark {
+        at: row.get(2),
+        given: row.get(3),
+        gained: row.get(4),
+        times: row.get::<_, i16>(5).into(),
+    };
+    (of, mark)
 }
 
 fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {

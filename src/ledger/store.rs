@@ -2,6 +2,8 @@
 //!
 //! What a group reads and writes is in `statements.rs`.
 
+use std::collections::HashMap;
+
 use diesel::OptionalExtension;
 use diesel::deserialize::FromSql;
 use diesel::pg::{Pg, PgValue};
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use super::follow_ups::FollowUps;
 use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
+use super::tally::{Mark, TallyKey, Wanted};
 use super::uses::{Place, Used, Uses};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
@@ -364,6 +367,59 @@ impl LotRow {
             class: self.class,
         }
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct MarkRow {
+    #[diesel(sql_type = BigInt)]
+    wallet: i64,
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+    #[diesel(sql_type = Timestamptz)]
+    at: Timestamp,
+    #[diesel(sql_type = BigInt)]
+    given: i64,
+    #[diesel(sql_type = BigInt)]
+    gained: i64,
+    #[diesel(sql_type = SmallInt)]
+    times: i16,
+}
+
+/// Tallies, each from the earliest instant that is wanted on.
+pub async fn tallies(
+    conn: &mut Connection,
+    wanted: &[Wanted],
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let sql = "select t.* from (select wallet, key, min(since) as since \
+                 from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) group by 1, 2) k \
+               join tallies t on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
+    let (mut wallets, mut keys, mut since) = (Vec::new(), Vec::new(), Vec::new());
+    for tally in wanted {
+        wallets.push(tally.of.wallet.0);
+        keys.push(tally.of.key);
+        // Nothing was counted before the hub was there.
+        since.push(tally.since.max(Timestamp::UNIX_EPOCH));
+    }
+    let rows: Vec<MarkRow> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(wallets)
+        .bind::<Array<BigInt>, _>(keys)
+        .bind::<Array<Timestamptz>, _>(since)
+        .load(conn)
+        .await?;
+    let mut found: HashMap<TallyKey, Vec<Mark>> = HashMap::new();
+    for row in rows {
+        let of = TallyKey {
+            wallet: Account(row.wallet),
+            key: row.key,
+        };
+        found.entry(of).or_default().push(Mark {
+            at: row.at,
+            given: row.given,
+            gained: row.gained,
+            times: row.times.into(),
+        });
+    }
+    Ok(found)
 }
 
 /// For a wallet of which nothing was found.

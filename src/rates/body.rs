@@ -48,7 +48,11 @@ pub struct DraftRateCard {
     /// (`bands` of `from`, `give`, `get`), `table` (`table` of `give`, `get`) or `priced` (what the
     /// money of `settlement` buys). Limits on what is given: `min`, `max`, `step`, `step_origin`; on
     /// what is gained: `dest_min`, `dest_max`, `dest_step`. `remainder` is `absorb` or
-    /// `leave_in_source`.
+    /// `leave_in_source`. On top: `block_bonus`, `bonuses`, `fee`. Per member: `allowances` (`given`,
+    /// `gained` or `times` in a `period` of `day`, `month`, `year` or `ever`, or in `hours` or `months`;
+    /// together with a `group`; `from` an instant), `keep` (what has to stay), `excludes` (`bonus`,
+    /// `expiring`). Afterwards: `onward` (`never` or `after_days`), `delivery` (`after_days` or
+    /// `day_of_month`).
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     #[serde(deserialize_with = "object")]
     pub(super) terms: Written,

@@ -33,6 +33,7 @@
 //!
 //! Lock order: the pair (an advisory lock), the approval, the cards that hold, the gate of publications.
 
+pub mod allowance;
 pub mod api;
 pub mod block;
 pub mod body;
@@ -44,6 +45,7 @@ pub mod draft;
 pub mod exchange;
 pub mod fee;
 pub mod funding;
+pub mod onward;
 pub mod price;
 pub mod printed;
 pub mod published;

@@ -154,6 +154,14 @@ pub enum Reason {
     NoExchange,
     #[error("does not belong to settlement terms of this kind")]
     NotSettledSo,
+    #[error("is said twice")]
+    SaidTwice,
+    #[error("is counted for one card alone, and not for a group")]
+    NotOfAGroup,
+    #[error("is not 1 to 40 lowercase letters, digits and dashes")]
+    NotAWord,
+    #[error("is not an instant of the years 2000 to 2199")]
+    NotSensible,
     #[error("names one for all bonuses, or one for each")]
     NotOnePerBonus,
     #[error("is named twice")]

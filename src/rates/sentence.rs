@@ -1,7 +1,8 @@
 //! A card as the one sentence a member is told, in English and in Traditional Chinese.
 //!
 //! ```text
-//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide
+//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ;
+//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on
 //!
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2; 5,000 MILE more, once, from
 //! 50,000 STAR.
@@ -10,6 +11,7 @@
 //! A clause is written only when the card has something to say in it. How many things the
 //! sentence has to say is [`burden`]: when it grows, the card has stopped being simple.
 
+use super::allowance::Period;
 use super::bonus::Bonus;
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
@@ -34,6 +36,8 @@ pub fn english(terms: &Terms, names: Names<'_>) -> String {
         english::bonuses(terms, names),
         english::fee(terms.fee.as_ref(), names),
         english::remainder(terms, names),
+        english::held_to(terms, names),
+        english::afterwards(terms, names),
     ];
     format!("{}.", clauses.concat().join("; "))
 }
@@ -46,6 +50,8 @@ pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
         chinese::bonuses(terms, names),
         chinese::fee(terms.fee.as_ref(), names),
         chinese::remainder(terms, names),
+        chinese::held_to(terms, names),
+        chinese::afterwards(terms, names),
     ];
     format!("{}。", clauses.concat().join("；"))
 }
@@ -68,7 +74,15 @@ pub fn burden(terms: &Terms) -> usize {
         Bonus::Slab { bands, .. } | Bonus::Marginal { bands, .. } => bands.len(),
     });
     let extras = usize::from(terms.block_bonus.is_some()) + usize::from(terms.fee.is_some());
-    limits(&terms.source) + limits(&terms.destination) + rate + extras + bonuses.sum::<usize>()
+    let held_to = terms.allowances.len() + usize::from(terms.keep.is_some()) + terms.excludes.len();
+    let after = usize::from(terms.onward.is_some()) + usize::from(terms.delivery.is_some());
+    let both = limits(&terms.source) + limits(&terms.destination);
+    both + rate + extras + bonuses.sum::<usize>() + held_to + after
+}
+
+/// A period as it is told in English.
+pub fn period(period: Period) -> String {
+    english::period(period)
 }
 
 /// A ratio in lowest terms, or as it is written where it is none.

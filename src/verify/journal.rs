@@ -6,9 +6,10 @@ use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped};
 use crate::conversions::bonus::Parties;
-use crate::conversions::postings;
 use crate::conversions::promise::{self, Promise};
+use crate::conversions::{limits, postings};
 use crate::ledger::operation::{self, Figures, Kind, Operation};
+use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
@@ -193,6 +194,10 @@ impl Proof {
         }
         if postings::fee_kept(operation.memo.as_ref()) != fee {
             return Err(wrong("its fee is not what its card says".into()));
+        }
+        let counted = limits::keys(&card.terms, out.wallet, into.wallet.asset());
+        if tally::keys(operation.memo.as_ref()) != counted {
+            return Err(wrong("it is not counted as its card says".into()));
         }
         report.conversions += 1;
         Ok(())

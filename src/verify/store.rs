@@ -623,6 +623,36 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
     Ok(())
 }
 
+/// Tallies count each operation that names them in its memo, once; a reversal what it takes back, under
+/// the instant of what it undoes.
+pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with counted as ( \
+           select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
+                  case when u.id is null then o.out_amount else -o.in_amount end as given, \
+                  case when u.id is null then o.in_amount else -coalesce(o.out_amount, 0) end as gained, \
+                  case when u.id is null then 1 \
+                       when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
+             from operations o left join operations u on u.id = o.follows, \
+                  jsonb_array_elements(o.memo->'tallies') t \
+            where o.memo ? 'tallies' \
+         ) \
+         select 'operation ' || operation_id || ' is counted of wallet ' || wallet || ' as ' || \
+                coalesce(t.given || ' given, ' || t.gained || ' gained, ' || t.times || ' times', 'nothing') || \
+                ', and the journal says ' || \
+                coalesce(c.given || ', ' || c.gained || ', ' || c.times, 'nothing') as what \
+           from counted c full join tallies t using (wallet, key, at, operation_id) \
+          where (c.given, c.gained, c.times::bigint) is distinct from (t.given, t.gained, t.times::bigint) limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from tallies")
+        .get_result(conn)
+        .await?;
+    report.tallies = counted.count;
+    Ok(())
+}
+
 /// What is open of a hold is what nothing has followed, and it ends when it was made to end.
 pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     nothing_from(

@@ -16,6 +16,7 @@ mod history;
 mod holds;
 mod hostile;
 mod laws;
+mod limits;
 mod members;
 mod office;
 mod openapi;

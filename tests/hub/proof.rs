@@ -18,7 +18,8 @@ async fn month() -> World {
     let operators = crate::caps::Operators::of(&world).await;
     operators.cap(&world, "BAYVIEW", Some("250000")).await;
     let member = world.member().await;
-    let (terms, settlement) = (bonuses::terms(), bonuses::settlement("hub"));
+    let (mut terms, settlement) = (bonuses::terms(), bonuses::settlement("hub"));
+    terms["allowances"] = json!([{"period": "year", "given": 50000}]);
     world
         .publish(card("MILE", "STAR", terms, settlement))
         .await
@@ -138,12 +139,13 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 19] = [
     ("operations", "true"),
     ("more_legs", "true"),
     ("more_transfers", "true"),
     ("lots", "true"),
     ("holds", "true"),
+    ("tallies", "true"),
     ("adjustments", "operation_id is not null"),
     ("totals", "amount > 0"),
     ("caps", "true"),
@@ -405,6 +407,7 @@ async fn a_row_that_was_added_is_noticed() {
         ("more_transfers", "nth = nth + 100"),
         ("lots", "class = 7"),
         ("holds", "operation_id = operation_id + 1"),
+        ("tallies", "operation_id = operation_id + 1"),
         ("adjustments", "id = id + 1000"),
         ("totals", "slot = 99"),
         ("groups", "id = (select max(id) + 1 from groups)"),
@@ -491,6 +494,7 @@ async fn the_hub_itself_cannot_change_the_journal() {
         ("operations", "kind"),
         ("more_legs", "amount"),
         ("more_transfers", "amount"),
+        ("tallies", "given"),
         ("groups", "size"),
         ("seals", "groups"),
     ] {

@@ -162,6 +162,11 @@ const PROVOCATIONS: &[Row] = table! {
     "invalid-field" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await
     };
+    "limit-reached" => async |w: World| {
+        let terms = json!({"kind": "ratio", "give": 4, "get": 1, "allowances": [{"period": "ever", "given": 5}]});
+        w.publish(card("MILE", "STAR", terms)).await.ok();
+        quote(&w, &w.member().await, "8", "MILE", "STAR").await
+    };
     "link-expired" => async |w: World| {
         let link = link(&w, &w.member().await).await;
         w.forward(Duration::minutes(11)).await;

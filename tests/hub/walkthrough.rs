@@ -255,6 +255,7 @@ async fn one_conversion_step_by_step() {
         "amount": "0",
         "currency": "MILE"
       },
+      "limits": [],
       "quote": "(token)",
       "sentence": {
         "en": "10,000 MILE become 12,187 HPT at once. By what their issuers say that is worth 29 % less. There is no fee. The price holds until (date and time) HKT.",

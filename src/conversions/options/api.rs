@@ -1,19 +1,25 @@
 //! Options over HTTP.
 
+use std::collections::HashMap;
+
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Choice, choices};
+use super::{Choice, Held, choices};
 use crate::access::{LedgerRead, Partner};
-use crate::conversions::api::WorthBody;
+use crate::clock::Timestamp;
+use crate::conversions::api::{LimitBody, WorthBody, arrives};
+use crate::conversions::limits;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
+use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::{AmountBody, Currency, Directory};
+use crate::points::account::Account;
 use crate::points::amount;
-use crate::rates::Books;
+use crate::rates::{Book, Books};
 use crate::web::Query;
 use crate::web::problem::ReadProblems;
 
@@ -59,7 +65,9 @@ pub struct OptionBody {
     missing: Option<AmountBody>,
     /// What both sides are worth to a member, as their issuers say.
     worth: WorthBody,
-    /// `at_once`: with the conversion.
+    /// Limits of the card within a period, as they stand now.
+    limits: Vec<LimitBody>,
+    /// `at_once`: with the conversion. Otherwise when it could be used, if it were converted now.
     arrives: String,
 }
 
@@ -82,15 +90,39 @@ async fn list(
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let lots = store::lots_of(&mut *shelf.pool.get().await?, wallet).await?;
     let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));
-    let available = usable.map(|lot| lot.available).sum();
-    let choices = choices(&book, &currency, available, moment.now);
+    let lots: Vec<_> = usable.map(|lot| (lot.key(), lot.available)).collect();
+    let available = lots.iter().map(|(_, available)| available).sum();
+    let held = Held {
+        from: &currency,
+        wallet,
+        lots,
+        marks: marks(&shelf, &book, (&currency, wallet), moment.now).await?,
+    };
+    let choices = choices(&book, &held, moment.now);
     let items = choices
         .iter()
-        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice));
+        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice, moment.now));
     Ok(web::Json(OptionsBody {
         available: AmountBody::of(&currency, available),
         items: items.collect::<Result<_, _>>()?,
     }))
+}
+
+/// The tallies of every card that could take points of a wallet now.
+async fn marks(
+    shelf: &Shelf,
+    book: &Book,
+    (from, wallet): (&Currency, Account),
+    now: Timestamp,
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let cards = book.cards_at(now).filter(|card| card.from == from.no);
+    let wanted =
+        cards.flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
+    let wanted: Vec<Wanted> = wanted.collect();
+    match wanted.is_empty() {
+        true => Ok(HashMap::new()),
+        false => store::tallies(&mut *shelf.pool.get().await?, &wanted).await,
+    }
 }
 
 fn show(
@@ -98,6 +130,7 @@ fn show(
     directory: &Directory,
     from: &Currency,
     choice: &Choice,
+    now: Timestamp,
 ) -> Result<OptionBody, Error> {
     let to = &choice.to;
     let is_short = choice.missing > 0;
@@ -109,6 +142,11 @@ fn show(
         rate: amount::per_unit((choice.gained, to.scale), (choice.given, from.scale)),
         missing: is_short.then(|| AmountBody::of(from, choice.missing)),
         worth: WorthBody::of(directory, (from, to), &choice.worth)?,
-        arrives: "at_once".to_owned(),
+        arrives: arrives(&choice.card.card, to, now),
+        limits: choice
+            .limits
+            .iter()
+            .map(|limit| LimitBody::of(limit, from, to))
+            .collect(),
     })
 }

@@ -1,17 +1,22 @@
 //! Where the points of a wallet could go now, and what they would become there.
 //!
-//! Of each card that takes the wallet's currency: the largest legal amount the wallet can pay, or, when
-//! it holds too little, the smallest there is and what is missing. Best first: by what is gained
-//! against what is given, both by their issuers' display values.
+//! Of each card that takes the wallet's currency: the largest legal amount that the wallet can pay and
+//! the card's limits leave, or, when that is too little, the smallest there is and what is missing. Best
+//! first: by what is gained against what is given, both by their issuers' display values.
 
 pub mod api;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::limits::{self, Limit};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
+use crate::ledger::lot::LotKey;
 use crate::ledger::programme::Programme;
+use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
+use crate::points::account::Account;
 use crate::rates::card;
 use crate::rates::{Book, PublishedCard};
 
@@ -25,13 +30,24 @@ pub struct Choice {
     /// By how much the wallet falls short of `given`; zero when it does not.
     pub missing: i64,
     pub worth: Worth,
+    /// Of the card, as they stand now.
+    pub limits: Vec<Limit>,
 }
 
-/// Every card that could take points of `from` at `now`.
-pub fn choices(book: &Book, from: &Currency, available: i64, now: Timestamp) -> Vec<Choice> {
-    let cards = book.cards_at(now).filter(|card| card.from == from.no);
+/// A wallet as its options depend on it.
+pub struct Held<'a> {
+    pub from: &'a Currency,
+    pub wallet: Account,
+    pub lots: Vec<(LotKey, i64)>,
+    /// Of the cards that count in tallies.
+    pub marks: HashMap<TallyKey, Vec<Mark>>,
+}
+
+/// Every card that could take points of a wallet at `now`.
+pub fn choices(book: &Book, held: &Held<'_>, now: Timestamp) -> Vec<Choice> {
+    let cards = book.cards_at(now).filter(|card| card.from == held.from.no);
     let mut choices: Vec<Choice> = cards
-        .filter_map(|card| choice(book, from, available, card))
+        .filter_map(|card| choice(book, held, card, now))
         .collect();
     let rank = |choice: &Choice| {
         let difference = choice.worth.difference.unwrap_or(i64::MIN);
@@ -44,18 +60,24 @@ pub fn choices(book: &Book, from: &Currency, available: i64, now: Timestamp) -> 
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
 fn choice(
     book: &Book,
-    from: &Currency,
-    available: i64,
+    held: &Held<'_>,
     card: &Arc<PublishedCard>,
+    now: Timestamp,
 ) -> Option<Choice> {
-    let directory = &book.directory;
+    let (directory, from, terms) = (&book.directory, held.from, &card.card.terms);
     let to = directory.currency_no(card.to)?;
     Programme::of(directory, to).must_be_live().ok()?;
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
     let tariff = card.card.tariff(scales, exchange).ok()?;
-    let given = tariff.legal_down(available).or_else(|| tariff.smallest())?;
+    let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
+    let limits = limits::limits(terms, scales, (from, held.wallet), to.no, marks, now);
+    let left = limits.iter().filter(|it| it.allowance.is_of_given());
+    let left = left.map(|limit| limit.standing.left()).min();
+    let usable = limits::usable(terms, scales, held.lots.iter().copied(), now);
+    let most = usable.min(left.unwrap_or(i64::MAX));
+    let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
     let priced = card::evaluate(&card.card, scales, exchange, given)
         .ok()?
         .priced;
@@ -64,7 +86,8 @@ fn choice(
         card: card.clone(),
         given: priced.used,
         gained: priced.total,
-        missing: (given - available).max(0),
+        missing: (given - usable).max(0),
         worth: worth::of((from, priced.used), (to, priced.total), exchange).ok()?,
+        limits,
     })
 }

@@ -17,6 +17,7 @@ use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
+use crate::ledger::tally::{self, Mark, TallyKey};
 use part::Part;
 
 #[derive(Debug, Clone)]
@@ -67,6 +68,11 @@ impl Command for Reversal {
             transfers,
         } = mirror(original, part);
 
+        let mut memo = follow_ups::memo(part.before);
+        let tallies = tally::keys(original.memo.as_ref());
+        if !tallies.is_empty() {
+            memo["tallies"] = tally::memo(&tallies);
+        }
         let mut moves = Vec::new();
         if let Some(leg) = out {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
@@ -84,7 +90,8 @@ impl Command for Reversal {
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
-            memo: Some(follow_ups::memo(part.before)),
+            marks: self.marks(part, out, into),
+            memo: Some(memo),
             ..Decided::new(reversal)
         })
     }
@@ -120,6 +127,19 @@ pub fn back(original: &Operation, leg: Leg, before: i64, pays: i64) -> Vec<(LotK
 }
 
 impl Reversal {
+    /// What was used of limits comes back, in the period it was used in.
+    fn marks(&self, part: Part, out: Option<Leg>, into: Option<Leg>) -> Vec<(TallyKey, Mark)> {
+        let amount = |leg: Option<Leg>| leg.map_or(0, |leg| leg.amount);
+        let mark = Mark {
+            at: self.original.at,
+            given: -amount(into),
+            gained: -amount(out),
+            times: -i64::from(part.after == part.whole),
+        };
+        let keys = tally::keys(self.original.memo.as_ref()).into_iter();
+        keys.map(|key| (key, mark)).collect()
+    }
+
     fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {
         let SoFar { last, amount } = so_far;
         let whole = self.original.amount();
