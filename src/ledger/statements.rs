@@ -220,18 +220,21 @@ impl Statements {
                 ask(client, &self.lock_wallets, [&wallets])
             ),
             Box::pin(self.caps.lock(client, &capped)),
-            unless(budgets.is_empty(), ask(client, &self.budgets, [&budgets])),
+            Box::pin(unless(
+                budgets.is_empty(),
+                ask(client, &self.budgets, [&budgets])
+            )),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
             // After the lots: what is counted between the two shows in a turn that is not as it was read.
             Box::pin(unless(
+                used.0.is_empty(),
+                ask(client, &self.used, [&used.0, &used.1])
+            )),
+            Box::pin(unless(
                 counted.is_empty(),
                 ask(client, &self.tallies, [&counted, &counts, &since])
             )),
-            unless(
-                used.0.is_empty(),
-                ask(client, &self.used, [&used.0, &used.1])
-            ),
             unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])

@@ -50,6 +50,18 @@ async fn writes(world: &World) -> Vec<Write> {
         "direction": "debit", "reason": "Counted twice"});
     let adjustment = world.post(&operator, "/v1/adjustments", body).await.ok();
     let agreed = json!({"content_hash": adjustment["content_hash"]});
+    let citymart = world.token("CITYMART").await;
+    let campaign = crate::campaigns::campaign(
+        world,
+        json!({"bonus": {"kind": "slab", "on": "given", "min_given": 5, "bands": [{"from": 0, "num": 1, "den": 5}]},
+            "judged_at": "credit", "first_time_only": false, "registered_only": true, "times": 3, "most": 50,
+            "budget": 500}),
+    );
+    let filed = world
+        .post(&citymart, "/v1/campaigns", campaign.clone())
+        .await
+        .ok();
+    let campaign_hash = json!({"content_hash": filed["content_hash"]});
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -107,6 +119,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"member": member.id, "gives": miles, "to": "HPT"}),
             ),
             "createConversion" => (&aero, json!({"quote": quote, "reference": "R"})),
+            "draftCampaign" => (&citymart, campaign.clone()),
+            "approveCampaign" | "rejectCampaign" => (&operator, campaign_hash.clone()),
+            "proposeCampaign" | "withdrawCampaign" | "haltCampaign" => (&citymart, json!({})),
+            "registerForCampaign" => (&aero, json!({"member": member.id, "currency": "MILE"})),
             "draftRateCard" => (&aero, card.clone()),
             "approveRateCard" | "rejectRateCard" => (&operator, hash.clone()),
             "proposeRateCard" | "withdrawRateCard" | "haltRateCard" => (&aero, json!({})),
@@ -130,6 +146,7 @@ async fn writes(world: &World) -> Vec<Write> {
             .path
             .replace("{partner}", partner)
             .replace("{rate_card}", &text(&drafted["id"]))
+            .replace("{campaign}", &text(&filed["id"]))
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
