@@ -54,7 +54,7 @@ async fn writes(world: &World) -> Vec<Write> {
     let campaign = crate::campaigns::campaign(
         world,
         json!({"bonus": {"kind": "slab", "on": "given", "min_given": 5, "bands": [{"from": 0, "num": 1, "den": 5}]},
-            "judged_at": "credit", "first_time_only": false, "registered_only": true, "times": 3, "most": 50,
+            "judged_at": "credit", "first_time_only": false, "times": 3, "most": 50,
             "budget": 500}),
     );
     let filed = world
@@ -369,6 +369,14 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "valid_to",
         "origin",
         "terms",
+        // Of a campaign: either a bonus or arms, and whatever limits it.
+        "bonus",
+        "judged_at",
+        "first_time_only",
+        "registered_only",
+        "times",
+        "most",
+        "budget",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
@@ -690,9 +698,11 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
             let own = one.id == "readAward" && id == award["id"];
             let path = format!("{start}{id}{tail}");
             let body = match one.id.as_str() {
-                "approveRateCard" | "rejectRateCard" | "approveAdjustment" | "rejectAdjustment" => {
+                "approveRateCard" | "rejectRateCard" | "approveCampaign" | "rejectCampaign"
+                | "approveAdjustment" | "rejectAdjustment" => {
                     json!({"content_hash": "0".repeat(32)})
                 }
+                "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
                 "setPartnerState" => json!({"state": "live"}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),

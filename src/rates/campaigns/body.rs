@@ -18,7 +18,7 @@ use crate::partners::Directory;
 use crate::rates::body::ContentHash;
 use crate::rates::bonus::Bonus;
 use crate::rates::printed::Printed;
-use crate::web::body::object_or_none;
+use crate::web::body::{object_or_none, objects};
 use crate::web::text::{Mark, Name};
 
 /// A campaign to be drafted.
@@ -31,6 +31,7 @@ pub struct DraftCampaign {
     #[schema(value_type = String, min_length = 1, max_length = 120, example = "六月雙倍")]
     name_zh: Name,
     /// Where it holds: all into one currency.
+    #[serde(deserialize_with = "objects")]
     routes: Vec<CampaignRoute>,
     /// What it adds: `percent` (`num`, `den`), `fixed` (`bonus`), `slab` or `marginal` (`bands` of `from`,
     /// `num`, `den`), rounded down by itself and counted on the base alone; from `min_given` on. Left out
@@ -39,7 +40,7 @@ pub struct DraftCampaign {
     #[schema(value_type = Option<Object>, example = json!({"kind": "percent", "num": 1, "den": 5}))]
     bonus: Option<Bonus>,
     /// Of an experiment: each wallet is in one of them, for ever, by their weights.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     arms: Vec<CampaignArm>,
     /// The first instant, to the second.
     #[schema(value_type = String, format = DateTime, example = "2027-06-01T00:00:00+08:00")]
@@ -70,6 +71,7 @@ pub struct DraftCampaign {
     #[schema(value_type = serde_json::Value, example = 1000000)]
     budget: Option<Printed>,
     /// Who pays for it, at the price the issuer of what is gained has on the card.
+    #[serde(deserialize_with = "objects")]
     funders: Vec<CampaignFunder>,
 }
 
