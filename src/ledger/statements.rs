@@ -28,7 +28,7 @@ use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
 use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
-use super::uses::{Place, Used, Uses};
+use super::uses::{Added, Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
@@ -235,14 +235,14 @@ impl Statements {
                 counted.is_empty(),
                 ask(client, &self.tallies, [&counted, &counts, &since])
             )),
-            unless(
+            Box::pin(unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
-            ),
-            unless(
+            )),
+            Box::pin(unless(
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
-            ),
+            )),
             unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
             unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
         )?;
@@ -629,12 +629,7 @@ impl Statements {
             .await
     }
 
-    async fn write_uses(
-        &self,
-        client: &Client,
-        uses: &[(Place, Used)],
-        statement: &Statement,
-    ) -> Sent {
+    async fn write_uses(&self, client: &Client, uses: &[Added], statement: &Statement) -> Sent {
         if uses.is_empty() {
             return Ok(0);
         }

@@ -44,6 +44,9 @@ pub struct Counted {
     pub added: Used,
 }
 
+/// What is added at a place.
+pub type Added = (Place, Used);
+
 /// The places that the commands of a group name.
 #[derive(Debug, Clone, Default)]
 pub struct Uses(pub BTreeMap<Place, Counted>);
@@ -85,7 +88,7 @@ impl Uses {
     }
 
     /// What the group adds to, those it found and those that are new.
-    pub fn changed(&self) -> (Vec<(Place, Used)>, Vec<(Place, Used)>) {
+    pub fn changed(&self) -> (Vec<Added>, Vec<Added>) {
         let changed = self.0.iter().filter(|(_, counted)| counted.added.times > 0);
         let (found, new): (Vec<_>, Vec<_>) =
             changed.partition(|(_, counted)| counted.was.is_some());
