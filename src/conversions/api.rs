@@ -39,7 +39,8 @@ use crate::rates::price::Priced;
 use crate::rates::sentence as card_sentence;
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
-use crate::web::{Json, Query, Write, text};
+use crate::web::text::{self, Word};
+use crate::web::{Json, Query, Write};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 #[derive(OpenApi)]
@@ -88,6 +89,9 @@ pub struct NewQuote {
     gains: Option<AmountBody>,
     /// With `gains`: the code of the currency to give, one that you issue.
     from: Option<String>,
+    /// How the member asks, where rate cards tell by it: 1 to 40 of a to z, 0 to 9 and _.
+    #[schema(value_type = Option<String>, pattern = "^[a-z0-9_]{1,40}$", example = "app")]
+    channel: Option<Word>,
 }
 
 impl NewQuote {
@@ -211,7 +215,8 @@ pub struct SentenceBody {
 /// Ask for a quote
 ///
 /// Prices an amount to give, or the least that gains what is wanted, for one of your members, and promises
-/// the price for ten minutes. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
+/// the price for ten minutes. Of the rate cards of the pair whose conditions the member and the channel meet,
+/// the one of the highest priority decides. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
 #[utoipa::path(
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
     security(("partner" = ["quotes:write"])),
@@ -231,6 +236,7 @@ async fn quote(
         (partner.partner, partner.moment),
         &body.member,
         body.wish()?,
+        body.channel.as_ref(),
     )
     .await?;
     let token = quotes.sign(&offer.quote)?;

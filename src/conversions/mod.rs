@@ -7,6 +7,10 @@
 //! What the points of a wallet could become at all, [`options`] lists, best first by what both sides are
 //! [`worth`].
 //!
+//! One card decides a quote: of those of the pair whose condition holds for the member and the channel,
+//! the one of the highest priority. What brands attest of the member is read only where a card of the
+//! pair asks for it, and never again: taking a quote looks at no claims.
+//!
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
@@ -23,6 +27,7 @@ pub mod postings;
 pub mod promise;
 pub mod quote;
 pub mod sentence;
+pub mod unmet;
 pub mod worth;
 
 use std::collections::BTreeSet;
@@ -39,15 +44,18 @@ use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
+use crate::members::Claims;
 use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::rates::campaigns::limits::Standing;
 use crate::rates::card::{Card, Evaluated};
+use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
 use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCampaign, PublishedCard, campaigns};
+use crate::web::text::Word;
 use decision::{Order, Side};
 use limits::Limit;
 use promise::Promise;
@@ -88,6 +96,7 @@ pub async fn offer(
     (partner, moment): (i64, Moment),
     member: &str,
     wish: Wish<'_>,
+    channel: Option<&Word>,
 ) -> Result<Offer, Error> {
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let directory = &book.directory;
@@ -111,9 +120,10 @@ pub async fn offer(
     let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
     let now = moment.now;
 
+    let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
-        .card_for(from.no, to.no, now)
-        .ok_or_else(|| no_card(from, to))?;
+        .card_for(from.no, to.no, known.asker(channel), now)
+        .ok_or_else(|| unmet::problem(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
     let mut promises = promises(shelf, &book, (from, to), from_wallet, now).await?;
@@ -447,11 +457,44 @@ pub fn scales(from: &Currency, to: &Currency) -> Scales {
     }
 }
 
-fn no_card(from: &Currency, to: &Currency) -> Problem {
-    Problem::new(
-        Slug::NoRateCard,
-        format!("no rate card turns {} into {} now", from.code, to.code),
-    )
+/// What the issuers of a pair attest of a member, as far as the cards of the pair ask for it.
+#[derive(Default)]
+struct Known {
+    source: Option<Claims>,
+    target: Option<Claims>,
+}
+
+impl Known {
+    fn asker<'a>(&'a self, channel: Option<&'a Word>) -> Asker<'a> {
+        let (source, target) = (self.source.as_ref(), self.target.as_ref());
+        Asker {
+            channel,
+            source,
+            target,
+        }
+    }
+}
+
+/// Reads what is attested of the member whose wallet it is; nothing where no card asks.
+async fn known(
+    shelf: &Shelf,
+    book: &Book,
+    (from, to): (&Currency, &Currency),
+    wallet: Account,
+    now: Timestamp,
+) -> Result<Known, Error> {
+    let asks = |of| {
+        let mut cards = book.cards_of(from.no, to.no, now);
+        cards.any(|card| card.card.asks(of))
+    };
+    let mut known = Known::default();
+    if asks(Attester::Source) {
+        known.source = Some(shelf.attested.by(from.issuer, wallet).await?);
+    }
+    if asks(Attester::Target) {
+        known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
+    }
+    Ok(known)
 }
 
 fn invalid() -> Problem {

@@ -193,11 +193,11 @@ impl Statements {
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
-        // What tells that a command took effect already is read last: whatever else is seen of that effect,
-        // its key is seen too.
         let (counted, counts, since) = tallies;
         let since: Vec<_> = since.into_iter().map(to_pg).collect();
 
+        // What tells that a command took effect already is read last: whatever else is seen of that effect,
+        // its key is seen too.
         let (
             _,
             _,
@@ -210,8 +210,8 @@ impl Statements {
             tallies,
             follow_ups,
             references,
-            keys,
-            quotes,
+            mut by_key,
+            mut by_quote,
         ) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
@@ -250,18 +250,33 @@ impl Statements {
             .first()
             .context("there is no open window: the schema is not whole")?;
 
+        let version = context.get(1);
+        slot.caps.lock(locked_caps);
+        if !slot.caps.is_as_of(version) {
+            let known = &mut slot.caps;
+            Box::pin(self.caps.learn(client, version, &positions, known)).await?;
+            // The caps may show an effect that was not there when keys were looked up.
+            (by_key, by_quote) = futures_util::try_join!(
+                ask(client, &self.keys, [&keys]),
+                ask(client, &self.quotes, [&quotes])
+            )?;
+        }
+
         let mut read = Read {
             window: context.get(0),
-            version: context.get(1),
+            version,
             now: context.get(2),
             group: context.get(3),
             wallets: HashMap::new(),
-            keys: keys
+            keys: by_key
                 .iter()
-                .chain(&quotes)
+                .chain(&by_quote)
                 .map(|row| (row.get(1), (row.get(0), row.get(2))))
                 .collect(),
-            quotes: quotes.iter().map(|row| (row.get(3), row.get(0))).collect(),
+            quotes: by_quote
+                .iter()
+                .map(|row| (row.get(3), row.get(0)))
+                .collect(),
             follow_ups: HashMap::new(),
             references: references
                 .iter()
@@ -279,11 +294,6 @@ impl Statements {
         for row in &tallies {
             let (of, mark) = marked(row);
             read.marks.entry(of).or_default().push(mark);
-        }
-        slot.caps.lock(locked_caps);
-        if !slot.caps.is_as_of(read.version) {
-            let known = &mut slot.caps;
-            Box::pin(self.caps.learn(client, read.version, &positions, known)).await?;
         }
         read.rooms = slot.caps.rooms(&positions);
         place_lots(&mut read.wallets, &lots);

@@ -86,7 +86,7 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
 /// Draft a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards", operation_id = "draftRateCard", tag = "rates",
-    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Until bonuses and fees have postings of their own a card may not carry `block_bonus`, `bonuses` or `fee`.",
+    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Where the cards of a pair are for some members or channels (`when`), the highest `priority` decides among those that are met. Until bonuses and fees have postings of their own a card may not carry `block_bonus`, `bonuses` or `fee`.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
@@ -149,7 +149,7 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -223,7 +223,7 @@ async fn withdraw(
 /// Halt a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/halt", operation_id = "haltRateCard", tag = "rates",
-    description = "Stops an active card at once, by either partner or an operator: there are no new quotes on this route until another version is published.",
+    description = "Stops an active card at once, by either partner or an operator: it prices no new quote. A card of the same pair and a lower priority goes on for whom it is; without one there are no new quotes until another version is published.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -402,11 +402,13 @@ pub(super) fn bad_terms(bad: BadTerms) -> Problem {
 
 fn card_terms(field: &str, reason: &str) -> Problem {
     let path = field.replace('[', ".").replace(']', "");
-    let path: Vec<&str> = path.split('.').filter(|part| *part != "terms").collect();
-    let place = if path.first() == Some(&"settlement") {
-        ""
-    } else {
-        "/terms"
+    let mut path: Vec<&str> = path.split('.').collect();
+    if path.first() == Some(&"terms") {
+        path.remove(0);
+    }
+    let place = match path.first() {
+        Some(&("settlement" | "when" | "priority")) => "",
+        Some(_) | None => "/terms",
     };
     let pointer = path.iter().fold(place.to_owned(), |pointer, part| {
         format!("{pointer}/{part}")
@@ -541,6 +543,8 @@ mod tests {
             ("terms", "/terms"),
             ("give", "/terms/give"),
             ("settlement.increment", "/settlement/increment"),
+            ("when.claims.terms[1]", "/when/claims/terms/1"),
+            ("priority", "/priority"),
         ];
         for (field, pointer) in cases {
             let problem = bad_terms(BadTerms::new(field, Reason::Missing));

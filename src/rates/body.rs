@@ -13,12 +13,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::condition::Condition;
 use super::draft::Draft;
 use super::fee::Fee;
 use super::funding::Funders;
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
-use super::sentence::{self, Names};
+use super::sentence::{self, Issuers, Names};
 use super::settlement::{FeeTo, SettlementTerms};
 use super::state::State;
 use super::terms::Terms;
@@ -31,7 +32,7 @@ use crate::partners::{Currency, Directory};
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
 use crate::rates::card::Card;
-use crate::web::body::object;
+use crate::web::body::{object, object_or_none};
 use crate::web::text::Name;
 
 /// A rate card to be drafted: one direction of one pair.
@@ -58,6 +59,17 @@ pub struct DraftRateCard {
     pub(super) terms: Written,
     #[serde(deserialize_with = "object")]
     pub(super) settlement: SettlementBody,
+    /// For whom it is; for everybody when left out. `claims`: what the issuer of what is given has to
+    /// attest of the member, each with the values that will do, or the issuer of what is gained with
+    /// `"of": "target"`. `channel`: how the request has to come.
+    #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["platinum", "diamond"]}, "of": "source", "channel": ["app", "web"]}))]
+    #[serde(default, deserialize_with = "object_or_none")]
+    pub(super) when: Option<Condition>,
+    /// Of the cards of the pair whose conditions are met the highest decides, and no two that hold at
+    /// one instant have the same. From -1000 to 1000; 0 when left out.
+    #[schema(minimum = -1000, maximum = 1000, example = 0)]
+    #[serde(default)]
+    pub(super) priority: i32,
     /// When it begins; when the last party agrees, when left out. Not in the past.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(super) valid_from: Option<Timestamp>,
@@ -170,6 +182,12 @@ pub struct RateCardBody {
     pub terms: Terms,
     /// The caller's side of what the brands pay; null for who is no party.
     pub settlement: Option<SettlementBody>,
+    /// For whom it is, as it was drafted; null when for everybody.
+    #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["platinum", "diamond"]}}))]
+    pub when: Option<Condition>,
+    /// Of the cards of the pair whose conditions are met the highest decides.
+    #[schema(example = 0)]
+    pub priority: i32,
     /// When it begins; null until it is published, where its parties left that open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_from: Option<Timestamp>,
@@ -178,8 +196,8 @@ pub struct RateCardBody {
     pub valid_to: Option<Timestamp>,
     /// Where the terms come from; null for who is no party.
     pub origin: Option<String>,
-    /// What to send back when approving: it covers pair, terms, settlement and the dates that were
-    /// asked for. Null for who is no party.
+    /// What to send back when approving: it covers pair, terms, settlement, condition, priority and the
+    /// dates that were asked for. Null for who is no party.
     pub content_hash: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -203,6 +221,8 @@ impl DraftRateCard {
             to: _,
             terms,
             settlement,
+            when,
+            priority,
             valid_from,
             valid_to,
             origin,
@@ -210,6 +230,8 @@ impl DraftRateCard {
         let card = Card {
             terms: Terms::try_from(terms)?,
             settlement: settlement.read()?,
+            when,
+            priority,
         };
         Ok(Draft {
             from: from.no,
@@ -346,13 +368,18 @@ pub(super) fn show(
         scales,
         fee_scale: fee_scale(directory, &version.card.terms),
     };
+    let issuer = |id| directory.partner(id).map_or("?", |partner| &partner.code);
+    let issuers = Issuers {
+        source: issuer(version.source),
+        target: issuer(version.target),
+    };
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
         version: version.number,
         state: version.state(now),
         agreed: sides(version),
-        sentence: sentence::english(&version.card.terms, names),
-        sentence_zh: sentence::chinese(&version.card.terms, names),
+        sentence: sentence::english_card(&version.card, names, issuers),
+        sentence_zh: sentence::chinese_card(&version.card, names, issuers),
         from: source.clone(),
         to: target.clone(),
         terms: version.card.terms.clone(),
@@ -361,6 +388,8 @@ pub(super) fn show(
             is(version.source),
             is(version.target),
         ),
+        when: version.card.when.clone(),
+        priority: version.card.priority,
         valid_from: version.valid_from,
         valid_to: version.valid_to,
         origin: version.origin.clone().filter(|_| is_party),

@@ -5,14 +5,19 @@
 //! | any but `priced`, `unpriced` | `cost_plus` | the card's rate; the money follows       |
 //! | `priced`      | `priced`          | the money; the points follow                      |
 //!
+//! Its [`Condition`] says for whom it is, and nothing about what it pays: once it decides a quote, who
+//! takes the quote need not meet it any more.
+//!
 //! [`evaluate`] is what a quote and a conversion both call, with the same arguments, so that a
 //! member gets what the quote said.
 
 use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::best;
 use super::bonus::Bonus;
+use super::condition::{self, Asker, Attester, Condition};
 use super::funding::{self, Gift, Grant};
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
@@ -20,6 +25,7 @@ use super::settlement::{Exchange, Figures, SettlementTerms};
 use super::spend;
 use super::tariff::Tariff;
 use super::terms::{Rate, Terms};
+use crate::clock::Timestamp;
 use crate::points::amount::Scales;
 
 /// The terms of a card towards the member and between the partners.
@@ -28,6 +34,16 @@ use crate::points::amount::Scales;
 pub struct Card {
     pub terms: Terms,
     pub settlement: SettlementTerms,
+    /// For whom it is; for everybody where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// Of the cards of a pair whose conditions hold, the highest decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i32,
+}
+
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
 }
 
 /// An amount evaluated, with what it costs the partners.
@@ -43,13 +59,40 @@ pub struct Evaluated {
 }
 
 impl Card {
+    /// A card as the database keeps it, part by part.
+    pub fn kept(
+        terms: Value,
+        settlement: Value,
+        condition: Option<Value>,
+        priority: i32,
+    ) -> serde_json::Result<Card> {
+        Ok(Card {
+            terms: serde_json::from_value(terms)?,
+            settlement: serde_json::from_value(settlement)?,
+            when: condition.map(serde_json::from_value).transpose()?,
+            priority,
+        })
+    }
+
     /// Refuses a card that is wrong by itself.
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
         self.settled_as_priced()?;
         self.settlement.check(scales)?;
         self.terms.check(scales)?;
         funding::check(&self.terms, self.settlement.bonus_funders())?;
-        self.fee_goes_somewhere()
+        self.fee_goes_somewhere()?;
+        condition::check_priority(self.priority)?;
+        self.when.as_ref().map_or(Ok(()), Condition::check)
+    }
+
+    /// Whether it is for who asks at `now`.
+    pub fn is_for(&self, asker: Asker<'_>, now: Timestamp) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(asker, now))
+    }
+
+    /// Whether it asks for claims of that side's issuer.
+    pub fn asks(&self, of: Attester) -> bool {
+        self.when.as_ref().and_then(Condition::asks) == Some(of)
     }
 
     /// The card in smallest units, at the locked exchange rate where the moneys differ.
@@ -252,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_everybody_is_written_as_if_there_were_no_conditions() {
+        let plain = r#"{"terms":{"kind":"priced"},"settlement":{"kind":"priced","source_price":"1","target_price":"1","commission":"0"}}"#;
+        let card: Card = serde_json::from_str(plain).unwrap();
+        assert_eq!((&card.when, card.priority), (&None, 0));
+        assert_eq!(serde_json::to_string(&card).unwrap(), plain);
+    }
+
+    #[test]
     fn a_priced_card_is_settled_by_its_prices_and_no_other() {
         let crossed = card(
             PRICED,
@@ -304,7 +355,8 @@ mod tests {
                 SettlementTerms::Priced { .. } => r#"{"kind":"priced"}"#,
                 SettlementTerms::CostPlus { .. } => r#"{"kind":"ratio","give":7,"get":3}"#,
             };
-            let card = Card { terms: serde_json::from_str(rate).unwrap(), settlement };
+            let terms = serde_json::from_str(rate).unwrap();
+            let card = Card { terms, settlement, when: None, priority: 0 };
             let source = Scale::new(scale).unwrap();
             let scales = Scales { source, ..Scales::WHOLE };
             let Ok(evaluated) = evaluate(&card, scales, exchange, given) else { return Ok(()) };
@@ -320,7 +372,8 @@ mod tests {
         fn the_smallest_spend_of_a_priced_card_is_smallest(
             settlement in any_settlement(), exchange in any_exchange(), wanted in 1..1_000_000_i64,
         ) {
-            let card = Card { terms: serde_json::from_str(PRICED).unwrap(), settlement };
+            let terms = serde_json::from_str(PRICED).unwrap();
+            let card = Card { terms, settlement, when: None, priority: 0 };
             let Ok(tariff) = card.tariff(Scales::WHOLE, exchange) else { return Ok(()) };
             let Ok(spend) = smallest_for(&tariff, wanted) else { return Ok(()) };
             prop_assert!(price(&tariff, spend).unwrap().total >= wanted);

@@ -4,13 +4,16 @@
 //! 5,000 STAR 起，以 1,250 為單位，按 5 比 2 兌換 MILE
 //! ```
 
+use std::ops::Deref;
+
 use super::allowance::{Calendar, Most, Period};
 use super::block::BlockMode;
 use super::bonus::{Bonus, BonusBand, On};
+use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
 use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::sentence::{Names, fraction, lowest, may_not_divide, money};
+use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 
 /// Which amounts, and what they become.
@@ -217,4 +220,23 @@ pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
         Onward::AfterDays(days) => format!("所得 {target} 於 {days} 日後方可再兌換"),
     });
     delivery.into_iter().chain(onward).collect()
+}
+
+/// For whom the card is, and by which channel.
+pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
+    let claims = when.claims.as_ref().map(|Asked(claims)| {
+        let claims = claims
+            .iter()
+            .map(|(name, values)| format!("{} 為 {}", &**name, either(values)));
+        let claims = claims.collect::<Vec<_>>().join("、");
+        format!("限 {} 確認其 {claims} 的會員", issuers.of(when.of))
+    });
+    let channel = when.channel.as_ref();
+    let channel = channel.map(|channels| format!("限經 {}", either(channels)));
+    claims.into_iter().chain(channel).collect()
+}
+
+fn either<T: Deref<Target = str>>(values: &[T]) -> String {
+    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    values.join(" 或 ")
 }

@@ -4,13 +4,16 @@
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2
 //! ```
 
+use std::ops::Deref;
+
 use super::allowance::{Calendar, Most, Period};
 use super::block::BlockMode;
 use super::bonus::{Bonus, BonusBand, On};
+use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
 use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::sentence::{Names, fraction, lowest, may_not_divide, money};
+use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 
 /// Which amounts, and what they become.
@@ -242,4 +245,23 @@ pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
         }
     });
     delivery.into_iter().chain(onward).collect()
+}
+
+/// For whom the card is, and by which channel.
+pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
+    let claims = when.claims.as_ref().map(|Asked(claims)| {
+        let claims = claims
+            .iter()
+            .map(|(name, values)| format!("{} {}", &**name, either(values)));
+        let claims = claims.collect::<Vec<_>>().join(" and ");
+        format!("for members with {claims} of {}", issuers.of(when.of))
+    });
+    let channel = when.channel.as_ref();
+    let channel = channel.map(|channels| format!("via {}", either(channels)));
+    claims.into_iter().chain(channel).collect()
+}
+
+fn either<T: Deref<Target = str>>(values: &[T]) -> String {
+    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    values.join(" or ")
 }

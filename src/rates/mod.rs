@@ -19,8 +19,12 @@
 //!
 //! A version begins when its parties wanted, or when the last of them agreed if that is later:
 //! approval takes its time, and refusing the last word because a date went by would make everybody
-//! begin again. It never begins in the past. The version of the pair that would go on for ever ends
-//! at the same instant, in the same transaction; any other overlap is refused by the table.
+//! begin again. It never begins in the past. The version of the pair and priority that would go on for
+//! ever ends at the same instant, in the same transaction; any other overlap is refused by the table.
+//!
+//! Cards of one pair that hold at one instant differ in *priority*, and each may say for whom it is
+//! ([`condition`]). Of those whose condition is met the highest priority decides, so that there is
+//! nothing to choose and the answer does not depend on who looks.
 //!
 //! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
 //! them all read it again. What a quote locked outlives both ([`find_published`], [`exchange`]).
@@ -29,7 +33,8 @@
 //!
 //! Nothing is published that would let a member gain by going in a circle ([`pump`]): what the last word
 //! would publish, what a withdrawal would let go on and what an exchange rate would make of priced
-//! cards is looked at as it would be, and refused with the circle.
+//! cards is looked at as it would be, and refused with the circle. Conditions protect from nothing there:
+//! every card is taken as one that somebody meets.
 //!
 //! Lock order: the pair (an advisory lock), the approval, the cards that hold, the gate of publications.
 
@@ -41,6 +46,7 @@ pub mod bonus;
 pub mod book;
 pub mod campaigns;
 pub mod card;
+pub mod condition;
 pub mod draft;
 pub mod exchange;
 pub mod fee;
@@ -367,7 +373,8 @@ pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Versi
     record(conn, who, &version, now).await
 }
 
-/// Stops an active version at once: there are no new quotes until another is published.
+/// Stops an active version at once: no new quote is priced by it. Whom it was for, a version of a lower
+/// priority takes, where there is one.
 pub async fn halt(conn: &mut Connection, who: &Who, id: i64) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 

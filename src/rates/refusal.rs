@@ -144,6 +144,14 @@ pub enum Reason {
     NoStep,
     #[error("lists nothing")]
     Empty,
+    #[error("lists more than 50")]
+    TooMany,
+    #[error("is listed twice")]
+    Repeated,
+    #[error("needs claims that somebody attests")]
+    NoClaims,
+    #[error("must be from -1000 to 1000")]
+    NoPriority,
     #[error("leaves no amount that can be converted")]
     NothingLegal,
     #[error("mixes numbers too large to be evaluated exactly")]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ;
-//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on
+//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on ; for whom
 //!
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2; 5,000 MILE more, once, from
 //! 50,000 STAR.
@@ -13,6 +13,8 @@
 
 use super::allowance::Period;
 use super::bonus::Bonus;
+use super::card::Card;
+use super::condition::{Attester, Condition};
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
@@ -28,8 +30,64 @@ pub struct Names<'a> {
     pub fee_scale: Scale,
 }
 
+/// Who attests what a condition asks for: the issuers' codes.
+#[derive(Debug, Clone, Copy)]
+pub struct Issuers<'a> {
+    pub source: &'a str,
+    pub target: &'a str,
+}
+
+impl<'a> Issuers<'a> {
+    pub(super) fn of(self, attester: Attester) -> &'a str {
+        match attester {
+            Attester::Source => self.source,
+            Attester::Target => self.target,
+        }
+    }
+}
+
+/// The sentence of a card in English, with for whom it is.
+pub fn english_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
+    let mut clauses = english_clauses(&card.terms, names);
+    clauses.extend(
+        card.when
+            .iter()
+            .flat_map(|when| english::condition(when, issuers)),
+    );
+    format!("{}.", clauses.join("; "))
+}
+
+/// The sentence of a card in Traditional Chinese, with for whom it is.
+pub fn chinese_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
+    let mut clauses = chinese_clauses(&card.terms, names);
+    clauses.extend(
+        card.when
+            .iter()
+            .flat_map(|when| chinese::condition(when, issuers)),
+    );
+    format!("{}。", clauses.join("；"))
+}
+
+/// For whom a card is, in English and in Traditional Chinese.
+pub fn conditions(when: &Condition, issuers: Issuers<'_>) -> [String; 2] {
+    let (english, chinese) = (
+        english::condition(when, issuers),
+        chinese::condition(when, issuers),
+    );
+    [english.join(", "), chinese.join("，")]
+}
+
 /// The sentence in English.
 pub fn english(terms: &Terms, names: Names<'_>) -> String {
+    format!("{}.", english_clauses(terms, names).join("; "))
+}
+
+/// The sentence in Traditional Chinese.
+pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
+    format!("{}。", chinese_clauses(terms, names).join("；"))
+}
+
+fn english_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
     let clauses = [
         vec![english::amounts_and_rate(terms, names)],
         english::destination(&terms.destination, names),
@@ -39,11 +97,10 @@ pub fn english(terms: &Terms, names: Names<'_>) -> String {
         english::held_to(terms, names),
         english::afterwards(terms, names),
     ];
-    format!("{}.", clauses.concat().join("; "))
+    clauses.concat()
 }
 
-/// The sentence in Traditional Chinese.
-pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
+fn chinese_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
     let clauses = [
         vec![chinese::amounts_and_rate(terms, names)],
         chinese::destination(&terms.destination, names),
@@ -53,7 +110,7 @@ pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
         chinese::held_to(terms, names),
         chinese::afterwards(terms, names),
     ];
-    format!("{}。", clauses.concat().join("；"))
+    clauses.concat()
 }
 
 /// How many limits, bands, bonuses and fees a member has to keep in mind.
@@ -186,6 +243,48 @@ mod tests {
             let terms = serde_json::from_str(json).unwrap();
             assert_eq!(english(&terms, NAMES), in_english);
             assert_eq!(chinese(&terms, NAMES), in_chinese);
+        }
+    }
+
+    #[test]
+    fn for_whom_a_card_is_comes_last() {
+        let cases = [
+            (
+                r#"{"claims":{"tier":["platinum","diamond"]},"channel":["app"]}"#,
+                "; for members with tier platinum or diamond of AERO; via app.",
+                "；限 AERO 確認其 tier 為 platinum 或 diamond 的會員；限經 app。",
+            ),
+            (
+                r#"{"claims":{"card":["aeroplan visa"],"tier":["gold"]},"of":"target"}"#,
+                "; for members with card aeroplan visa and tier gold of BAYVIEW.",
+                "；限 BAYVIEW 確認其 card 為 aeroplan visa、tier 為 gold 的會員。",
+            ),
+            (
+                r#"{"channel":["app","web"]}"#,
+                "; via app or web.",
+                "；限經 app 或 web。",
+            ),
+        ];
+        let settlement = r#"{"kind":"cost_plus","price":"1","commission":"0"}"#;
+        let issuers = Issuers {
+            source: "AERO",
+            target: "BAYVIEW",
+        };
+        for (when, in_english, in_chinese) in cases {
+            let json = format!(
+                r#"{{"terms":{{"kind":"ratio","give":1,"get":1}},"settlement":{settlement},"when":{when}}}"#
+            );
+            let card = serde_json::from_str(&json).unwrap();
+            let told = english_card(&card, NAMES, issuers);
+            assert_eq!(
+                told,
+                format!("Any amount of STAR becomes MILE at 1 to 1{in_english}")
+            );
+            let told = chinese_card(&card, NAMES, issuers);
+            assert_eq!(
+                told,
+                format!("任何數量的 STAR，按 1 比 1 兌換 MILE{in_chinese}")
+            );
         }
     }
 

@@ -29,7 +29,7 @@ const LOCK: i32 = 0x6361_7264;
 /// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
-         c.terms, c.settlement, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
+         c.terms, c.settlement, c.condition, c.priority, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
     from rate_cards c
     join currencies f on f.no = c.from_currency
@@ -45,7 +45,7 @@ const VERSIONS: &str = "
              array_agg(d.party order by d.decided_at) filter (where d.verdict = 'approved') as approved
         from approval_decisions d where d.approval_id = latest.id) said on latest.id is not null";
 
-const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to from rate_cards";
+const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, condition, priority, valid_from, valid_to from rate_cards";
 
 #[derive(QueryableByName)]
 struct Row {
@@ -67,6 +67,10 @@ struct Row {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -101,6 +105,10 @@ struct PublishedRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -138,7 +146,7 @@ impl TryFrom<Row> for Version {
             target: row.target,
             number: row.version,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
-            card: card(id, row.terms, row.settlement)?,
+            card: card(id, (row.terms, row.settlement), row.condition, row.priority)?,
             valid_from: row.valid_from,
             valid_to: row.valid_to,
             origin: row.origin,
@@ -161,7 +169,12 @@ impl TryFrom<PublishedRow> for PublishedCard {
             from: row.from_currency,
             to: row.to_currency,
             version: row.version,
-            card: Arc::new(card(id, row.terms, row.settlement)?),
+            card: Arc::new(card(
+                id,
+                (row.terms, row.settlement),
+                row.condition,
+                row.priority,
+            )?),
             valid_from: row
                 .valid_from
                 .ok_or_else(|| anyhow::anyhow!("rate card {id} has no beginning"))?,
@@ -171,16 +184,14 @@ impl TryFrom<PublishedRow> for PublishedCard {
     }
 }
 
-fn card(id: i64, terms: Value, settlement: Value) -> anyhow::Result<Card> {
-    let unread = |error| anyhow::anyhow!("rate card {id} cannot be read: {error}");
-    let (terms, settlement) = (
-        serde_json::from_value(terms),
-        serde_json::from_value(settlement),
-    );
-    Ok(Card {
-        terms: terms.map_err(unread)?,
-        settlement: settlement.map_err(unread)?,
-    })
+fn card(
+    id: i64,
+    (terms, settlement): (Value, Value),
+    condition: Option<Value>,
+    priority: i32,
+) -> anyhow::Result<Card> {
+    Card::kept(terms, settlement, condition, priority)
+        .map_err(|error| anyhow::anyhow!("rate card {id} cannot be read: {error}"))
 }
 
 /// Lets one at a time draft, publish or end versions of a pair.
@@ -259,10 +270,12 @@ pub(super) async fn insert(
 ) -> Result<i64, Error> {
     let terms = serde_json::to_value(&draft.card.terms).map_err(anyhow::Error::from)?;
     let settlement = serde_json::to_value(&draft.card.settlement).map_err(anyhow::Error::from)?;
+    let condition = draft.card.when.as_ref().map(serde_json::to_value);
+    let condition = condition.transpose().map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, terms_hash, created_by, created_at)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11
+                                 origin, content_hash, terms_hash, created_by, created_at, condition, priority)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -277,6 +290,8 @@ pub(super) async fn insert(
     .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Jsonb>, _>(condition)
+    .bind::<Integer, _>(draft.card.priority)
     .get_result(conn)
     .await?;
     Ok(id)
@@ -308,13 +323,13 @@ pub(super) async fn mark_published(
     .execute(conn)
     .await;
     let overlaps = || {
-        let detail = "another published version of this pair holds at that time: let this one begin when that one ends";
+        let detail = "another published version of this pair and priority holds at that time: let this one begin when that one ends, or give it a priority of its own";
         Problem::new(Slug::CardDates, detail)
     };
     on_constraint(marked, "rate_cards_no_overlap", overlaps).map(drop)
 }
 
-/// Ends the version of the pair that would go on for ever, where its successor starts.
+/// Ends the version of the pair and priority that would go on for ever, where its successor starts.
 pub(super) async fn end_predecessor(
     conn: &mut Connection,
     successor: &Version,
@@ -322,13 +337,15 @@ pub(super) async fn end_predecessor(
 ) -> Result<Option<i64>, Error> {
     let ended: Option<Id> = diesel::sql_query(
         "update rate_cards set valid_to = $3, replaced_by = $4
-          where from_currency = $1 and to_currency = $2 and state = 'published' and valid_to is null and valid_from < $3
+          where from_currency = $1 and to_currency = $2 and priority = $5
+            and state = 'published' and valid_to is null and valid_from < $3
          returning id",
     )
     .bind::<SmallInt, _>(successor.from)
     .bind::<SmallInt, _>(successor.to)
     .bind::<Timestamptz, _>(start)
     .bind::<BigInt, _>(successor.id)
+    .bind::<Integer, _>(successor.card.priority)
     .get_result(conn)
     .await
     .optional()?;
@@ -343,8 +360,8 @@ pub(super) async fn resume_predecessor(
     let resumed: Option<Id> = diesel::sql_query(
         "update rate_cards p set (valid_to, replaced_by) = (
            select n.valid_from, n.id from rate_cards n
-            where n.from_currency = p.from_currency and n.to_currency = p.to_currency and n.state = 'published'
-              and n.valid_from >= p.valid_to
+            where n.from_currency = p.from_currency and n.to_currency = p.to_currency
+              and n.priority = p.priority and n.state = 'published' and n.valid_from >= p.valid_to
             order by n.valid_from limit 1)
           where p.replaced_by = $1 and p.state = 'published'
          returning id",
@@ -400,7 +417,8 @@ pub(super) async fn lock_live(conn: &mut Connection) -> Result<Vec<Live>, Error>
         .execute(conn)
         .await?;
     let rows: Vec<LiveRow> = diesel::sql_query(
-        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement, c.valid_from, c.valid_to,
+        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement,
+                c.condition, c.priority, c.valid_from, c.valid_to,
                 f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
                 source.money as from_money, target.money as to_money
            from rate_cards c

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    Array, BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -147,21 +147,23 @@ struct CardRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = Binary)]
     terms_hash: Vec<u8>,
 }
 
 impl CardRow {
     fn card(&self) -> Result<Card, Difference> {
-        let read = serde_json::from_value(self.terms.clone()).and_then(|terms| {
-            serde_json::from_value(self.settlement.clone())
-                .map(|settlement| Card { terms, settlement })
-        });
+        let (terms, settlement) = (self.terms.clone(), self.settlement.clone());
+        let read = Card::kept(terms, settlement, self.condition.clone(), self.priority);
         read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
     }
 }
 
-const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, terms_hash \
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, condition, priority, terms_hash \
      from rate_cards where state in ('published', 'halted') order by id";
 
 /// Published cards are what was approved.

@@ -14,6 +14,7 @@ use crate::world::{Answer, Member, World, send};
 /// A write that would succeed, ready to be spoiled.
 struct Write {
     id: String,
+    method: Method,
     path: String,
     token: String,
     body: Value,
@@ -32,7 +33,9 @@ async fn writes(world: &World) -> Vec<Write> {
     let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
+    let when = json!({"claims": {"tier": ["gold"]}, "of": "target", "channel": ["app"]});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
+        "when": when, "priority": 1,
         "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1"});
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
@@ -82,6 +85,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"scopes": ["ledger:read"], "expires_at": "2100-01-01T00:00:00Z"}),
             ),
             "enrolMember" => (&aero, json!({"number": "N-1"})),
+            "attestClaims" => (
+                &aero,
+                json!({"claims": {"tier": {"value": "gold", "valid_until": tomorrow}}}),
+            ),
             "linkMembership" => (
                 &aero,
                 json!({"link_token": link["link_token"], "number": "N-2"}),
@@ -116,7 +123,7 @@ async fn writes(world: &World) -> Vec<Write> {
             ),
             "createQuote" => (
                 &aero,
-                json!({"member": member.id, "gives": miles, "to": "HPT"}),
+                json!({"member": member.id, "gives": miles, "to": "HPT", "channel": "app"}),
             ),
             "createConversion" => (&aero, json!({"quote": quote, "reference": "R"})),
             "draftCampaign" => (&citymart, campaign.clone()),
@@ -145,6 +152,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let path = one
             .path
             .replace("{partner}", partner)
+            .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{campaign}", &text(&filed["id"]))
             .replace("{hold}", &text(&hold["id"]))
@@ -153,6 +161,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let (id, token) = (one.id, token.to_owned());
         Write {
             id,
+            method: one.method,
             path,
             token,
             body,
@@ -272,7 +281,7 @@ fn misshapen(body: &Value) -> Vec<String> {
 
 async fn post_raw(world: &World, write: &Write, body: Vec<u8>) -> Answer {
     let request = world
-        .request(Method::POST, &write.path)
+        .request(write.method.clone(), &write.path)
         .bearer_auth(&write.token)
         .header("idempotency-key", "hostile")
         .header("content-type", "application/json");
@@ -377,6 +386,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "times",
         "most",
         "budget",
+        "when",
+        "priority",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
@@ -704,6 +715,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 }
                 "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
                 "setPartnerState" => json!({"state": "live"}),
+                "attestClaims" => json!({"claims": {}}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),

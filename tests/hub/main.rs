@@ -9,6 +9,8 @@ mod approvals;
 mod bonuses;
 mod campaigns;
 mod caps;
+mod claims;
+mod conditions;
 mod crowd;
 mod faults;
 mod feed;

@@ -10,7 +10,7 @@ use crate::sql;
 use crate::world::{Member, World, card};
 
 /// A world in which every table that is proved has something in it: the worked month, spending that
-/// takes two lots, holds, expiry, references, reversals of each kind, a closed window.
+/// takes two lots, a card for some, holds, expiry, references, reversals of each kind, a closed window.
 async fn month() -> World {
     let world = World::new().await;
     walk::walk(&world.credentials, false).await.expect("a walk");
@@ -38,6 +38,7 @@ async fn month() -> World {
     world.award(&member, "6000", "HPT").await;
     let conversion = world.convert(&member, "4000", "HPT", "STAR").await;
     world.convert(&member, "4000", "HPT", "STAR").await;
+    crate::conditions::convert_in_the_app(&world, &member).await;
     let spend = json!({"member": member.id, "amount": hpt("500"), "reference": "spent"});
     let spent = world.post(&bayview, "/v1/redemptions", spend).await.ok();
     let gift =

@@ -7,6 +7,7 @@ use diesel_async::SimpleAsyncConnection;
 use interline::clock;
 use interline::db::{self, Pool};
 use interline::id::{Ids, Kind};
+use interline::rates::condition::Asker;
 use interline::rates::{self, Books};
 use serde_json::{Value, json};
 
@@ -289,10 +290,10 @@ async fn a_second_version_supersedes_the_first() {
     );
     let now = db::now(&mut conn).await.unwrap();
     assert_eq!(
-        book.card_for(star, mile, now).unwrap().id,
+        book.card_for(star, mile, Asker::default(), now).unwrap().id,
         world.internal(&first)
     );
-    assert!(book.card_for(mile, star, now).is_none());
+    assert!(book.card_for(mile, star, Asker::default(), now).is_none());
 
     let second = world.published(star_to_mile(4)).await;
     assert_eq!(
@@ -305,7 +306,7 @@ async fn a_second_version_supersedes_the_first() {
     let now = db::now(&mut conn).await.unwrap();
     assert!(after > before);
     assert_eq!(
-        book.card_for(star, mile, now).unwrap().id,
+        book.card_for(star, mile, Asker::default(), now).unwrap().id,
         world.internal(&second)
     );
     assert!(

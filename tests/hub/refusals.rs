@@ -232,6 +232,12 @@ const PROVOCATIONS: &[Row] = table! {
     "no-rate-card" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "STAR").await
     };
+    "not-eligible" => async |w: World| {
+        let mut card = card("STAR", "HPT", ratio());
+        card["when"] = json!({"claims": {"tier": ["gold"]}});
+        publish(&w, card).await;
+        quote(&w, &w.member().await, "100", "STAR", "HPT").await
+    };
     "not-found" => async |w: World| {
         w.get(&w.token("AERO").await, "/v1/members/mem_0000000000000000").await
     };

@@ -233,6 +233,20 @@ impl World {
         send(request).await
     }
 
+    /// A write that takes the place of what was there, under a fresh key.
+    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+        let key = Uuid::new_v4().to_string();
+        let request = self.request(Method::PUT, path).bearer_auth(token);
+        send(request.header("idempotency-key", key).json(&body)).await
+    }
+
+    /// What a partner says of a member, and nothing else.
+    pub async fn attest(&self, partner: &str, member: &Member, claims: Value) {
+        let path = format!("/v1/members/{}/claims", member.id);
+        let body = json!({"claims": claims});
+        self.put(&self.token(partner).await, &path, body).await.ok();
+    }
+
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base_url))

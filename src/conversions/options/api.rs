@@ -1,12 +1,13 @@
 //! Options over HTTP.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Choice, Held, choices};
+use super::{Choice, Held, choices, deciding};
 use crate::access::{LedgerRead, Partner};
 use crate::clock::Timestamp;
 use crate::conversions::api::{LimitBody, WorthBody, arrives};
@@ -19,9 +20,10 @@ use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::points::account::Account;
 use crate::points::amount;
-use crate::rates::{Book, Books};
+use crate::rates::{Books, PublishedCard};
 use crate::web::Query;
 use crate::web::problem::ReadProblems;
+use crate::web::text::Word;
 
 #[derive(OpenApi)]
 #[openapi(paths(list), components(schemas(OptionsBody, OptionBody)))]
@@ -37,6 +39,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 struct OfWallet {
     /// The wallet's id.
     wallet: String,
+    /// How the member asks, where rate cards tell by it.
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9_]{1,40}$")]
+    channel: Option<Word>,
 }
 
 /// Where the points of a wallet could go now.
@@ -74,7 +79,7 @@ pub struct OptionBody {
 /// List what a wallet could become
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
-    description = "Every rate card that takes the wallet's points now, applied to what it holds, best first.",
+    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, best first.",
     security(("partner" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
@@ -92,13 +97,15 @@ async fn list(
     let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));
     let lots: Vec<_> = usable.map(|lot| (lot.key(), lot.available)).collect();
     let available = lots.iter().map(|(_, available)| available).sum();
+    let channel = query.0.channel.as_ref();
+    let cards = deciding(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
     let held = Held {
         from: &currency,
         wallet,
         lots,
-        marks: marks(&shelf, &book, (&currency, wallet), moment.now).await?,
+        marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
     };
-    let choices = choices(&book, &held, moment.now);
+    let choices = choices(&book, &held, &cards, moment.now);
     let items = choices
         .iter()
         .map(|choice| show(&shelf.ids, &book.directory, &currency, choice, moment.now));
@@ -108,16 +115,16 @@ async fn list(
     }))
 }
 
-/// The tallies of every card that could take points of a wallet now.
+/// The tallies of these cards.
 async fn marks(
     shelf: &Shelf,
-    book: &Book,
+    cards: &[Arc<PublishedCard>],
     (from, wallet): (&Currency, Account),
     now: Timestamp,
 ) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
-    let cards = book.cards_at(now).filter(|card| card.from == from.no);
-    let wanted =
-        cards.flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
+    let wanted = cards
+        .iter()
+        .flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
     let wanted: Vec<Wanted> = wanted.collect();
     match wanted.is_empty() {
         true => Ok(HashMap::new()),

@@ -1,24 +1,30 @@
 //! Where the points of a wallet could go now, and what they would become there.
 //!
-//! Of each card that takes the wallet's currency: the largest legal amount that the wallet can pay and
-//! the card's limits leave, or, when that is too little, the smallest there is and what is missing. Best
-//! first: by what is gained against what is given, both by their issuers' display values.
+//! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal
+//! amount that the wallet can pay and the card's limits leave, or, when that is too little, the smallest
+//! there is and what is missing. Best first: by what is gained against what is given, both by their
+//! issuers' display values.
 
 pub mod api;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::limits::{self, Limit};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::ledger::lot::LotKey;
 use crate::ledger::programme::Programme;
+use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
 use crate::points::account::Account;
 use crate::rates::card;
 use crate::rates::{Book, PublishedCard};
+use crate::web::text::Word;
 
 /// One card, applied to what a wallet holds.
 #[derive(Debug)]
@@ -43,10 +49,36 @@ pub struct Held<'a> {
     pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
-/// Every card that could take points of a wallet at `now`.
-pub fn choices(book: &Book, held: &Held<'_>, now: Timestamp) -> Vec<Choice> {
-    let cards = book.cards_at(now).filter(|card| card.from == held.from.no);
+/// The cards that would decide quotes for the member whose wallet it is.
+pub async fn deciding(
+    shelf: &Shelf,
+    book: &Book,
+    (wallet, from): (Account, &Currency),
+    channel: Option<&Word>,
+    now: Timestamp,
+) -> Result<Vec<Arc<PublishedCard>>, Error> {
+    let targets = book.targets(from.no, now);
+    let targets = targets
+        .iter()
+        .filter_map(|to| book.directory.currency_no(*to));
+    let decides = async |to: &Arc<Currency>| {
+        let known = super::known(shelf, book, (from, to), wallet, now).await?;
+        let card = book.card_for(from.no, to.no, known.asker(channel), now);
+        Ok::<_, Error>(card.cloned())
+    };
+    let cards = try_join_all(targets.map(decides)).await?;
+    Ok(cards.into_iter().flatten().collect())
+}
+
+/// What each of these cards makes of the points of a wallet at `now`.
+pub fn choices(
+    book: &Book,
+    held: &Held<'_>,
+    cards: &[Arc<PublishedCard>],
+    now: Timestamp,
+) -> Vec<Choice> {
     let mut choices: Vec<Choice> = cards
+        .iter()
         .filter_map(|card| choice(book, held, card, now))
         .collect();
     let rank = |choice: &Choice| {
