@@ -51,6 +51,7 @@ pub mod draft;
 pub mod exchange;
 pub mod fee;
 pub mod funding;
+pub mod imports;
 pub mod onward;
 pub mod price;
 pub mod printed;

@@ -18,6 +18,7 @@ mod follow_ups;
 mod history;
 mod holds;
 mod hostile;
+mod imports;
 mod laws;
 mod limits;
 mod members;
