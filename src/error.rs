@@ -74,7 +74,7 @@ problems! {
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
-    PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap.";
+    PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap. Without them it is a partner that pays for a bonus who may not.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";

@@ -32,7 +32,7 @@ pub trait Command: Send + Sync + 'static {
 #[derive(Debug, Clone, Default)]
 pub struct Touches {
     pub wallets: Vec<Account>,
-    /// The positions whose money this may move.
+    /// The positions whose money this may move, that of who asks first.
     pub positions: Vec<Account>,
     /// The quote this takes.
     pub quote: Option<Uuid>,

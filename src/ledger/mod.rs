@@ -96,6 +96,7 @@ impl Ledger {
     ) -> Result<Operation, Error> {
         for _ in 0..BUILDS {
             let (command, stamp) = build(moment).await?;
+            let pays = command.touches().positions.first().copied();
             return match self.writers.execute(command, stamp).await {
                 Ok(Done::Now(operation)) => Ok(*operation),
                 Ok(Done::Before(id)) => self.find(id).await,
@@ -104,6 +105,9 @@ impl Ledger {
                     continue;
                 }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
+                Err(Failed::CapReached(reached)) if pays != Some(reached.position) => {
+                    Err(caps::api::reached_by_another().into())
+                }
                 Err(Failed::CapReached(reached)) => {
                     Err(caps::reached(&mut *self.pool.get().await?, reached).await)
                 }

@@ -542,7 +542,9 @@ async fn a_sponsor_owes_no_more_than_its_cap() {
     let operators = crate::caps::Operators::of(&world).await;
     operators.cap(&world, "BAYVIEW", Some("2.5")).await;
     let quote = asked(&world, &member, "4000").await;
-    assert_eq!(take(&world, &quote).await.problem(), "partner-cap-reached");
+    let refused = take(&world, &quote).await;
+    assert_eq!(refused.problem(), "partner-cap-reached");
+    assert!(refused.body["room"].is_null(), "that is BAYVIEW's to know");
     operators.cap(&world, "BAYVIEW", Some("2.6")).await;
     take(&world, &quote).await.ok();
     assert_eq!(balance(&world, "position/BAYVIEW/USD").await, 2_564_103);
