@@ -11,6 +11,7 @@ use super::bonus::{self, Line};
 use super::decision::Refusal;
 use super::limits::{Limit, Reached};
 use super::postings;
+use super::promise::{self, Promise, Remembered};
 use super::quote::Quotes;
 use super::sentence::{self, Told};
 use super::worth::{self, Worth};
@@ -21,7 +22,7 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::follow_ups::SoFar;
-use crate::ledger::operation::{Kind, Leg};
+use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
 use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
@@ -30,6 +31,8 @@ use crate::points::amount::{self, Scale};
 use crate::points::money::Micros;
 use crate::rates::Books;
 use crate::rates::allowance::Most;
+use crate::rates::campaigns::limits::Exhausted;
+use crate::rates::campaigns::{self, Names};
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::funding::Funder;
 use crate::rates::price::Priced;
@@ -52,7 +55,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
         SentenceBody,
         NewConversion,
         ConversionBody,
-        BonusBody
+        BonusBody,
+        CampaignGainBody,
+        QuotedBonusBody
     ))
 )]
 pub struct Doc;
@@ -122,8 +127,10 @@ pub struct QuoteBody {
     gains: AmountBody,
     /// What of it the rate alone gives.
     base: AmountBody,
-    /// What of it are bonuses, each rounded down by itself.
-    bonuses: Vec<AmountBody>,
+    /// What of it are bonuses, each rounded down by itself: the card's, then those of campaigns.
+    bonuses: Vec<QuotedBonusBody>,
+    /// The campaigns that it counts on.
+    campaigns: Vec<CampaignGainBody>,
     /// What the member pays you in money; null when nothing.
     fee: Option<MoneyBody>,
     /// What both sides are worth to a member, as their issuers say.
@@ -136,6 +143,31 @@ pub struct QuoteBody {
     limits: Vec<LimitBody>,
     expires_at: DateTime<Utc>,
     sentence: SentenceBody,
+}
+
+/// A bonus, by itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotedBonusBody {
+    /// In printed units.
+    #[schema(example = "300")]
+    amount: String,
+    #[schema(example = "HPT")]
+    currency: String,
+    /// The id of the campaign that gives it; null where the card does.
+    campaign: Option<String>,
+}
+
+/// What a campaign gives.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CampaignGainBody {
+    #[schema(example = "cmp_0123456789abcdef")]
+    id: String,
+    name: String,
+    name_zh: String,
+    /// The arm of an experiment that the wallet is in; null when it is none.
+    arm: Option<String>,
+    /// What it adds: nothing where the arm, or what is left of the campaign, gives nothing.
+    gains: AmountBody,
 }
 
 /// Amounts by the display values that the issuers publish.
@@ -208,10 +240,10 @@ async fn quote(
     )
     .await?;
     let token = quotes.sign(&offer.quote)?;
-    Ok(web::Json(show_offer(&offer, token)?))
+    Ok(web::Json(show_offer(&shelf.ids, &offer, token)?))
 }
 
-fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
+fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Error> {
     let Offer {
         quote,
         evaluated,
@@ -220,6 +252,7 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         exchange,
         book,
         card,
+        promises,
         limits,
         now,
     } = offer;
@@ -244,7 +277,10 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
     });
     let delivery = card.terms.delivery;
     let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
-    let extra: i64 = bonuses(priced).sum();
+    let extra: i64 = bonuses(evaluated, promises).map(|(units, _)| units).sum();
+    let giving = promises.iter().filter(|promise| promise.gives);
+    let names = giving.map(|promise| &promise.campaign.campaign);
+    let names: Vec<(&str, &str)> = names.map(|it| (&*it.name, &*it.name_zh)).collect();
     let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
     let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
     let worth = worth.map_err(anyhow::Error::from)?;
@@ -254,6 +290,7 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
         left: (priced.left > 0).then_some(left_words.as_str()),
         difference: worth.difference,
         bonus: bonus.as_deref(),
+        campaigns: &names,
         fee: fee_words.as_deref(),
         arrives: arrives_words.as_deref(),
         until: &until,
@@ -265,8 +302,18 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,
         base: AmountBody::of(to, priced.base),
-        bonuses: bonuses(priced)
-            .map(|units| AmountBody::of(to, units))
+        bonuses: bonuses(evaluated, promises)
+            .map(|(units, promise)| quoted_bonus(ids, AmountBody::of(to, units), promise))
+            .collect(),
+        campaigns: promises
+            .iter()
+            .map(|promise| CampaignGainBody {
+                id: ids.show(id::Kind::Campaign, promise.campaign.id),
+                name: promise.campaign.campaign.name.clone(),
+                name_zh: promise.campaign.campaign.name_zh.clone(),
+                arm: promise.arm.clone(),
+                gains: AmountBody::of(to, promise.units),
+            })
             .collect(),
         worth: WorthBody::of(directory, (from, to), &worth)?,
         cost: CostBody {
@@ -294,11 +341,30 @@ fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
     })
 }
 
-/// The bonuses that are any, the block bonus first.
-fn bonuses(priced: &Priced) -> impl Iterator<Item = i64> {
-    let block = std::iter::once(priced.block_bonus);
-    let all = block.chain(priced.bonuses.iter().copied());
-    all.filter(|units| *units > 0)
+/// The bonuses that are any, the block bonus first and those of campaigns last.
+fn bonuses<'a>(
+    evaluated: &Evaluated,
+    promises: &'a [Promise],
+) -> impl Iterator<Item = (i64, Option<&'a Promise>)> {
+    let Priced {
+        block_bonus,
+        bonuses,
+        ..
+    } = &evaluated.priced;
+    let own = &bonuses[..bonuses.len() - evaluated.gifts.len()];
+    let own = [&[*block_bonus], own].concat().into_iter();
+    let giving = promises.iter().filter(|promise| promise.gives);
+    let given = giving.map(|promise| (promise.units, Some(promise)));
+    let all = own.map(|units| (units, None)).chain(given);
+    all.filter(|(units, _)| *units > 0)
+}
+
+fn quoted_bonus(ids: &Ids, amount: AmountBody, promise: Option<&Promise>) -> QuotedBonusBody {
+    QuotedBonusBody {
+        amount: amount.amount,
+        currency: amount.currency,
+        campaign: promise.map(|it| ids.show(id::Kind::Campaign, it.campaign.id)),
+    }
 }
 
 /// What the source pays for bonuses.
@@ -390,6 +456,8 @@ pub struct ConversionBody {
     gains: AmountBody,
     /// What of it were bonuses, by who paid for them.
     bonuses: Vec<BonusBody>,
+    /// The campaigns that the quote counted on, with the arms of experiments.
+    campaigns: Vec<CampaignGainBody>,
     /// What the member paid in money to the partner whose points were given; null when nothing.
     fee: Option<MoneyBody>,
     /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
@@ -408,6 +476,8 @@ pub struct ConversionBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BonusBody {
     amount: AmountBody,
+    /// The id of the campaign that gave it; null where the card did.
+    campaign: Option<String>,
     /// What its funder pays for it, whoever that is; shown to the funder and to the hub's people.
     cost: Option<MoneyBody>,
     /// What the partner whose points were got is owed for it; shown to that partner and to the hub's people.
@@ -457,7 +527,9 @@ async fn create(
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
-    let body = show(&shelf.ids, &named, Some(partner.partner), SoFar::default())?;
+    let names = names_of(&shelf, &named).await?;
+    let so_far = SoFar::default();
+    let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
     Ok(HttpResponse::Created().json(body))
 }
 
@@ -507,6 +579,10 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
                 .with("conversion", by)
                 .into()
         }
+        Refusal::Campaign(campaign, why, currency) => {
+            let campaign = ids.show(id::Kind::Campaign, campaign);
+            exhausted(&campaign, why, &currency).into()
+        }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;
@@ -516,6 +592,30 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
         }
     }
+}
+
+/// The refusal of a bonus that was promised and is no longer there.
+fn exhausted(campaign: &str, why: Exhausted, currency: &Currency) -> Problem {
+    let left = |slug, of: &str, units| {
+        let left = AmountBody::of(currency, units);
+        let detail = format!("{of} has {} {} left", left.amount, left.currency);
+        Problem::new(slug, detail).with("left", json!(left))
+    };
+    let problem = match why {
+        Exhausted::Budget { left: units } => {
+            left(Slug::CampaignBudgetUsedUp, "the campaign", units)
+        }
+        Exhausted::Most { left: units } => left(
+            Slug::CampaignLimitReached,
+            "the member's part of the campaign",
+            units,
+        ),
+        Exhausted::Times => Problem::new(
+            Slug::CampaignLimitReached,
+            "the wallet has had it as often as the campaign gives it to one",
+        ),
+    };
+    problem.with("campaign", campaign)
 }
 
 /// Look a conversion up by your reference
@@ -540,6 +640,7 @@ async fn find(
         &named,
         Some(partner.partner),
         so_far,
+        &names_of(&shelf, &named).await?,
     )?))
 }
 
@@ -565,6 +666,7 @@ async fn read(
         &named,
         reader.partner(),
         so_far,
+        &names_of(&shelf, &named).await?,
     )?))
 }
 
@@ -574,12 +676,28 @@ async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {
     Ok(follow_ups.of(Kind::ConversionReversal))
 }
 
+/// What the campaigns of a conversion are called.
+async fn names_of(shelf: &Shelf, named: &Named) -> Result<Names, Error> {
+    let ids = campaigns_in(&named.operation);
+    match ids.is_empty() {
+        true => Ok(Names::new()),
+        false => campaigns::names(&mut *shelf.pool.get().await?, &ids).await,
+    }
+}
+
+/// The campaigns that a conversion counted on, by their internal ids.
+pub fn campaigns_in(operation: &Operation) -> Vec<i64> {
+    let kept = promise::remembered(operation.memo.as_ref());
+    kept.into_iter().map(|campaign| campaign.id).collect()
+}
+
 /// A conversion as `partner` sees it; as the hub's people do when none.
 pub fn show(
     ids: &Ids,
     named: &Named,
     partner: Option<i64>,
     so_far: SoFar,
+    names: &Names,
 ) -> Result<ConversionBody, Error> {
     let Named {
         operation,
@@ -611,7 +729,11 @@ pub fn show(
             },
         })
     };
-    let bonus_body = |line: &Line| {
+    let kept = promise::remembered(operation.memo.as_ref());
+    let units: Vec<i64> = bonuses.iter().map(|line| line.units).collect();
+    let of = promise::campaigns_of(&units, &kept);
+    let shown = |campaign: i64| ids.show(id::Kind::Campaign, campaign);
+    let bonus_body = |(line, campaign): (&Line, Option<i64>)| {
         let amount = api::amount(
             directory,
             Leg {
@@ -623,10 +745,26 @@ pub fn show(
         let value = sees(figures.paid).then_some(line.value);
         Ok::<_, Error>(BonusBody {
             amount,
+            campaign: campaign.map(shown),
             cost: charge
                 .map(|(funder, charge)| money(funder, charge))
                 .transpose()?,
             value: value.map(|value| money(figures.paid, value)).transpose()?,
+        })
+    };
+    let campaign_body = |kept: Remembered| {
+        let Remembered { id, arm, units } = kept;
+        let (name, name_zh) = names.get(&id).cloned().unwrap_or_default();
+        let leg = Leg {
+            amount: units,
+            ..into
+        };
+        Ok::<_, Error>(CampaignGainBody {
+            id: shown(id),
+            name,
+            name_zh,
+            arm,
+            gains: api::amount(directory, leg)?,
         })
     };
     let fee = postings::fee_kept(operation.memo.as_ref());
@@ -645,7 +783,15 @@ pub fn show(
             .map(|card| ids.show(id::Kind::RateCard, card)),
         gives: api::amount(directory, out)?,
         gains: api::amount(directory, into)?,
-        bonuses: bonuses.iter().map(bonus_body).collect::<Result<_, _>>()?,
+        bonuses: bonuses
+            .iter()
+            .zip(of)
+            .map(bonus_body)
+            .collect::<Result<_, _>>()?,
+        campaigns: kept
+            .into_iter()
+            .map(campaign_body)
+            .collect::<Result<_, _>>()?,
         fee: fee
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,

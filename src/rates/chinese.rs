@@ -83,7 +83,7 @@ pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
     block.into_iter().chain(campaigns).collect()
 }
 
-fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
+pub(super) fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
     let from = |least: &Option<Printed>| match least {
         Some(least) => format!("滿 {least} {} ", names.source),
         None => String::new(),

@@ -7,6 +7,7 @@ mod access;
 mod adjustments;
 mod approvals;
 mod bonuses;
+mod campaigns;
 mod caps;
 mod claims;
 mod conditions;
