@@ -14,7 +14,7 @@
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
-//! A quote counts on the campaigns that hold for the wallet when it is issued ([`promise`]), and reserves
+//! A quote counts on the campaigns that hold for the wallet when it is issued ([promise](mod@promise)), and reserves
 //! nothing of their budgets either: when another took the rest meanwhile, the order is refused and says
 //! what is left, and the next quote comes without that bonus.
 
