@@ -2,46 +2,38 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
-use uuid::Uuid;
 
-use super::bonus::{self, Line};
+use super::Wish;
+use super::body::{BonusBody, ConversionBody, campaigns_in, show};
 use super::decision::Refusal;
-use super::limits::{Limit, Reached};
-use super::postings;
-use super::promise::{self, Promise, Remembered};
+use super::limits::Reached;
 use super::quote::Quotes;
-use super::sentence::{self, Told};
-use super::worth::{self, Worth};
-use super::{Offer, Wish, local};
+use super::quoted::{
+    self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, SentenceBody,
+    WorthBody,
+};
+use super::sentence;
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
-use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::follow_ups::SoFar;
-use crate::ledger::operation::{Kind, Leg, Operation};
+use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
-use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
-use crate::points::account::{Account, Asset};
-use crate::points::amount::{self, Scale};
-use crate::points::money::Micros;
+use crate::partners::{AmountBody, Currency};
+use crate::points::amount;
 use crate::rates::Books;
 use crate::rates::allowance::Most;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::campaigns::{self, Names};
-use crate::rates::card::{Card, Evaluated};
-use crate::rates::funding::Funder;
-use crate::rates::price::Priced;
-use crate::rates::sentence as card_sentence;
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Word};
 use crate::web::{Json, Query, Write};
-use chrono::{DateTime, SecondsFormat, Utc};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -111,107 +103,6 @@ impl NewQuote {
     }
 }
 
-/// A price the hub promises until it expires.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct QuoteBody {
-    /// The token that takes it: send it to /v1/conversions as it is.
-    quote: String,
-    id: Uuid,
-    /// The version of the rate card that priced it.
-    card: String,
-    /// What leaves the wallet.
-    gives: AmountBody,
-    /// What of the amount asked for stays in the wallet, because it does not divide.
-    left: AmountBody,
-    /// What the member gets, bonuses included.
-    gains: AmountBody,
-    /// What of it the rate alone gives.
-    base: AmountBody,
-    /// What of it are bonuses, each rounded down by itself: the card's, then those of campaigns.
-    bonuses: Vec<QuotedBonusBody>,
-    /// The campaigns that it counts on.
-    campaigns: Vec<CampaignGainBody>,
-    /// What the member pays you in money; null when nothing.
-    fee: Option<MoneyBody>,
-    /// What both sides are worth to a member, as their issuers say.
-    worth: WorthBody,
-    /// What it costs you in settlement.
-    cost: CostBody,
-    /// `at_once`: with the conversion. Otherwise when it can be used, if it is taken now.
-    arrives: String,
-    /// Limits of the card within a period, as they stand before the conversion.
-    limits: Vec<LimitBody>,
-    expires_at: DateTime<Utc>,
-    sentence: SentenceBody,
-}
-
-/// A bonus, by itself.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct QuotedBonusBody {
-    /// In printed units.
-    #[schema(example = "300")]
-    amount: String,
-    #[schema(example = "HPT")]
-    currency: String,
-    /// The id of the campaign that gives it; null where the card does.
-    campaign: Option<String>,
-}
-
-/// What a campaign gives.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CampaignGainBody {
-    #[schema(example = "cmp_0123456789abcdef")]
-    id: String,
-    name: String,
-    name_zh: String,
-    /// The arm of an experiment that the wallet is in; null when it is none.
-    arm: Option<String>,
-    /// What it adds: nothing where the arm, or what is left of the campaign, gives nothing.
-    gains: AmountBody,
-}
-
-/// Amounts by the display values that the issuers publish.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct WorthBody {
-    gives: MoneyBody,
-    gains: MoneyBody,
-    /// What is gained against what is given, in percent of that, both in the giving issuer's money at the
-    /// locked rate: -29 when it is 29 % less. Null where what is given is worth nothing.
-    difference: Option<i64>,
-}
-
-/// How much a limit of the card leaves, before the conversion.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LimitBody {
-    /// The period, such as `a calendar month` or `any 24 hours`.
-    #[schema(example = "a calendar month")]
-    within: String,
-    /// What may still be given or gained; null for a limit of times.
-    left: Option<AmountBody>,
-    /// How often more; null for a limit of an amount.
-    times_left: Option<i64>,
-    /// When something comes back; null when nothing is used, or it never does.
-    renews_at: Option<DateTime<Utc>>,
-}
-
-/// What the partner whose points are given pays.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CostBody {
-    gross: MoneyBody,
-    /// The hub's part of it.
-    commission: MoneyBody,
-    /// What bonuses cost on top that the partner whose points are given pays for; null when nothing.
-    bonuses: Option<MoneyBody>,
-}
-
-/// The same in words, for the member.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SentenceBody {
-    en: String,
-    #[serde(rename = "zh-Hant")]
-    zh_hant: String,
-}
-
 /// Ask for a quote
 ///
 /// Prices an amount to give, or the least that gains what is wanted, for one of your members, and promises
@@ -240,196 +131,7 @@ async fn quote(
     )
     .await?;
     let token = quotes.sign(&offer.quote)?;
-    Ok(web::Json(show_offer(&shelf.ids, &offer, token)?))
-}
-
-fn show_offer(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Error> {
-    let Offer {
-        quote,
-        evaluated,
-        from,
-        to,
-        exchange,
-        book,
-        card,
-        promises,
-        limits,
-        now,
-    } = offer;
-    let (priced, figures) = (&evaluated.priced, &evaluated.figures);
-    let directory = &book.directory;
-    let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
-    let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
-    let words =
-        |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
-    let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
-    let until = local(quote.expires_at(), from);
-    let fee_money = super::fee_money(directory, card);
-    let fee = postings::fee(evaluated, fee_money);
-    let fee_words = fee_money.zip(priced.fee).filter(|_| fee.is_some());
-    let fee_words = fee_words.map(|(money, units)| {
-        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
-        format!(
-            "{} {}",
-            money.code,
-            sentence::grouped(&amount::print(units, scale))
-        )
-    });
-    let delivery = card.terms.delivery;
-    let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
-    let extra: i64 = bonuses(evaluated, promises).map(|(units, _)| units).sum();
-    let giving = promises.iter().filter(|promise| promise.gives);
-    let names = giving.map(|promise| &promise.campaign.campaign);
-    let names: Vec<(&str, &str)> = names.map(|it| (&*it.name, &*it.name_zh)).collect();
-    let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
-    let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
-    let worth = worth.map_err(anyhow::Error::from)?;
-    let told = Told {
-        gives: &gives_words,
-        gains: &gains_words,
-        left: (priced.left > 0).then_some(left_words.as_str()),
-        difference: worth.difference,
-        bonus: bonus.as_deref(),
-        campaigns: &names,
-        fee: fee_words.as_deref(),
-        arrives: arrives_words.as_deref(),
-        until: &until,
-    };
-    Ok(QuoteBody {
-        id: quote.jti,
-        card: quote.card.clone(),
-        fee: fee
-            .map(|(no, fee)| money_no(directory, no, fee))
-            .transpose()?,
-        base: AmountBody::of(to, priced.base),
-        bonuses: bonuses(evaluated, promises)
-            .map(|(units, promise)| quoted_bonus(ids, AmountBody::of(to, units), promise))
-            .collect(),
-        campaigns: promises
-            .iter()
-            .map(|promise| CampaignGainBody {
-                id: ids.show(id::Kind::Campaign, promise.campaign.id),
-                name: promise.campaign.campaign.name.clone(),
-                name_zh: promise.campaign.campaign.name_zh.clone(),
-                arm: promise.arm.clone(),
-                gains: AmountBody::of(to, promise.units),
-            })
-            .collect(),
-        worth: WorthBody::of(directory, (from, to), &worth)?,
-        cost: CostBody {
-            gross: money(directory, from, figures.gross)?,
-            commission: money(directory, from, figures.commission)?,
-            bonuses: match source_pays(evaluated) {
-                Micros::ZERO => None,
-                cost => Some(money(directory, from, cost)?),
-            },
-        },
-        arrives: arrives(card, to, *now),
-        limits: limits
-            .iter()
-            .map(|limit| LimitBody::of(limit, from, to))
-            .collect(),
-        expires_at: quote.expires_at(),
-        sentence: SentenceBody {
-            en: sentence::english(&told),
-            zh_hant: sentence::chinese(&told),
-        },
-        quote: token,
-        gives,
-        left,
-        gains,
-    })
-}
-
-/// The bonuses that are any, the block bonus first and those of campaigns last.
-fn bonuses<'a>(
-    evaluated: &Evaluated,
-    promises: &'a [Promise],
-) -> impl Iterator<Item = (i64, Option<&'a Promise>)> {
-    let Priced {
-        block_bonus,
-        bonuses,
-        ..
-    } = &evaluated.priced;
-    let own = &bonuses[..bonuses.len() - evaluated.gifts.len()];
-    let own = [&[*block_bonus], own].concat().into_iter();
-    let giving = promises.iter().filter(|promise| promise.gives);
-    let given = giving.map(|promise| (promise.units, Some(promise)));
-    let all = own.map(|units| (units, None)).chain(given);
-    all.filter(|(units, _)| *units > 0)
-}
-
-fn quoted_bonus(ids: &Ids, amount: AmountBody, promise: Option<&Promise>) -> QuotedBonusBody {
-    QuotedBonusBody {
-        amount: amount.amount,
-        currency: amount.currency,
-        campaign: promise.map(|it| ids.show(id::Kind::Campaign, it.campaign.id)),
-    }
-}
-
-/// What the source pays for bonuses.
-fn source_pays(evaluated: &Evaluated) -> Micros {
-    let grants = evaluated.grants.iter();
-    let own = grants.filter(|grant| grant.funder == Funder::Source);
-    Micros(own.map(|grant| grant.charge.0).sum())
-}
-
-/// When what is gained under a card can be used, if it is converted now.
-pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
-    match card.terms.delivery {
-        None => "at_once".to_owned(),
-        Some(delivery) => {
-            let at = delivery.arrives(to.zone, now);
-            at.to_rfc3339_opts(SecondsFormat::Secs, true)
-        }
-    }
-}
-
-fn money_no(directory: &Directory, no: Asset, micros: Micros) -> Result<MoneyBody, Error> {
-    let money = directory.money(no);
-    let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
-    Ok(MoneyBody::of(money, micros))
-}
-
-impl LimitBody {
-    pub fn of(limit: &Limit, from: &Currency, to: &Currency) -> LimitBody {
-        let Limit {
-            allowance,
-            standing,
-        } = limit;
-        let left = standing.left();
-        LimitBody {
-            within: card_sentence::period(allowance.period),
-            left: match allowance.most {
-                Most::Given(_) => Some(AmountBody::of(from, left)),
-                Most::Gained(_) => Some(AmountBody::of(to, left)),
-                Most::Times(_) => None,
-            },
-            times_left: matches!(allowance.most, Most::Times(_)).then_some(left),
-            renews_at: standing.renews_at,
-        }
-    }
-}
-
-impl WorthBody {
-    pub fn of(
-        directory: &Directory,
-        (from, to): (&Currency, &Currency),
-        worth: &Worth,
-    ) -> Result<WorthBody, Error> {
-        Ok(WorthBody {
-            gives: money(directory, from, worth.gives)?,
-            gains: money(directory, to, worth.gains)?,
-            difference: worth.difference,
-        })
-    }
-}
-
-fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {
-    let money = directory.money_of(currency.issuer);
-    let money =
-        money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
-    Ok(MoneyBody::of(money, micros))
+    Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?))
 }
 
 /// A quote to take.
@@ -441,47 +143,6 @@ pub struct NewConversion {
     /// What you call it: unique among your conversions for ever.
     #[schema(value_type = Option<String>, max_length = 128)]
     reference: Option<text::Reference>,
-}
-
-/// Points that became points of another brand.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConversionBody {
-    id: String,
-    /// `completed`, `partially_reversed` or `reversed`.
-    status: String,
-    quote: Option<Uuid>,
-    card: Option<String>,
-    gives: AmountBody,
-    /// What the member got, bonuses included.
-    gains: AmountBody,
-    /// What of it were bonuses, by who paid for them.
-    bonuses: Vec<BonusBody>,
-    /// The campaigns that the quote counted on, with the arms of experiments.
-    campaigns: Vec<CampaignGainBody>,
-    /// What the member paid in money to the partner whose points were given; null when nothing.
-    fee: Option<MoneyBody>,
-    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
-    cost: Option<CostBody>,
-    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
-    value: Option<MoneyBody>,
-    /// How much of what was given has been given back.
-    reversed: Option<AmountBody>,
-    /// The last reversal, when there is one.
-    reversed_by: Option<String>,
-    reference: Option<String>,
-    at: DateTime<Utc>,
-}
-
-/// A part of a bonus.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BonusBody {
-    amount: AmountBody,
-    /// The id of the campaign that gave it; null where the card did.
-    campaign: Option<String>,
-    /// What its funder pays for it, whoever that is; shown to the funder and to the hub's people.
-    cost: Option<MoneyBody>,
-    /// What the partner whose points were got is owed for it; shown to that partner and to the hub's people.
-    value: Option<MoneyBody>,
 }
 
 /// Take a quote
@@ -683,130 +344,4 @@ async fn names_of(shelf: &Shelf, named: &Named) -> Result<Names, Error> {
         true => Ok(Names::new()),
         false => campaigns::names(&mut *shelf.pool.get().await?, &ids).await,
     }
-}
-
-/// The campaigns that a conversion counted on, by their internal ids.
-pub fn campaigns_in(operation: &Operation) -> Vec<i64> {
-    let kept = promise::remembered(operation.memo.as_ref());
-    kept.into_iter().map(|campaign| campaign.id).collect()
-}
-
-/// A conversion as `partner` sees it; as the hub's people do when none.
-pub fn show(
-    ids: &Ids,
-    named: &Named,
-    partner: Option<i64>,
-    so_far: SoFar,
-    names: &Names,
-) -> Result<ConversionBody, Error> {
-    let Named {
-        operation,
-        reference,
-        directory,
-    } = named;
-    let parts = operation.out.zip(operation.into).zip(operation.figures);
-    let ((out, into), figures) =
-        parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
-    let sees = |position: Account| partner.is_none_or(|partner| partner == position.owner());
-    let money = |account: Account, micros| money_no(directory, account.asset(), micros);
-    let bonuses = bonus::lines(&operation.transfers);
-    let source_pays = Micros(
-        bonuses
-            .iter()
-            .filter_map(|line| line.charge)
-            .filter(|(funder, _)| *funder == figures.pays)
-            .map(|(_, charge)| charge.0)
-            .sum(),
-    );
-    let cost = || {
-        let gross = money(figures.pays, figures.gross)?;
-        Ok::<_, Error>(CostBody {
-            gross,
-            commission: money(figures.pays, figures.commission)?,
-            bonuses: match source_pays {
-                Micros::ZERO => None,
-                cost => Some(money(figures.pays, cost)?),
-            },
-        })
-    };
-    let kept = promise::remembered(operation.memo.as_ref());
-    let units: Vec<i64> = bonuses.iter().map(|line| line.units).collect();
-    let of = promise::campaigns_of(&units, &kept);
-    let shown = |campaign: i64| ids.show(id::Kind::Campaign, campaign);
-    let bonus_body = |(line, campaign): (&Line, Option<i64>)| {
-        let amount = api::amount(
-            directory,
-            Leg {
-                amount: line.units,
-                ..into
-            },
-        )?;
-        let charge = line.charge.filter(|(funder, _)| sees(*funder));
-        let value = sees(figures.paid).then_some(line.value);
-        Ok::<_, Error>(BonusBody {
-            amount,
-            campaign: campaign.map(shown),
-            cost: charge
-                .map(|(funder, charge)| money(funder, charge))
-                .transpose()?,
-            value: value.map(|value| money(figures.paid, value)).transpose()?,
-        })
-    };
-    let campaign_body = |kept: Remembered| {
-        let Remembered { id, arm, units } = kept;
-        let (name, name_zh) = names.get(&id).cloned().unwrap_or_default();
-        let leg = Leg {
-            amount: units,
-            ..into
-        };
-        Ok::<_, Error>(CampaignGainBody {
-            id: shown(id),
-            name,
-            name_zh,
-            arm,
-            gains: api::amount(directory, leg)?,
-        })
-    };
-    let fee = postings::fee_kept(operation.memo.as_ref());
-    let is_reversed = so_far.amount > 0;
-    Ok(ConversionBody {
-        id: ids.show(id::Kind::Conversion, operation.id),
-        status: match so_far.amount {
-            0 => "completed",
-            part if part < out.amount => "partially_reversed",
-            _ => "reversed",
-        }
-        .to_owned(),
-        quote: operation.quote,
-        card: operation
-            .card_id
-            .map(|card| ids.show(id::Kind::RateCard, card)),
-        gives: api::amount(directory, out)?,
-        gains: api::amount(directory, into)?,
-        bonuses: bonuses
-            .iter()
-            .zip(of)
-            .map(bonus_body)
-            .collect::<Result<_, _>>()?,
-        campaigns: kept
-            .into_iter()
-            .map(campaign_body)
-            .collect::<Result<_, _>>()?,
-        fee: fee
-            .map(|(no, fee)| money_no(directory, no, fee))
-            .transpose()?,
-        cost: sees(figures.pays).then(cost).transpose()?,
-        value: sees(figures.paid)
-            .then(|| money(figures.paid, figures.value))
-            .transpose()?,
-        reversed: is_reversed
-            .then(|| {
-                let amount = so_far.amount;
-                api::amount(directory, Leg { amount, ..out })
-            })
-            .transpose()?,
-        reversed_by: is_reversed.then(|| ids.show(id::Kind::Reversal, so_far.last)),
-        reference: reference.clone(),
-        at: operation.at,
-    })
 }

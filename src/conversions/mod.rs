@@ -19,6 +19,7 @@
 //! what is left, and the next quote comes without that bonus.
 
 pub mod api;
+pub mod body;
 pub mod bonus;
 pub mod decision;
 pub mod limits;
@@ -26,6 +27,7 @@ pub mod options;
 pub mod postings;
 pub mod promise;
 pub mod quote;
+pub mod quoted;
 pub mod sentence;
 pub mod unmet;
 pub mod worth;

@@ -11,7 +11,7 @@ use super::{Asked, LOOKED_AT, event, store};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
-use crate::conversions::api::ConversionBody;
+use crate::conversions::body::ConversionBody;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
@@ -162,7 +162,7 @@ async fn list(
     let campaigns = found
         .operations
         .iter()
-        .flat_map(conversions::api::campaigns_in);
+        .flat_map(conversions::body::campaigns_in);
     let names = campaigns::names(&mut conn, &campaigns.collect::<Vec<_>>()).await?;
 
     let named = found.operations.into_iter().map(|operation| Named {
@@ -190,7 +190,7 @@ pub fn show(
         Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
         Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
         Kind::Conversion => DataBody::Conversion(
-            conversions::api::show(ids, named, partner, SoFar::default(), names)?.into(),
+            conversions::body::show(ids, named, partner, SoFar::default(), names)?.into(),
         ),
         Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
         Kind::Hold => DataBody::Hold(holds::body::show_made(ids, named)?.into()),
