@@ -10,7 +10,9 @@ use utoipa::{IntoParams, OpenApi};
 use super::body::{
     DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
+use super::changes::{self, ChangeBody, RateCardChanges};
 use super::draft::{self, BadDates, NotPosted};
+use super::effect::Effect;
 use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
@@ -33,6 +35,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::post().to(draft)),
     )
     .service(web::resource("/v1/rate-cards/{rate_card}").route(web::get().to(one)))
+    .service(web::resource("/v1/rate-cards/{rate_card}/changes").route(web::get().to(changes)))
     .service(step("propose").route(web::post().to(propose)))
     .service(step("approve").route(web::post().to(approve)))
     .service(step("reject").route(web::post().to(reject)))
@@ -43,9 +46,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, draft, propose, approve, reject, withdraw, halt),
+    paths(list, one, changes, draft, propose, approve, reject, withdraw, halt),
     components(schemas(
-        DraftRateCard, ReadRateCard, Nothing, RateCardBody, SettlementBody, SettlementKind, Side, State, ProblemBody
+        DraftRateCard, ReadRateCard, Nothing, RateCardBody, SettlementBody, SettlementKind, Side, State,
+        RateCardChanges, ChangeBody, Effect, ProblemBody
     )),
     tags((name = "rates", description = "What an amount of one currency is in another."))
 )]
@@ -76,6 +80,15 @@ pub struct Wanted {
     /// How many to return: 1 to 200, 50 when left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
+}
+
+/// What to compare a rate card with.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// Another version of the same pair. When left out: the one it replaces or would replace.
+    since: Option<String>,
 }
 
 /// What every handler here stands on.
@@ -342,6 +355,45 @@ async fn one(
     let version = found.ok_or_else(unknown)?;
     let now = db::now(&mut conn).await?;
     Ok(web::Json(show(&ids, &directory, &version, viewer, now)))
+}
+
+/// Compare a rate card
+#[utoipa::path(
+    get, path = "/v1/rate-cards/{rate_card}/changes", operation_id = "listRateCardChanges", tag = "rates",
+    description = "What is different since another version of the pair, in English and in Traditional Chinese, and what it does to a member where that can be decided exactly. Of the settlement a partner is told the changes of its own side, and nobody else any.",
+    security(("partner" = ["rates:read"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."), Since),
+    responses((status = 200, description = "What is different.", body = RateCardChanges), ReadProblems)
+)]
+async fn changes(
+    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    (ids, pool, directories): Desk,
+    path: Path<String>,
+    wanted: Query<Since>,
+) -> Result<web::Json<RateCardChanges>, Error> {
+    let id = ids.read(Kind::RateCard, &path).ok_or_else(unknown)?;
+    let since = wanted.0.since.map(|since| {
+        let since = ids.read(Kind::RateCard, &since);
+        since.ok_or_else(no_such_version)
+    });
+    let (since, viewer) = (since.transpose()?, PartyName::of(&reader.who));
+
+    let mut conn = pool.get().await?;
+    let (_, directory) = directories.current(&mut conn).await?;
+    let found = store::find(&mut conn, id)
+        .await?
+        .filter(|version| version.is_seen_by(viewer));
+    let version = found.ok_or_else(unknown)?;
+    let since = super::compared(&mut conn, &version, since, viewer).await?;
+    let changes = changes::show(&ids, &directory, since.as_ref(), &version, viewer);
+    Ok(web::Json(changes))
+}
+
+pub(super) fn no_such_version() -> Problem {
+    Problem::field(
+        "/since",
+        "another version of the same pair that you may see",
+    )
 }
 
 fn currency<'d>(

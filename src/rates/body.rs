@@ -258,7 +258,11 @@ impl SettlementBody {
     }
 
     /// What a party sees of the terms of settlement.
-    fn seen(terms: &SettlementTerms, source: bool, target: bool) -> Option<SettlementBody> {
+    pub(super) fn seen(
+        terms: &SettlementTerms,
+        source: bool,
+        target: bool,
+    ) -> Option<SettlementBody> {
         if !source && !target {
             return None;
         }
@@ -298,26 +302,8 @@ pub(super) fn show(
 ) -> RateCardBody {
     let is_party = version.is_party(viewer);
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
-    let currency = |no| directory.currency_no(no).map(|currency| &**currency);
-    let (from, to) = (currency(version.from), currency(version.to));
-    let code = |currency: Option<&Currency>| {
-        currency
-            .map(|currency| currency.code.clone())
-            .unwrap_or_default()
-    };
-    let scale =
-        |currency: Option<&Currency>| currency.map_or(Scale::WHOLE, |currency| currency.scale);
-    let (source, target) = (code(from), code(to));
-    let scales = Scales {
-        source: scale(from),
-        target: scale(to),
-    };
-    let names = Names {
-        source: &source,
-        target: &target,
-        scales,
-        fee_scale: Scale::WHOLE,
-    };
+    let (source, target, scales) = names_of(directory, version);
+    let names = Names::of(&source, &target, scales);
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
         version: version.number,
@@ -339,6 +325,24 @@ pub(super) fn show(
         content_hash: is_party.then(|| hex::encode(&version.content_hash)),
         created_at: version.created_at,
     }
+}
+
+/// The codes of a version's two currencies, and how many decimals they have.
+pub(super) fn names_of(directory: &Directory, version: &Version) -> (String, String, Scales) {
+    let currency = |no| directory.currency_no(no).map(|currency| &**currency);
+    let (from, to) = (currency(version.from), currency(version.to));
+    let code = |currency: Option<&Currency>| {
+        currency
+            .map(|currency| currency.code.clone())
+            .unwrap_or_default()
+    };
+    let scale =
+        |currency: Option<&Currency>| currency.map_or(Scale::WHOLE, |currency| currency.scale);
+    let scales = Scales {
+        source: scale(from),
+        target: scale(to),
+    };
+    (code(from), code(to), scales)
 }
 
 /// Who has agreed, as sides: one issuer of both currencies is both.

@@ -4,7 +4,7 @@
 //! 5,000 STAR 起，以 1,250 為單位，按 5 比 2 兌換 MILE
 //! ```
 
-use super::block::BlockMode;
+use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::fee::{Fee, FeeKind};
 use super::printed::Printed;
@@ -48,7 +48,7 @@ fn amounts(limits: &Limits, names: Names<'_>) -> String {
     }
 }
 
-fn rates(bands: &[Band]) -> String {
+pub(super) fn rates(bands: &[Band]) -> String {
     let rates = bands.iter().map(|band| {
         let (give, get) = lowest(band.give, band.get);
         format!("{} 起按 {give} 比 {get}", band.from)
@@ -69,16 +69,20 @@ pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
 
 /// The block bonus and every campaign.
 pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let (source, target) = (names.source, names.target);
-    let block = terms.block_bonus.map(|b| match b.mode {
-        BlockMode::PerBlock => format!("每 {} {source} 加 {} {target}", b.block, b.bonus),
-        BlockMode::Once => format!("滿 {} {source} 加 {} {target} 一次", b.block, b.bonus),
-    });
+    let block = terms.block_bonus.map(|b| block(b, names));
     let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
     block.into_iter().chain(campaigns).collect()
 }
 
-fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
+pub(super) fn block(b: BlockBonus, names: Names<'_>) -> String {
+    let (source, target) = (names.source, names.target);
+    match b.mode {
+        BlockMode::PerBlock => format!("每 {} {source} 加 {} {target}", b.block, b.bonus),
+        BlockMode::Once => format!("滿 {} {source} 加 {} {target} 一次", b.block, b.bonus),
+    }
+}
+
+pub(super) fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
     let from = |least: &Option<Printed>| match least {
         Some(least) => format!("滿 {least} {} ", names.source),
         None => String::new(),
@@ -127,7 +131,12 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let Some(fee) = fee else { return Vec::new() };
+    let told = fee.map(|fee| format!("手續費為{}", charge(fee, names)));
+    told.into_iter().collect()
+}
+
+/// A fee with its parts.
+pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let currency = &fee.currency;
     let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
     let code = match fee.on() {
@@ -151,7 +160,7 @@ pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
         .tax
         .map(|tax| format!("，另加 {} 稅", fraction(tax.num, tax.den)));
     let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    vec![format!("手續費為{charge}{rest}")]
+    format!("{charge}{rest}")
 }
 
 /// What happens to the part that does not divide, where there can be one.

@@ -4,7 +4,7 @@
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2
 //! ```
 
-use super::block::BlockMode;
+use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::fee::{Fee, FeeKind};
 use super::printed::Printed;
@@ -63,7 +63,7 @@ fn amounts(limits: &Limits, names: Names<'_>) -> String {
     }
 }
 
-fn rates(bands: &[Band]) -> String {
+pub(super) fn rates(bands: &[Band]) -> String {
     let rates = bands.iter().map(|band| {
         let (give, get) = lowest(band.give, band.get);
         format!("{give} to {get} from {}", band.from)
@@ -84,16 +84,20 @@ pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
 
 /// The block bonus and every campaign.
 pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let (source, target) = (names.source, names.target);
-    let block = terms.block_bonus.map(|b| match b.mode {
-        BlockMode::PerBlock => format!("{} {target} more for every {} {source}", b.bonus, b.block),
-        BlockMode::Once => format!("{} {target} more, once, from {} {source}", b.bonus, b.block),
-    });
+    let block = terms.block_bonus.map(|b| block(b, names));
     let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
     block.into_iter().chain(campaigns).collect()
 }
 
-fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
+pub(super) fn block(b: BlockBonus, names: Names<'_>) -> String {
+    let (source, target) = (names.source, names.target);
+    match b.mode {
+        BlockMode::PerBlock => format!("{} {target} more for every {} {source}", b.bonus, b.block),
+        BlockMode::Once => format!("{} {target} more, once, from {} {source}", b.bonus, b.block),
+    }
+}
+
+pub(super) fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
     let from = |least: &Option<Printed>| match least {
         Some(least) => format!(" from {least} {}", names.source),
         None => String::new(),
@@ -144,7 +148,12 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let Some(fee) = fee else { return Vec::new() };
+    let told = fee.map(|fee| format!("the fee is {}", charge(fee, names)));
+    told.into_iter().collect()
+}
+
+/// A fee with its parts.
+pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let currency = &fee.currency;
     let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
     let code = match fee.on() {
@@ -170,7 +179,7 @@ pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
         .tax
         .map(|tax| format!(", plus {} tax", fraction(tax.num, tax.den)));
     let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    vec![format!("the fee is {charge}{rest}")]
+    format!("{charge}{rest}")
 }
 
 /// What happens to the part that does not divide, where there can be one.

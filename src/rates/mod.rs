@@ -37,7 +37,10 @@ pub mod body;
 pub mod bonus;
 pub mod book;
 pub mod card;
+pub mod change;
+pub mod changes;
 pub mod draft;
+pub mod effect;
 pub mod exchange;
 pub mod fee;
 pub mod price;
@@ -55,6 +58,8 @@ pub mod version;
 
 mod best;
 mod case;
+mod change_chinese;
+mod change_english;
 mod chinese;
 mod english;
 mod extra;
@@ -409,6 +414,33 @@ async fn record(
         audit::record(conn, who, SUBJECT, after.id, Some(was.name()), is.name()).await?;
     }
     Ok(after)
+}
+
+/// The version to compare another with: the one that is asked for, or else the one of its pair that it
+/// replaces or would replace now.
+async fn compared(
+    conn: &mut Connection,
+    version: &Version,
+    since: Option<i64>,
+    viewer: PartyName,
+) -> Result<Option<Version>, Error> {
+    let Some(id) = since else {
+        let start = match version.kept {
+            Kept::Published | Kept::Halted => version.valid_from,
+            Kept::Draft | Kept::Proposed | Kept::Rejected | Kept::Withdrawn => None,
+        };
+        let start = match start {
+            Some(start) => start,
+            None => version.start(db::now(conn).await?),
+        };
+        let found = store::find_predecessor(conn, version, start).await?;
+        return Ok(found.filter(|other| other.is_seen_by(viewer)));
+    };
+    let of_the_pair = |other: &Version| (other.from, other.to) == (version.from, version.to);
+    let found = store::find(conn, id)
+        .await?
+        .filter(|other| other.is_seen_by(viewer) && of_the_pair(other));
+    Ok(Some(found.ok_or_else(api::no_such_version)?))
 }
 
 async fn find(conn: &mut Connection, id: i64) -> Result<Version, Error> {

@@ -26,6 +26,18 @@ pub struct Names<'a> {
     pub fee_scale: Scale,
 }
 
+impl<'a> Names<'a> {
+    /// Without a money of its own a fee is written in whole units.
+    pub(super) fn of(source: &'a str, target: &'a str, scales: Scales) -> Names<'a> {
+        Names {
+            source,
+            target,
+            scales,
+            fee_scale: Scale::WHOLE,
+        }
+    }
+}
+
 /// The sentence in English.
 pub fn english(terms: &Terms, names: Names<'_>) -> String {
     let clauses = [

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diesel::sql_types::{
-    Array, BigInt, Binary, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz,
+    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz,
 };
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
@@ -29,7 +29,8 @@ const LOCK: i32 = 0x6361_7264;
 /// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
-         c.terms, c.settlement, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
+         c.terms, c.settlement, c.valid_from, c.valid_to, c.replaced_by is not null as is_replaced, c.origin,
+         c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
     from rate_cards c
     join currencies f on f.no = c.from_currency
@@ -71,6 +72,8 @@ struct Row {
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_to: Option<Timestamp>,
+    #[diesel(sql_type = Bool)]
+    is_replaced: bool,
     #[diesel(sql_type = Nullable<Text>)]
     origin: Option<String>,
     #[diesel(sql_type = Binary)]
@@ -141,6 +144,7 @@ impl TryFrom<Row> for Version {
             card: card(id, row.terms, row.settlement)?,
             valid_from: row.valid_from,
             valid_to: row.valid_to,
+            is_replaced: row.is_replaced,
             origin: row.origin,
             content_hash: row.content_hash,
             maker: row.maker.map_or(PartyName::Hub, PartyName::Partner),
@@ -218,6 +222,29 @@ pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Versio
         .get_result(conn)
         .await
         .optional()?;
+    row.map(Version::try_from).transpose()
+}
+
+/// The version that another replaces or would replace when it begins at `start`: the one of its pair
+/// that began last before it, whether it still holds or not.
+pub(super) async fn find_predecessor(
+    conn: &mut Connection,
+    successor: &Version,
+    start: Timestamp,
+) -> Result<Option<Version>, Error> {
+    let row: Option<Row> = diesel::sql_query(format!(
+        "{VERSIONS}
+          where c.from_currency = $1 and c.to_currency = $2 and c.id <> $3 and c.state in ('published', 'halted')
+            and c.valid_from < $4
+          order by c.valid_from desc, c.id desc limit 1"
+    ))
+    .bind::<SmallInt, _>(successor.from)
+    .bind::<SmallInt, _>(successor.to)
+    .bind::<BigInt, _>(successor.id)
+    .bind::<Timestamptz, _>(start)
+    .get_result(conn)
+    .await
+    .optional()?;
     row.map(Version::try_from).transpose()
 }
 

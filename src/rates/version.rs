@@ -23,6 +23,8 @@ pub struct Version {
     pub card: Card,
     pub valid_from: Option<Timestamp>,
     pub valid_to: Option<Timestamp>,
+    /// Whether it was a successor that gave it its end.
+    pub is_replaced: bool,
     pub origin: Option<String>,
     /// What an approver sends back.
     pub content_hash: Vec<u8>,
@@ -74,6 +76,11 @@ impl Version {
             parties.push(PartyName::Hub);
         }
         parties
+    }
+
+    /// When its parties wanted it to end; never, for one that a successor ended.
+    pub fn agreed_end(&self) -> Option<Timestamp> {
+        self.valid_to.filter(|_| !self.is_replaced)
     }
 
     /// When it begins if it is published at `now`: as agreed, but never in the past, because a rate
@@ -136,6 +143,7 @@ pub(super) mod tests {
             card: serde_json::from_str(card).unwrap(),
             valid_from: Some(noon()),
             valid_to: None,
+            is_replaced: false,
             origin: None,
             content_hash: vec![7; 16],
             maker: PartyName::Partner(1),

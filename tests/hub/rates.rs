@@ -1138,3 +1138,90 @@ async fn the_latest_exchange_rate_serves_both_directions() {
         403
     );
 }
+
+/// The changes of a card, as one token is told: field, effect and the English words.
+async fn changes(world: &Rates, token: &str, card: &Value, query: &str) -> (Value, Vec<String>) {
+    let path = format!("/v1/rate-cards/{}/changes{query}", id(card));
+    let told = world.get(token, &path).await.is(200);
+    let changes = told["changes"].as_array().unwrap().iter();
+    let lines = changes.map(|change| {
+        assert!(change["zh-Hant"].is_string(), "{change}");
+        let part = |name: &str| change[name].as_str().unwrap().to_owned();
+        format!("{} {}: {}", part("field"), part("member"), part("en"))
+    });
+    (told.clone(), lines.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_says_in_words_what_is_different() {
+    let world = Rates::new().await;
+    let first = world.published(star_to_mile(5)).await;
+    let (told, lines) = changes(&world, &world.auditor, &first, "").await;
+    assert!(told["since"].is_null() && lines.is_empty(), "{told}");
+
+    let mut next = star_to_mile(4);
+    next["terms"]["min"] = json!(10_000);
+    next["settlement"]["price"] = json!("0.015");
+    let draft = world.draft(&world.source, next).await;
+    let (told, lines) = changes(&world, &world.source, &draft, "").await;
+    assert_eq!(
+        (&told["since"], &told["member"]),
+        (&first["id"], &json!("unclear"))
+    );
+    assert_eq!(
+        lines[..3],
+        [
+            "terms.rate better: the rate changes from 5:1 to 4:1",
+            "terms.min worse: the smallest amount rises from 5,000 to 10,000 TOKEN",
+            "settlement.price same: the price of a KILO rises from 0.014000 to 0.015",
+        ]
+    );
+    assert!(
+        lines[3].starts_with("valid_from same: its beginning is dropped"),
+        "{lines:?}"
+    );
+    let path = format!("?since={}", id(&draft));
+    let (told, lines) = changes(&world, &world.target, &draft, &path).await;
+    assert_eq!((told["member"].as_str(), lines.len()), (Some("same"), 0));
+
+    let path = format!("/v1/rate-cards/{}/changes", id(&draft));
+    assert_eq!(world.get(&world.stranger, &path).await.code(), "not-found");
+    let other = ratio("KILO", "TOKEN", 1, 1);
+    let other = world.draft(&world.source, other).await;
+    for since in [id(&other), "card_0123456789abcdef", "x"] {
+        let refused = world
+            .get(&world.source, &format!("{path}?since={since}"))
+            .await;
+        assert_eq!(refused.code(), "invalid-field", "{since}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_changes_tell_nobody_more_than_the_versions_do() {
+    let world = Rates::new().await;
+    let priced = |source: &str, target: &str, commission: &str| {
+        json!({"from": "TOKEN", "to": "KILO", "terms": {"kind": "priced"},
+            "settlement": {"kind": "priced", "source_price": source, "target_price": target, "commission": commission}})
+    };
+    world.published(priced("0.08", "0.014", "0.025")).await;
+    let next = world.published(priced("0.07", "0.013", "0.02")).await;
+    let fields = async |token: &str| {
+        let (told, lines) = changes(&world, token, &next, "").await;
+        let others = [&world.source, &world.stranger].map(String::as_str);
+        if others.contains(&token) {
+            let told = told.to_string();
+            assert!(!told.contains("0.014") && !told.contains("0.013"), "{told}");
+        }
+        let fields = lines.iter().filter(|line| line.starts_with("settlement"));
+        fields
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fields(&world.source).await,
+        ["settlement.source_price", "settlement.commission"]
+    );
+    assert_eq!(fields(&world.target).await, ["settlement.target_price"]);
+    assert_eq!(fields(&world.operator).await.len(), 3);
+    assert_eq!(fields(&world.stranger).await, [""; 0]);
+}

@@ -1,0 +1,995 @@
+//! What is different between two versions of a card.
+//!
+//! ```text
+//! before, after ──diff──▶ [Change { subject, before, after, member }] ──▶ a clause in either language
+//! ```
+//!
+//! A part that both have is compared as it is written; a list is compared by what its lines are
+//! about: bands by where they begin, a table by what is given, bonuses as a bag. Two cards that
+//! differ anywhere have a change, if only that the same is written differently.
+//!
+//! What is compared is what one reader may see of either version ([`Seen`]), so a change never tells
+//! more than the versions themselves.
+
+use std::cmp::Ordering;
+
+use super::block::BlockBonus;
+use super::body::{SettlementBody, SettlementKind};
+use super::bonus::{Bonus, On};
+use super::effect::{self, Effect, grown};
+use super::fee::{Fee, FeeKind, Tax};
+use super::printed::Printed;
+use super::terms::{Band, Denomination, Limits, Rate, Remainder, Terms};
+use crate::clock::Timestamp;
+use crate::points::agreed::{Price, Share};
+use crate::points::amount::Scales;
+
+/// A version as one reader sees it.
+#[derive(Debug, Clone)]
+pub struct Seen<'a> {
+    pub terms: &'a Terms,
+    /// The reader's side of what the brands pay.
+    pub settlement: Option<SettlementBody>,
+    pub valid_from: Option<Timestamp>,
+    /// When its parties wanted it to end, not when a successor ended it.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// One thing that is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub subject: Subject,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    /// What it does to a member.
+    pub member: Effect,
+}
+
+/// What is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// How the rate is made.
+    Kind,
+    Rate,
+    Band {
+        at: usize,
+        from: Printed,
+    },
+    Line {
+        at: usize,
+        give: Printed,
+    },
+    Min,
+    Max,
+    Step,
+    StepOrigin,
+    DestMin,
+    DestMax,
+    DestStep,
+    BlockBonus,
+    Bonus {
+        at: usize,
+    },
+    BonusOrder,
+    Fee,
+    FeeAmount,
+    FeeShare(On),
+    FeeStep(On),
+    FeeMinimum,
+    FeeCap,
+    FeeTax,
+    FeeCurrency,
+    Remainder,
+    Settlement,
+    Price,
+    SourcePrice,
+    TargetPrice,
+    Commission,
+    Increment,
+    Begins,
+    Ends,
+}
+
+/// What it was or is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    Amount(Printed),
+    Rate(Rate),
+    Ratio { give: i64, get: i64 },
+    Block(BlockBonus),
+    Bonuses(Vec<Bonus>),
+    Fee(Fee),
+    Money { amount: i64, currency: String },
+    Fraction { num: i64, den: i64 },
+    Code(String),
+    Remainder(Remainder),
+    Settlement(SettlementKind),
+    Price(Price),
+    Share(Share),
+    Instant(Timestamp),
+}
+
+/// How it went from the one to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn<'a> {
+    New(&'a Value),
+    Dropped(&'a Value),
+    Rises(&'a Value, &'a Value),
+    Falls(&'a Value, &'a Value),
+    Changes(&'a Value, &'a Value),
+    /// Another way to write the same.
+    Rewritten(&'a Value, &'a Value),
+}
+
+impl Change {
+    /// Where a program finds it in a rate card.
+    pub fn field(&self) -> String {
+        match self.subject {
+            Subject::Kind => "terms.kind".into(),
+            Subject::Rate => "terms.rate".into(),
+            Subject::Band { at, .. } => format!("terms.bands[{at}]"),
+            Subject::Line { at, .. } => format!("terms.table[{at}]"),
+            Subject::Min => "terms.min".into(),
+            Subject::Max => "terms.max".into(),
+            Subject::Step => "terms.step".into(),
+            Subject::StepOrigin => "terms.step_origin".into(),
+            Subject::DestMin => "terms.dest_min".into(),
+            Subject::DestMax => "terms.dest_max".into(),
+            Subject::DestStep => "terms.dest_step".into(),
+            Subject::BlockBonus => "terms.block_bonus".into(),
+            Subject::Bonus { at } => format!("terms.bonuses[{at}]"),
+            Subject::BonusOrder => "terms.bonuses".into(),
+            Subject::Fee => "terms.fee".into(),
+            Subject::FeeAmount => "terms.fee.amount".into(),
+            Subject::FeeShare(_) => "terms.fee.num".into(),
+            Subject::FeeStep(_) => "terms.fee.step".into(),
+            Subject::FeeMinimum => "terms.fee.minimum".into(),
+            Subject::FeeCap => "terms.fee.cap".into(),
+            Subject::FeeTax => "terms.fee.tax".into(),
+            Subject::FeeCurrency => "terms.fee.currency".into(),
+            Subject::Remainder => "terms.remainder".into(),
+            Subject::Settlement => "settlement.kind".into(),
+            Subject::Price => "settlement.price".into(),
+            Subject::SourcePrice => "settlement.source_price".into(),
+            Subject::TargetPrice => "settlement.target_price".into(),
+            Subject::Commission => "settlement.commission".into(),
+            Subject::Increment => "settlement.increment".into(),
+            Subject::Begins => "valid_from".into(),
+            Subject::Ends => "valid_to".into(),
+        }
+    }
+
+    /// How it went; none where there is nothing on either side.
+    pub fn turn(&self) -> Option<Turn<'_>> {
+        Some(match (&self.before, &self.after) {
+            (None, None) => return None,
+            (None, Some(new)) => Turn::New(new),
+            (Some(old), None) => Turn::Dropped(old),
+            (Some(old), Some(new)) => match old.grown(new) {
+                Some(Ordering::Greater) => Turn::Rises(old, new),
+                Some(Ordering::Less) => Turn::Falls(old, new),
+                Some(Ordering::Equal) => Turn::Rewritten(old, new),
+                None => Turn::Changes(old, new),
+            },
+        })
+    }
+}
+
+impl Value {
+    /// How the new value compares with this one, where it is a matter of more or less.
+    fn grown(&self, new: &Value) -> Option<Ordering> {
+        match (self, new) {
+            (Value::Amount(old), Value::Amount(new)) => Some(new.cmp(old)),
+            (Value::Price(old), Value::Price(new)) => Some(new.decimal().cmp(&old.decimal())),
+            (Value::Share(old), Value::Share(new)) => Some(new.decimal().cmp(&old.decimal())),
+            (Value::Fraction { num, den }, Value::Fraction { num: n, den: d }) => {
+                Some(grown((*num, *den), (*n, *d)))
+            }
+            (
+                Value::Money { amount, currency },
+                Value::Money {
+                    amount: new,
+                    currency: of,
+                },
+            ) if currency == of => Some(new.cmp(amount)),
+            // Two numbers neither of which is the larger one in a reader's eyes.
+            (Value::Ratio { give, get }, Value::Ratio { give: g, get: n }) => {
+                Some(grown((*get, *give), (*n, *g))).filter(|grown| grown.is_eq())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Everything that is different, in the order a card is read.
+pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> {
+    let Seen {
+        terms: _,
+        settlement: _,
+        valid_from,
+        valid_to,
+    } = after;
+    let instant = |subject, from: &Option<Timestamp>, to: &Option<Timestamp>, member| {
+        change(subject, from.as_ref(), to.as_ref(), member, |at| {
+            Value::Instant(*at)
+        })
+    };
+    let end = |at: Option<Timestamp>| (at.is_none(), at);
+    let ends = Effect::more(end(*valid_to).cmp(&end(before.valid_to)));
+    [
+        terms(before.terms, after.terms, scales),
+        settlement(before, after, scales),
+        instant(
+            Subject::Begins,
+            &before.valid_from,
+            valid_from,
+            Effect::Same,
+        ),
+        instant(Subject::Ends, &before.valid_to, valid_to, ends),
+    ]
+    .concat()
+}
+
+/// One change, or none where nothing is different.
+fn change<T: PartialEq>(
+    subject: Subject,
+    before: Option<&T>,
+    after: Option<&T>,
+    member: Effect,
+    value: impl Fn(&T) -> Value,
+) -> Vec<Change> {
+    if before == after {
+        return Vec::new();
+    }
+    vec![Change {
+        subject,
+        before: before.map(&value),
+        after: after.map(&value),
+        member,
+    }]
+}
+
+fn terms(before: &Terms, after: &Terms, scales: Scales) -> Vec<Change> {
+    let Terms {
+        rate: _,
+        source: _,
+        destination: _,
+        block_bonus,
+        bonuses: campaigns,
+        fee,
+        remainder,
+    } = after;
+    let block = effect::of_block(before.block_bonus, *block_bonus);
+    let (old, new) = (before.block_bonus.as_ref(), block_bonus.as_ref());
+    [
+        rate(before, after, scales),
+        given(before, after),
+        gained(before, after),
+        change(Subject::BlockBonus, old, new, block, |b| Value::Block(*b)),
+        bonuses(&before.bonuses, campaigns),
+        fees(before.fee.as_ref(), fee.as_ref()),
+        change(
+            Subject::Remainder,
+            Some(&before.remainder),
+            Some(remainder),
+            Effect::Unclear,
+            |remainder| Value::Remainder(*remainder),
+        ),
+    ]
+    .concat()
+}
+
+fn rate(before: &Terms, after: &Terms, scales: Scales) -> Vec<Change> {
+    match (&before.rate, &after.rate) {
+        (Rate::Slab(old), Rate::Slab(new)) | (Rate::Marginal(old), Rate::Marginal(new)) => {
+            bands(old, new, |from| {
+                effect::of_rate_from(before, after, from, scales)
+            })
+        }
+        (Rate::Table(old), Rate::Table(new)) => lines(old, new, |old, new| {
+            effect::of_line(old, new, (before, after), scales)
+        }),
+        (Rate::Ratio { give, get }, Rate::Ratio { give: g, get: n }) => {
+            let member = effect::of_rate(before, after, scales);
+            change(
+                Subject::Rate,
+                Some(&(*give, *get)),
+                Some(&(*g, *n)),
+                member,
+                |(give, get)| Value::Ratio {
+                    give: *give,
+                    get: *get,
+                },
+            )
+        }
+        (old, new) => {
+            let member = effect::of_rate(before, after, scales);
+            change(Subject::Kind, Some(old), Some(new), member, |rate| {
+                Value::Rate(rate.clone())
+            })
+        }
+    }
+}
+
+fn bands(old: &[Band], new: &[Band], member: impl Fn(Printed) -> Effect) -> Vec<Change> {
+    let changes = by_key(old, new, |band| band.from).into_iter();
+    let changes = changes.map(|(at, from, before, after)| {
+        let ratio = |band: &Band| Value::Ratio {
+            give: band.give,
+            get: band.get,
+        };
+        let subject = Subject::Band { at, from };
+        change(subject, before, after, member(from), ratio)
+    });
+    changes.flatten().collect()
+}
+
+fn lines(
+    old: &[Denomination],
+    new: &[Denomination],
+    member: impl Fn(Option<Printed>, Option<Printed>) -> Effect,
+) -> Vec<Change> {
+    let changes = by_key(old, new, |line| line.give).into_iter();
+    let changes = changes.map(|(at, give, before, after)| {
+        let subject = Subject::Line { at, give };
+        let get = |line: Option<&Denomination>| line.map(|line| line.get);
+        let member = member(get(before), get(after));
+        change(subject, before, after, member, |line| {
+            Value::Amount(line.get)
+        })
+    });
+    changes.flatten().collect()
+}
+
+/// A line of either list with its counterpart in the other: its place, its key, before and after.
+type Paired<'a, T> = (usize, Printed, Option<&'a T>, Option<&'a T>);
+
+/// The lines of two ascending lists, put together by their keys.
+fn by_key<'a, T>(old: &'a [T], new: &'a [T], key: impl Fn(&T) -> Printed) -> Vec<Paired<'a, T>> {
+    let mut keys: Vec<Printed> = old.iter().chain(new).map(&key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let place = |list: &[T], wanted: Printed| list.iter().position(|line| key(line) == wanted);
+    let paired = keys.into_iter().map(|wanted| {
+        let (before, after) = (place(old, wanted), place(new, wanted));
+        let at = after.or(before).unwrap_or_default();
+        (
+            at,
+            wanted,
+            before.map(|at| &old[at]),
+            after.map(|at| &new[at]),
+        )
+    });
+    paired.collect()
+}
+
+fn given(before: &Terms, after: &Terms) -> Vec<Change> {
+    let (old, new) = (&before.source, &after.source);
+    let allowed = |verdict| effect::allowed(verdict, before, after);
+    let steps = allowed(effect::of_steps(old, new));
+    let Limits {
+        min,
+        max,
+        step,
+        step_origin,
+    } = new;
+    [
+        amount(
+            Subject::Min,
+            old.min,
+            *min,
+            allowed(effect::of_least(old.min, *min)),
+        ),
+        amount(
+            Subject::Max,
+            old.max,
+            *max,
+            allowed(effect::of_most(old.max, *max)),
+        ),
+        amount(Subject::Step, old.step, *step, steps),
+        amount(Subject::StepOrigin, old.step_origin, *step_origin, steps),
+    ]
+    .concat()
+}
+
+fn gained(before: &Terms, after: &Terms) -> Vec<Change> {
+    let (old, new) = (&before.destination, &after.destination);
+    let allowed = |verdict| effect::allowed(verdict, before, after);
+    let Limits {
+        min,
+        max,
+        step,
+        step_origin: _,
+    } = new;
+    [
+        amount(
+            Subject::DestMin,
+            old.min,
+            *min,
+            allowed(effect::of_least(old.min, *min)),
+        ),
+        amount(
+            Subject::DestMax,
+            old.max,
+            *max,
+            allowed(effect::of_most(old.max, *max)),
+        ),
+        amount(
+            Subject::DestStep,
+            old.step,
+            *step,
+            allowed(effect::of_steps(old, new)),
+        ),
+    ]
+    .concat()
+}
+
+fn amount(
+    subject: Subject,
+    before: Option<Printed>,
+    after: Option<Printed>,
+    member: Effect,
+) -> Vec<Change> {
+    change(subject, before.as_ref(), after.as_ref(), member, |amount| {
+        Value::Amount(*amount)
+    })
+}
+
+/// Bonuses add up in any order, so the ones both cards have are no change wherever they stand.
+fn bonuses(before: &[Bonus], after: &[Bonus]) -> Vec<Change> {
+    let mut old: Vec<&Bonus> = before.iter().collect();
+    let mut new: Vec<(usize, &Bonus)> = after.iter().enumerate().collect();
+    new.retain(|(_, bonus)| match old.iter().position(|it| it == bonus) {
+        Some(at) => {
+            old.remove(at);
+            false
+        }
+        None => true,
+    });
+    if old.is_empty() && new.is_empty() {
+        return change(
+            Subject::BonusOrder,
+            Some(&before),
+            Some(&after),
+            Effect::Same,
+            |bonuses| Value::Bonuses(bonuses.to_vec()),
+        );
+    }
+    let count = old.len().max(new.len());
+    let changes = (0..count).flat_map(|nth| {
+        let (old, new) = (old.get(nth).copied(), new.get(nth));
+        let at = new.map_or(after.len() + nth, |(at, _)| *at);
+        let new = new.map(|(_, bonus)| *bonus);
+        let member = effect::of_bonus(old, new);
+        change(Subject::Bonus { at }, old, new, member, |bonus| {
+            Value::Bonuses(vec![bonus.clone()])
+        })
+    });
+    changes.collect()
+}
+
+fn fees(before: Option<&Fee>, after: Option<&Fee>) -> Vec<Change> {
+    let whole = |member| {
+        change(Subject::Fee, before, after, member, |fee| {
+            Value::Fee(fee.clone())
+        })
+    };
+    let (old, new) = match (before, after) {
+        (Some(old), Some(new)) => (old, new),
+        (old, new) => return whole(Effect::less(new.is_some().cmp(&old.is_some()))),
+    };
+    if (old.kind, old.on()) != (new.kind, new.on()) {
+        return whole(Effect::Unclear);
+    }
+    let parts = fee_parts(old, new);
+    match parts.is_empty() {
+        true => whole(Effect::Same),
+        false => parts,
+    }
+}
+
+fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
+    let Fee {
+        kind: FeeKind::Flat | FeeKind::PerUnit | FeeKind::PerStep,
+        amount: _,
+        num: _,
+        den: _,
+        step,
+        on: _,
+        minimum,
+        cap,
+        tax,
+        currency,
+    } = new;
+    let per_unit = |fee: &Fee| fee.num.zip(fee.den);
+    let of_tax = |tax: Option<Tax>| tax.map_or((0, 1), |tax| (tax.num, tax.den));
+    let taxes = Effect::less(grown(of_tax(old.tax), of_tax(*tax)));
+    let shares = match (per_unit(old), per_unit(new)) {
+        (Some(old), Some(new)) => Effect::less(grown(old, new)),
+        _ => Effect::Unclear,
+    };
+    let least = Effect::less(minimum.unwrap_or(0).cmp(&old.minimum.unwrap_or(0)));
+    let most = |cap: Option<i64>| (cap.is_none(), cap);
+    let fraction = |(num, den): &(i64, i64)| Value::Fraction {
+        num: *num,
+        den: *den,
+    };
+    // Sums in two moneys are not compared.
+    let in_one_money = |member: Effect| match old.currency == new.currency {
+        true => member,
+        false => Effect::Unclear,
+    };
+    let money = |subject, pick: fn(&Fee) -> Option<i64>, member| {
+        let value = |fee: &Fee| {
+            pick(fee).map(|amount| Value::Money {
+                amount,
+                currency: fee.currency.clone(),
+            })
+        };
+        let (before, after) = (value(old), value(new));
+        let is_one = pick(old) == pick(new);
+        let sides = if is_one {
+            (None, None)
+        } else {
+            (before, after)
+        };
+        change(
+            subject,
+            sides.0.as_ref(),
+            sides.1.as_ref(),
+            in_one_money(member),
+            Value::clone,
+        )
+    };
+    [
+        money(
+            Subject::FeeAmount,
+            |fee| fee.amount,
+            Effect::less(new.amount.cmp(&old.amount)),
+        ),
+        change(
+            Subject::FeeShare(new.on()),
+            per_unit(old).as_ref(),
+            per_unit(new).as_ref(),
+            in_one_money(shares),
+            fraction,
+        ),
+        amount(
+            Subject::FeeStep(new.on()),
+            old.step,
+            *step,
+            Effect::more(step.cmp(&old.step)),
+        ),
+        money(Subject::FeeMinimum, |fee| fee.minimum, least),
+        money(
+            Subject::FeeCap,
+            |fee| fee.cap,
+            Effect::less(most(*cap).cmp(&most(old.cap))),
+        ),
+        change(
+            Subject::FeeTax,
+            old.tax.as_ref(),
+            tax.as_ref(),
+            taxes,
+            |tax| fraction(&(tax.num, tax.den)),
+        ),
+        change(
+            Subject::FeeCurrency,
+            Some(&old.currency),
+            Some(currency),
+            Effect::Unclear,
+            |code| Value::Code(code.clone()),
+        ),
+    ]
+    .concat()
+}
+
+/// What the brands pay is nothing to a member, unless it is what decides the rate.
+fn settlement(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> {
+    let (old, new) = (before.settlement.as_ref(), after.settlement.as_ref());
+    let is_priced = |seen: &Seen<'_>| seen.terms.rate == Rate::Priced;
+    let member = |verdict| match (is_priced(before), is_priced(after)) {
+        (true, true) => effect::guarded(verdict, before.terms, after.terms, scales),
+        (false, false) => Effect::Same,
+        // The rate is another, which is a change of its own.
+        (true, false) | (false, true) => Effect::Unclear,
+    };
+    let price = |subject, pick: fn(&SettlementBody) -> Option<Price>, less_is_better: bool| {
+        let (old, new) = (old.and_then(pick), new.and_then(pick));
+        let decimal = |price: Option<Price>| price.map(Price::decimal);
+        let grown = decimal(new).cmp(&decimal(old));
+        let verdict = match less_is_better {
+            true => Effect::less(grown),
+            false => Effect::more(grown),
+        };
+        change(
+            subject,
+            old.as_ref(),
+            new.as_ref(),
+            member(verdict),
+            |price| Value::Price(*price),
+        )
+    };
+    let commission = |side: Option<&SettlementBody>| side.and_then(|side| side.commission);
+    let (was, is) = (commission(old), commission(new));
+    let decimal = |share: Option<Share>| share.map(Share::decimal);
+    let share = Effect::less(decimal(is).cmp(&decimal(was)));
+    let steps = |side: Option<&SettlementBody>| Limits {
+        step: side.and_then(|side| side.increment),
+        ..Limits::default()
+    };
+    let (from, to) = (steps(old), steps(new));
+    [
+        change(
+            Subject::Settlement,
+            old.map(|side| side.kind).as_ref(),
+            new.map(|side| side.kind).as_ref(),
+            member(Effect::Unclear),
+            |kind| Value::Settlement(*kind),
+        ),
+        price(Subject::Price, |side| side.price, true),
+        price(Subject::SourcePrice, |side| side.source_price, false),
+        price(Subject::TargetPrice, |side| side.target_price, true),
+        change(
+            Subject::Commission,
+            was.as_ref(),
+            is.as_ref(),
+            member(share),
+            |share| Value::Share(*share),
+        ),
+        amount(
+            Subject::Increment,
+            from.step,
+            to.step,
+            member(effect::of_steps(&from, &to)),
+        ),
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::Card;
+    use super::super::sentence::Names;
+    use super::super::{change_chinese, change_english};
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    fn card(terms: &Json, settlement: &Json) -> Card {
+        let card = json!({"terms": terms, "settlement": settlement});
+        serde_json::from_value(card).unwrap()
+    }
+
+    fn at_cost(terms: Json) -> Card {
+        card(
+            &terms,
+            &json!({"kind": "cost_plus", "price": "0.014", "commission": "0.025"}),
+        )
+    }
+
+    fn seen(card: &Card) -> Seen<'_> {
+        Seen {
+            terms: &card.terms,
+            settlement: SettlementBody::seen(&card.settlement, true, true),
+            valid_from: None,
+            valid_to: None,
+        }
+    }
+
+    fn between(before: &Card, after: &Card) -> Vec<Change> {
+        diff(&seen(before), &seen(after), Scales::WHOLE)
+    }
+
+    /// Field, effect and the words in both languages.
+    fn told(before: Json, after: Json) -> Vec<(String, Effect, String, String)> {
+        let changes = between(&at_cost(before), &at_cost(after));
+        let names = Names::of("STAR", "MILE", Scales::WHOLE);
+        let told = changes.iter().map(|change| {
+            (
+                change.field(),
+                change.member,
+                change_english::told(change, names),
+                change_chinese::told(change, names),
+            )
+        });
+        told.collect()
+    }
+
+    fn ratio(more: Json) -> Json {
+        let mut terms = json!({"kind": "ratio", "give": 5, "get": 1});
+        let more = more.as_object().unwrap().clone();
+        terms.as_object_mut().unwrap().extend(more);
+        terms
+    }
+
+    #[test]
+    fn every_part_of_the_terms_is_told_in_two_languages() {
+        use Effect::{Better, Same, Unclear, Worse};
+        let slab = |cut: u32| json!({"kind": "slab", "bands": [{"from": 0, "give": 5, "get": 1}, {"from": cut, "give": 4, "get": 1}]});
+        let table = |lines: Json| json!({"kind": "table", "table": lines});
+        let percent = |num: u32| json!({"bonuses": [{"kind": "percent", "num": num, "den": 100}]});
+        let fee = |more: Json| {
+            let mut fee = json!({"kind": "flat", "amount": 100, "currency": "HKD"});
+            fee.as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            ratio(json!({"fee": fee}))
+        };
+        let step_fee = |step: u32| {
+            ratio(
+                json!({"fee": {"kind": "per_step", "amount": 100, "step": step, "currency": "HKD"}}),
+            )
+        };
+        let unit_fee = |num: u32| {
+            ratio(
+                json!({"fee": {"kind": "per_unit", "num": num, "den": 50, "on": "base", "currency": "USD"}}),
+            )
+        };
+        let none = || ratio(json!({}));
+        #[rustfmt::skip]
+        let cases = [
+            (ratio(json!({"min": 5000})), ratio(json!({"min": 10000})), "terms.min", Worse,
+                "the smallest amount rises from 5,000 to 10,000 STAR", "最低數量由 5,000 升至 10,000 STAR"),
+            (none(), ratio(json!({"min": 5000})), "terms.min", Worse,
+                "the smallest amount is new: 5,000 STAR", "新增最低數量：5,000 STAR"),
+            (ratio(json!({"max": 5000})), none(), "terms.max", Better,
+                "the largest amount is dropped; it was 5,000 STAR", "取消最高數量，原為 5,000 STAR"),
+            (ratio(json!({"step": 500})), ratio(json!({"step": 250})), "terms.step", Better,
+                "the step falls from 500 to 250 STAR", "兌換單位由 500 降至 250 STAR"),
+            (ratio(json!({"step": 500})), ratio(json!({"step": 300})), "terms.step", Unclear,
+                "the step falls from 500 to 300 STAR", "兌換單位由 500 降至 300 STAR"),
+            (ratio(json!({"step": 500})), ratio(json!({"step": 500, "step_origin": 1000})), "terms.step_origin", Same,
+                "the amount that steps are counted from is new: 1,000 STAR", "新增單位的起點：1,000 STAR"),
+            (ratio(json!({"dest_min": 10})), ratio(json!({"dest_min": 5})), "terms.dest_min", Better,
+                "the least that is gained falls from 10 to 5 MILE", "最低所得由 10 降至 5 MILE"),
+            (ratio(json!({"dest_max": 10})), ratio(json!({"dest_max": 5})), "terms.dest_max", Worse,
+                "the most that is gained falls from 10 to 5 MILE", "最高所得由 10 降至 5 MILE"),
+            (none(), ratio(json!({"dest_step": 5})), "terms.dest_step", Worse,
+                "the step of what is gained is new: 5 MILE", "新增所得的單位：5 MILE"),
+            (none(), json!({"kind": "ratio", "give": 4, "get": 1}), "terms.rate", Better,
+                "the rate changes from 5:1 to 4:1", "兌換率由 5:1 改為 4:1"),
+            (none(), json!({"kind": "ratio", "give": 10, "get": 2}), "terms.rate", Same,
+                "the rate is written 10:2 instead of 5:1, which is the same", "兌換率改寫為 10:2，原寫作 5:1，兩者相同"),
+            (none(), slab(10000), "terms.kind", Better,
+                "the rate changes from 5:1 to 5 to 1 from 0 and 4 to 1 from 10,000, on the whole amount",
+                "兌換率由 5:1 改為「0 起按 5 比 1、10,000 起按 4 比 1 全數計算」"),
+            (none(), json!({"kind": "priced"}), "terms.kind", Unclear,
+                "the rate changes from 5:1 to the price of the day", "兌換率由 5:1 改為「當日價格」"),
+            (slab(10000), json!({"kind": "slab", "bands": [{"from": 0, "give": 5, "get": 1}]}), "terms.bands[1]", Worse,
+                "the rate from 10,000 STAR is dropped; it was 4:1", "取消10,000 STAR 起的兌換率，原為 4:1"),
+            (table(json!([{"give": 100, "get": 50}])), table(json!([{"give": 100, "get": 50}, {"give": 500, "get": 260}])),
+                "terms.table[1]", Better,
+                "what 500 STAR become is new: 260 MILE", "新增500 STAR 可換的數量：260 MILE"),
+            (table(json!([{"give": 100, "get": 50}])), table(json!([{"give": 100, "get": 40}])), "terms.table[0]", Worse,
+                "what 100 STAR become falls from 50 to 40 MILE", "100 STAR 可換的數量由 50 降至 40 MILE"),
+            (none(), ratio(json!({"block_bonus": {"block": 60000, "bonus": 5000, "mode": "per_block"}})), "terms.block_bonus", Better,
+                "the bonus for whole blocks is new: 5,000 MILE more for every 60,000 STAR",
+                "新增滿額獎賞：每 60,000 STAR 加 5,000 MILE"),
+            (ratio(percent(20)), ratio(percent(10)), "terms.bonuses[0]", Worse,
+                "a bonus changes from 20% more to 10% more", "獎賞由「另加 20%」改為「另加 10%」"),
+            (none(), fee(json!({})), "terms.fee", Worse,
+                "the fee is new: HKD 100", "新增手續費：HKD 100"),
+            (fee(json!({})), fee(json!({"amount": 50})), "terms.fee.amount", Better,
+                "the fee falls from HKD 100 to HKD 50", "手續費由 HKD 100 降至 HKD 50"),
+            (fee(json!({})), fee(json!({"minimum": 20})), "terms.fee.minimum", Worse,
+                "the smallest fee is new: HKD 20", "新增最低手續費：HKD 20"),
+            (fee(json!({})), fee(json!({"cap": 900})), "terms.fee.cap", Better,
+                "the largest fee is new: HKD 900", "新增最高手續費：HKD 900"),
+            (fee(json!({})), fee(json!({"tax": {"num": 9, "den": 100}})), "terms.fee.tax", Worse,
+                "the tax on the fee is new: 9%", "新增手續費的稅：9%"),
+            (fee(json!({})), fee(json!({"currency": "USD"})), "terms.fee.currency", Unclear,
+                "the money of the fee changes from HKD to USD", "手續費的貨幣由 HKD 改為 USD"),
+            (step_fee(5000), step_fee(6000), "terms.fee.step", Better,
+                "the step of the fee rises from 5,000 to 6,000 STAR", "手續費的計算單位由 5,000 升至 6,000 STAR"),
+            (unit_fee(3), unit_fee(4), "terms.fee.num", Worse,
+                "the fee for each MILE rises from 6% to 8%", "每 1 MILE 的手續費由 6% 升至 8%"),
+            (fee(json!({})), unit_fee(3), "terms.fee", Unclear,
+                "the fee changes from HKD 100 to 3/50 of the smallest unit of USD for each MILE",
+                "手續費由 HKD 100 改為「每 1 MILE 收 USD 最小單位的 3/50」"),
+            (none(), ratio(json!({"remainder": "leave_in_source"})), "terms.remainder", Unclear,
+                "what does not divide changes from dropped to staying", "除不盡的部分由「捨去」改為「保留」"),
+        ];
+        for (before, after, field, member, english, chinese) in cases {
+            let told = told(before, after);
+            let wanted = (field.into(), member, english.into(), chinese.into());
+            assert_eq!(told, [wanted]);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_not_decided_where_a_larger_base_may_be_a_smaller_gain() {
+        let better = |more: Json| {
+            let mut after = ratio(more.clone());
+            after["give"] = json!(4);
+            let changes = between(&at_cost(ratio(more)), &at_cost(after));
+            changes[0].member
+        };
+        assert_eq!(better(json!({"min": 5000, "step": 500})), Effect::Better);
+        let falling = json!([{"from": 0, "num": 1, "den": 5}, {"from": 100, "num": 1, "den": 10}]);
+        for more in [
+            json!({"dest_step": 100}),
+            json!({"dest_max": 100}),
+            json!({"remainder": "leave_in_source"}),
+            json!({"bonuses": [{"kind": "slab", "bands": falling}]}),
+            json!({"fee": {"kind": "per_step", "amount": 1, "step": 9, "on": "base", "currency": "HKD"}}),
+        ] {
+            assert_eq!(better(more.clone()), Effect::Unclear, "{more}");
+        }
+    }
+
+    #[test]
+    fn of_a_priced_card_the_prices_are_what_a_member_gets() {
+        let priced = |source: &str, target: &str, commission: &str| {
+            let settlement = json!({"kind": "priced", "source_price": source, "target_price": target, "commission": commission});
+            card(&json!({"kind": "priced"}), &settlement)
+        };
+        let base = priced("0.01", "0.008", "0.025");
+        for (other, field, member) in [
+            (
+                priced("0.02", "0.008", "0.025"),
+                "settlement.source_price",
+                Effect::Better,
+            ),
+            (
+                priced("0.01", "0.009", "0.025"),
+                "settlement.target_price",
+                Effect::Worse,
+            ),
+            (
+                priced("0.01", "0.008", "0.03"),
+                "settlement.commission",
+                Effect::Worse,
+            ),
+        ] {
+            let changes = between(&base, &other);
+            let told: Vec<_> = changes.iter().map(|it| (it.field(), it.member)).collect();
+            assert_eq!(told, [(field.to_owned(), member)]);
+        }
+    }
+
+    fn any_terms() -> impl Strategy<Value = Json> {
+        let part = || 1..4_i64;
+        let rate = (part(), part(), 1..3_i64, 0..5_u8).prop_map(|(give, get, cut, kind)| {
+            let bands = json!([{"from": 0, "give": give, "get": get}, {"from": cut * 10, "give": get, "get": give}]);
+            match kind {
+                0 => json!({"kind": "ratio", "give": give, "get": get}),
+                1 => json!({"kind": "slab", "bands": bands}),
+                2 => json!({"kind": "marginal", "bands": bands}),
+                3 => json!({"kind": "table", "table": [{"give": give, "get": get}, {"give": cut * 10, "get": give}]}),
+                _ => json!({"kind": "unpriced"}),
+            }
+        });
+        let bonus = (part(), part(), part(), 0..4_u8).prop_map(|(num, den, cut, kind)| {
+            let bands = json!([{"from": cut, "num": num, "den": den}]);
+            match kind {
+                0 => json!({"kind": "percent", "num": num, "den": den}),
+                1 => json!({"kind": "fixed", "bonus": num, "min_given": cut}),
+                2 => json!({"kind": "slab", "on": "given", "bands": bands}),
+                _ => json!({"kind": "marginal", "bands": bands}),
+            }
+        });
+        let fee = (part(), part(), 0..4_u8).prop_map(|(amount, other, kind)| match kind {
+            0 => json!({"kind": "flat", "amount": amount, "minimum": other, "currency": "HKD"}),
+            1 => json!({"kind": "per_unit", "num": amount, "den": other, "on": "given", "currency": "HKD"}),
+            2 => json!({"kind": "per_unit", "num": amount, "den": other, "currency": "HKD"}),
+            _ => json!({"kind": "per_step", "amount": amount, "step": other, "tax": {"num": other, "den": 9}, "currency": "USD"}),
+        });
+        let limits = (
+            proptest::option::of(part()),
+            proptest::option::of(20..22_i64),
+            proptest::option::of(part()),
+            proptest::option::of(part()),
+            any::<bool>(),
+        );
+        let bonuses = proptest::collection::vec(bonus, 0..3);
+        (rate, limits, bonuses, proptest::option::of(fee)).prop_map(
+            |(mut terms, limits, bonuses, fee)| {
+                let (min, max, step, dest_min, stays) = limits;
+                for (name, limit) in [
+                    ("min", min),
+                    ("max", max),
+                    ("step", step),
+                    ("dest_min", dest_min),
+                ] {
+                    if let Some(limit) = limit {
+                        terms[name] = json!(limit);
+                    }
+                }
+                if let Some(fee) = fee {
+                    terms["fee"] = fee;
+                }
+                if stays {
+                    terms["remainder"] = json!("leave_in_source");
+                }
+                terms["bonuses"] = json!(bonuses);
+                terms
+            },
+        )
+    }
+
+    fn any_settlement() -> impl Strategy<Value = Json> {
+        (1..4_u8, 1..4_u8, any::<bool>()).prop_map(|(one, other, by_money)| {
+            let (one, other) = (format!("0.{one}"), format!("0.{other}"));
+            match by_money {
+                true => json!({"kind": "priced", "source_price": one, "target_price": other, "commission": "0"}),
+                false => json!({"kind": "cost_plus", "price": one, "commission": other}),
+            }
+        })
+    }
+
+    /// The one with some parts of the other.
+    fn mixed(one: &Json, other: &Json, mask: u32) -> Json {
+        let parts: [&[&str]; 8] = [
+            &["kind", "give", "get", "bands", "table"],
+            &["min"],
+            &["max"],
+            &["step"],
+            &["dest_min"],
+            &["fee"],
+            &["remainder"],
+            &["bonuses"],
+        ];
+        let mut mixed = one.clone();
+        let mixed_parts = mixed.as_object_mut().unwrap();
+        let wanted = parts
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| mask >> at & 1 == 1);
+        for (_, names) in wanted {
+            for name in *names {
+                match other.get(*name) {
+                    Some(part) => mixed_parts.insert((*name).to_owned(), part.clone()),
+                    None => mixed_parts.remove(*name),
+                };
+            }
+        }
+        mixed
+    }
+
+    /// What a card gives for every amount up to a limit, with the fee.
+    fn outcomes(card: &Card) -> Option<Vec<Option<(i64, i64)>>> {
+        use super::super::price::price;
+        let tariff = card.tariff(Scales::WHOLE, None).ok()?;
+        let priced = (1..60).map(|given| {
+            let priced = price(&tariff, given).ok()?;
+            Some((priced.total, priced.fee.unwrap_or(0)))
+        });
+        Some(priced.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_card_does_not_differ_from_itself(terms in any_terms(), settlement in any_settlement()) {
+            let card = card(&terms, &settlement);
+            prop_assert_eq!(between(&card, &card), []);
+        }
+
+        #[test]
+        fn two_cards_that_differ_have_a_change(
+            one in any_terms(), other in any_terms(), paid in any_settlement(), owed in any_settlement(),
+            is_same in any::<bool>(),
+        ) {
+            let (one, other) = (card(&one, &paid), card(if is_same { &one } else { &other }, &owed));
+            prop_assert_eq!(one == other, between(&one, &other).is_empty());
+            prop_assert_eq!(one == other, between(&other, &one).is_empty());
+        }
+
+        #[test]
+        fn what_is_called_as_good_takes_nothing_from_anybody(
+            one in any_terms(), other in any_terms(), mask in 0..256_u32,
+        ) {
+            let (other, one) = (at_cost(mixed(&one, &other, mask)), at_cost(one));
+            let together = |changes: Vec<Change>| Effect::all(changes.iter().map(|it| it.member));
+            let Some((before, after)) = outcomes(&one).zip(outcomes(&other)) else { return Ok(()) };
+            let is_as_good = before.iter().zip(&after).all(|(before, after)| match (before, after) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some((total, fee)), Some((now, due))) => now >= total && due <= fee,
+            });
+            if together(between(&one, &other)).is_as_good() {
+                prop_assert!(is_as_good, "{before:?} {after:?}");
+            }
+        }
+    }
+}
