@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, OpenApi};
 
 use super::body::{
-    DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
+    ApprovedRateCard, DraftRateCard, LintBody, Nothing, ProposedRateCard, RateCardBody,
+    ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
 use super::changes::{self, ChangeBody, RateCardChanges};
 use super::draft::{self, BadDates, NotPosted};
 use super::effect::Effect;
+use super::lint::Code;
 use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
@@ -48,7 +50,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[openapi(
     paths(list, one, changes, draft, propose, approve, reject, withdraw, halt),
     components(schemas(
-        DraftRateCard, ReadRateCard, Nothing, RateCardBody, SettlementBody, SettlementKind, Side, State,
+        DraftRateCard, ProposedRateCard, ApprovedRateCard, ReadRateCard, Nothing, RateCardBody, LintBody, Code, SettlementBody, SettlementKind, Side, State,
         RateCardChanges, ChangeBody, Effect, ProblemBody
     )),
     tags((name = "rates", description = "What an amount of one currency is in another."))
@@ -131,11 +133,11 @@ async fn draft(
 /// Propose a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/propose", operation_id = "proposeRateCard", tag = "rates",
-    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again.",
+    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = Nothing,
+    request_body = ProposedRateCard,
     responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
 )]
 async fn propose(
@@ -143,7 +145,7 @@ async fn propose(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<Nothing>,
+    write: Write<ProposedRateCard>,
 ) -> Result<HttpResponse, Error> {
     let ids = desk.0.clone();
     step(
@@ -152,7 +154,7 @@ async fn propose(
         secrets,
         path,
         write,
-        async |conn, who, id, _| super::propose(conn, who, &ids, id).await,
+        async |conn, who, id, known| super::propose(conn, who, &ids, id, &known.acknowledges).await,
     )
     .await
 }
@@ -160,11 +162,11 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadRateCard,
+    request_body = ApprovedRateCard,
     responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
 )]
 async fn approve(
@@ -172,10 +174,10 @@ async fn approve(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<ReadRateCard>,
+    write: Write<ApprovedRateCard>,
 ) -> Result<HttpResponse, Error> {
-    let approve = async |conn: &mut Connection, who: &_, id, read: &ReadRateCard| {
-        super::approve(conn, who, id, &read.content_hash.0).await
+    let approve = async |conn: &mut Connection, who: &_, id, read: &ApprovedRateCard| {
+        super::approve(conn, who, id, &read.content_hash.0, &read.acknowledges).await
     };
     step(reader, desk, secrets, path, write, approve).await
 }
@@ -440,6 +442,15 @@ pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
         draft::Refusal::NotPosted(what) => not_posted(what),
         draft::Refusal::Dates(bad) => bad_dates(bad),
     }
+}
+
+pub(super) fn not_acknowledged(missing: &[Code]) -> Problem {
+    let names: Vec<&str> = missing.iter().map(|code| code.name()).collect();
+    let detail = format!(
+        "say that you know: \"acknowledges\": [\"{}\"]",
+        names.join("\", \"")
+    );
+    Problem::new(Slug::LintNotAcknowledged, detail).with("missing", json!(names))
 }
 
 /// Terms that cannot work, named as `bands[1].from` and as a JSON pointer.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::draft::Draft;
+use super::lint::{self, Code};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::sentence::{self, Names};
@@ -27,7 +28,7 @@ use crate::clock::Timestamp;
 use crate::id::{Ids, Kind};
 use crate::partners::{Currency, Directory};
 use crate::points::agreed::{Price, Share};
-use crate::points::amount::{Scale, Scales};
+use crate::points::amount::Scales;
 use crate::rates::card::Card;
 use crate::web::body::object;
 use crate::web::text::Name;
@@ -101,7 +102,30 @@ pub enum SettlementKind {
     Priced,
 }
 
-/// What was read and is approved or rejected.
+/// What a partner who proposes a rate card knows of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposedRateCard {
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is approved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovedRateCard {
+    /// The `content_hash` of the rate card that was read.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "00112233445566778899aabbccddeeff")]
+    pub(super) content_hash: ContentHash,
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is rejected.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadRateCard {
@@ -151,6 +175,8 @@ pub struct RateCardBody {
     pub sentence: String,
     #[schema(example = "5,000 STAR 起，以 1,250 為單位，按 5 比 1 兌換 MILE。")]
     pub sentence_zh: String,
+    /// What to think about before agreeing. `splitting_pays` has to be acknowledged by both partners.
+    pub lints: Vec<LintBody>,
     /// What a member gets, as it was drafted.
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     pub terms: Terms,
@@ -169,6 +195,30 @@ pub struct RateCardBody {
     pub content_hash: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// Something to think about.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateCardLint)]
+pub struct LintBody {
+    pub code: Code,
+    #[schema(example = "5,000 and 5,000 gain 100 more than 10,000 at once")]
+    pub en: String,
+    #[serde(rename = "zh-Hant")]
+    #[schema(example = "分兩次以 5,000 和 5,000 兌換，比一次以 10,000 兌換多得 100")]
+    pub zh_hant: String,
+}
+
+impl LintBody {
+    fn all(card: &Card, scales: Scales) -> Vec<LintBody> {
+        let lints = lint::lints(card, scales).into_iter();
+        let bodies = lints.map(|lint| LintBody {
+            code: lint.code(),
+            en: lint.english(scales),
+            zh_hant: lint.chinese(scales),
+        });
+        bodies.collect()
+    }
 }
 
 /// Whose word it is.
@@ -302,8 +352,8 @@ pub(super) fn show(
 ) -> RateCardBody {
     let is_party = version.is_party(viewer);
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
-    let (source, target, scales) = names_of(directory, version);
-    let names = Names::of(&source, &target, scales);
+    let (source, target) = codes(directory, version);
+    let names = Names::of(&source, &target, version.scales);
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
         version: version.number,
@@ -311,6 +361,7 @@ pub(super) fn show(
         agreed: sides(version),
         sentence: sentence::english(&version.card.terms, names),
         sentence_zh: sentence::chinese(&version.card.terms, names),
+        lints: LintBody::all(&version.card, version.scales),
         from: source.clone(),
         to: target.clone(),
         terms: version.card.terms.clone(),
@@ -327,22 +378,13 @@ pub(super) fn show(
     }
 }
 
-/// The codes of a version's two currencies, and how many decimals they have.
-pub(super) fn names_of(directory: &Directory, version: &Version) -> (String, String, Scales) {
-    let currency = |no| directory.currency_no(no).map(|currency| &**currency);
-    let (from, to) = (currency(version.from), currency(version.to));
-    let code = |currency: Option<&Currency>| {
-        currency
-            .map(|currency| currency.code.clone())
-            .unwrap_or_default()
+/// The codes of a version's two currencies.
+pub(super) fn codes(directory: &Directory, version: &Version) -> (String, String) {
+    let code = |no| {
+        let currency = directory.currency_no(no);
+        currency.map_or_else(String::new, |currency| currency.code.clone())
     };
-    let scale =
-        |currency: Option<&Currency>| currency.map_or(Scale::WHOLE, |currency| currency.scale);
-    let scales = Scales {
-        source: scale(from),
-        target: scale(to),
-    };
-    (code(from), code(to), scales)
+    (code(version.from), code(version.to))
 }
 
 /// Who has agreed, as sides: one issuer of both currencies is both.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::{SettlementBody, names_of};
+use super::body::{SettlementBody, codes};
 use super::change::{self, Change, Seen};
 use super::effect::Effect;
 use super::sentence::Names;
@@ -12,7 +12,6 @@ use super::{change_chinese, change_english};
 use crate::approvals::PartyName;
 use crate::id::{Ids, Kind};
 use crate::partners::Directory;
-use crate::points::amount::Scales;
 
 /// What is different between two versions, as the caller may see them.
 #[derive(Serialize, ToSchema)]
@@ -57,9 +56,9 @@ pub(super) fn seen(version: &Version, viewer: PartyName) -> Seen<'_> {
 }
 
 /// Whether a member who has the one loses nothing with the other.
-pub(super) fn is_as_good(before: &Version, after: &Version, scales: Scales) -> bool {
+pub(super) fn is_as_good(before: &Version, after: &Version) -> bool {
     let seen = |version| seen(version, PartyName::Hub);
-    together(&change::diff(&seen(before), &seen(after), scales)).is_as_good()
+    together(&change::diff(&seen(before), &seen(after), after.scales)).is_as_good()
 }
 
 fn together(changes: &[Change]) -> Effect {
@@ -74,7 +73,8 @@ pub(super) fn show(
     version: &Version,
     viewer: PartyName,
 ) -> RateCardChanges {
-    let (source, target, scales) = names_of(directory, version);
+    let (source, target) = codes(directory, version);
+    let scales = version.scales;
     let names = Names::of(&source, &target, scales);
     let after = seen(version, viewer);
     let changes = since.map(|since| change::diff(&seen(since, viewer), &after, scales));

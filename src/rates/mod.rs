@@ -43,6 +43,7 @@ pub mod draft;
 pub mod effect;
 pub mod exchange;
 pub mod fee;
+pub mod lint;
 pub mod price;
 pub mod printed;
 pub mod published;
@@ -51,6 +52,7 @@ pub mod refusal;
 pub mod sentence;
 pub mod settlement;
 pub mod spend;
+pub mod split;
 pub mod state;
 pub mod tariff;
 pub mod terms;
@@ -168,6 +170,7 @@ pub async fn propose(
     who: &Who,
     ids: &Ids,
     id: i64,
+    acknowledged: &[lint::Code],
 ) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 
@@ -182,6 +185,7 @@ pub async fn propose(
         .after(Step::Propose, now)
         .map_err(api::no_such_edge)?;
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    acknowledge(conn, who, &version, acknowledged).await?;
 
     let subject = Subject {
         kind: SUBJECT,
@@ -200,6 +204,7 @@ pub async fn approve(
     who: &Who,
     id: i64,
     content_hash: &[u8],
+    acknowledged: &[lint::Code],
 ) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 
@@ -207,6 +212,7 @@ pub async fn approve(
         .after(Step::Approve, now)
         .map_err(api::no_such_edge)?;
     must_be_asked(&version, who)?;
+    acknowledge(conn, who, &version, acknowledged).await?;
 
     let decision =
         approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Approved).await?;
@@ -214,6 +220,31 @@ pub async fn approve(
         publish(conn, who, &version, now).await?;
     }
     record(conn, who, &version, now).await
+}
+
+/// Refuses the word of a partner who has not said that it knows what the terms reward. It is the
+/// partners who pay for that, so the hub need not.
+async fn acknowledge(
+    conn: &mut Connection,
+    who: &Who,
+    version: &Version,
+    acknowledged: &[lint::Code],
+) -> Result<(), Error> {
+    let grave = match PartyName::of(who) {
+        PartyName::Partner(_) => lint::grave(&version.card, version.scales),
+        PartyName::Hub => Vec::new(),
+    };
+    let (known, missing): (Vec<_>, Vec<_>) = grave
+        .into_iter()
+        .partition(|code| acknowledged.contains(code));
+    if !missing.is_empty() {
+        return Err(api::not_acknowledged(&missing).into());
+    }
+    for code in known {
+        let said = format!("{} acknowledged", code.name());
+        audit::record(conn, who, SUBJECT, version.id, None, &said).await?;
+    }
+    Ok(())
 }
 
 /// What everybody has agreed to prices quotes from its start on.
@@ -365,11 +396,18 @@ pub async fn publish_agreed(
     wanted: &Draft,
 ) -> Result<Version, Error> {
     let drafted = draft(conn, speakers.source, secrets, directory, wanted).await?;
-    let proposed = propose(conn, speakers.source, ids, drafted.id).await?;
+    let proposed = propose(conn, speakers.source, ids, drafted.id, &[]).await?;
     if proposed.source != proposed.target {
-        approve(conn, speakers.target, proposed.id, &proposed.content_hash).await?;
+        approve(
+            conn,
+            speakers.target,
+            proposed.id,
+            &proposed.content_hash,
+            &[],
+        )
+        .await?;
     }
-    approve(conn, speakers.hub, proposed.id, &proposed.content_hash).await
+    approve(conn, speakers.hub, proposed.id, &proposed.content_hash, &[]).await
 }
 
 /// A version with its pair locked, and the time after that. Of what is between others one learns

@@ -28,7 +28,8 @@ const LOCK: i32 = 0x6361_7264;
 /// A version with its issuers, its maker, and what was said to its latest proposal. Words that were
 /// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
-  select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
+  select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target,
+         f.scale as from_scale, t.scale as to_scale, c.version, c.state,
          c.terms, c.settlement, c.valid_from, c.valid_to, c.replaced_by is not null as is_replaced, c.origin,
          c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
@@ -60,6 +61,10 @@ struct Row {
     source: i64,
     #[diesel(sql_type = BigInt)]
     target: i64,
+    #[diesel(sql_type = SmallInt)]
+    from_scale: i16,
+    #[diesel(sql_type = SmallInt)]
+    to_scale: i16,
     #[diesel(sql_type = Integer)]
     version: i32,
     #[diesel(sql_type = Text)]
@@ -139,6 +144,7 @@ impl TryFrom<Row> for Version {
             to: row.to_currency,
             source: row.source,
             target: row.target,
+            scales: scales(row.from_scale, row.to_scale)?,
             number: row.version,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
             card: card(id, row.terms, row.settlement)?,
@@ -184,6 +190,17 @@ fn card(id: i64, terms: Value, settlement: Value) -> anyhow::Result<Card> {
     Ok(Card {
         terms: terms.map_err(unread)?,
         settlement: settlement.map_err(unread)?,
+    })
+}
+
+fn scales(from: i16, to: i16) -> anyhow::Result<Scales> {
+    let scale = |decimals: i16| {
+        let scale = u8::try_from(decimals).ok().and_then(Scale::new);
+        scale.ok_or_else(|| anyhow::anyhow!("a currency has the scale {decimals}"))
+    };
+    Ok(Scales {
+        source: scale(from)?,
+        target: scale(to)?,
     })
 }
 
@@ -445,17 +462,10 @@ impl TryFrom<LiveRow> for Live {
     type Error = Error;
 
     fn try_from(row: LiveRow) -> Result<Live, Error> {
-        let scale = |decimals: i16| {
-            let scale = u8::try_from(decimals).ok().and_then(Scale::new);
-            scale.ok_or_else(|| anyhow::anyhow!("a currency has the scale {decimals}"))
-        };
         Ok(Live {
             card: row.card.try_into()?,
             codes: [row.from_code, row.to_code],
-            scales: Scales {
-                source: scale(row.from_scale)?,
-                target: scale(row.to_scale)?,
-            },
+            scales: scales(row.from_scale, row.to_scale)?,
             moneys: [row.from_money, row.to_money],
         })
     }

@@ -7,6 +7,7 @@ use super::state::{ApprovedBy, Kept, NoSuchEdge, State, Step};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
+use crate::points::amount::Scales;
 
 #[derive(Debug, Clone)]
 pub struct Version {
@@ -17,6 +18,8 @@ pub struct Version {
     pub source: i64,
     /// The issuer of what is gained.
     pub target: i64,
+    /// How many decimals its two currencies have.
+    pub scales: Scales,
     /// Counted up per pair.
     pub number: i32,
     pub kept: Kept,
@@ -138,6 +141,7 @@ pub(super) mod tests {
             to: 1002,
             source: 1,
             target: 2,
+            scales: Scales::WHOLE,
             number: 1,
             kept: Kept::Published,
             card: serde_json::from_str(card).unwrap(),

@@ -1225,3 +1225,55 @@ async fn the_changes_tell_nobody_more_than_the_versions_do() {
     assert_eq!(fields(&world.operator).await.len(), 3);
     assert_eq!(fields(&world.stranger).await, [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_rewards_splitting_is_published_by_partners_who_know_it() {
+    let world = Rates::new().await;
+    let mut body = star_to_mile(5);
+    body["terms"] = json!({"kind": "table", "table": [{"give": 5000, "get": 600}, {"give": 10000, "get": 1100}]});
+    let card = world.draft(&world.source, body.clone()).await;
+    assert_eq!(
+        card["lints"],
+        json!([{"code": "splitting_pays", "en": "5,000 and 5,000 gain 100 more than 10,000 at once",
+            "zh-Hant": "分兩次以 5,000 和 5,000 兌換，比一次以 10,000 兌換多得 100"}])
+    );
+
+    let path = |step: &str| format!("/v1/rate-cards/{}/{step}", id(&card));
+    for known in [json!({}), json!({"acknowledges": ["hard_to_say"]})] {
+        let refused = world.post(&world.source, &path("propose"), known).await;
+        assert_eq!(
+            (refused.status, refused.code(), &refused.body["missing"]),
+            (422, "lint-not-acknowledged", &json!(["splitting_pays"]))
+        );
+    }
+    let odd = json!({"acknowledges": ["all"]});
+    let refused = world.post(&world.source, &path("propose"), odd).await;
+    assert_eq!(refused.code(), "invalid-field");
+    let known = json!({"acknowledges": ["splitting_pays"]});
+    world
+        .post(&world.source, &path("propose"), known)
+        .await
+        .is(200);
+
+    let hash = card["content_hash"].clone();
+    let refused = world.step(&world.target, &card, "approve").await;
+    assert_eq!(refused.code(), "lint-not-acknowledged");
+    assert_eq!(world.state(&card).await, "proposed", "nothing was said");
+    let known = json!({"content_hash": hash, "acknowledges": ["splitting_pays"]});
+    world
+        .post(&world.target, &path("approve"), known)
+        .await
+        .is(200);
+    let active = world.step(&world.operator, &card, "approve").await.is(200);
+    assert_eq!(active["state"], "active", "the hub need not");
+
+    // The hub proposes, and each partner still has to say it.
+    let card = world.draft(&world.operator, body).await;
+    world.step(&world.operator, &card, "propose").await.is(200);
+    for partner in [&world.source, &world.target] {
+        let refused = world.step(partner, &card, "approve").await;
+        assert_eq!(refused.code(), "lint-not-acknowledged");
+    }
+    let plain = world.draft(&world.source, star_to_mile(5)).await;
+    assert_eq!(plain["lints"], json!([]));
+}
