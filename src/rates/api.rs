@@ -11,6 +11,7 @@ use super::body::{
     ApprovedRateCard, DraftRateCard, LintBody, Nothing, ProposedRateCard, RateCardBody,
     ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
+use super::boundary::{Local, NotOneInstant, Sent};
 use super::changes::{self, ChangeBody, RateCardChanges};
 use super::draft::{self, BadDates, NotPosted};
 use super::effect::Effect;
@@ -51,7 +52,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     paths(list, one, changes, draft, propose, approve, reject, withdraw, halt),
     components(schemas(
         DraftRateCard, ProposedRateCard, ApprovedRateCard, ReadRateCard, Nothing, RateCardBody, LintBody, Code, SettlementBody, SettlementKind, Side, State,
-        RateCardChanges, ChangeBody, Effect, ProblemBody
+        RateCardChanges, ChangeBody, Effect, Sent, Local, ProblemBody
     )),
     tags((name = "rates", description = "What an amount of one currency is in another."))
 )]
@@ -116,7 +117,7 @@ async fn draft(
         let (_, directory) = directories.current(conn).await?;
         let from = currency(&directory, &write.body.from, "/from")?;
         let to = currency(&directory, &write.body.to, "/to")?;
-        let wanted = write.body.read(from, to).map_err(bad_terms)?;
+        let wanted = write.body.read(from, to).map_err(refused_draft)?;
         let version = super::draft(conn, &reader.who, &secrets, &directory, &wanted).await?;
         let now = db::now(conn).await?;
         Ok(show(
@@ -162,7 +163,7 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -483,10 +484,9 @@ fn not_posted(what: NotPosted) -> Problem {
 fn card_terms(field: &str, reason: &str) -> Problem {
     let path = field.replace('[', ".").replace(']', "");
     let path: Vec<&str> = path.split('.').filter(|part| *part != "terms").collect();
-    let place = if path.first() == Some(&"settlement") {
-        ""
-    } else {
-        "/terms"
+    let place = match path.first() {
+        Some(&"settlement" | &"notice_days") => "",
+        _ => "/terms",
     };
     let pointer = path.iter().fold(place.to_owned(), |pointer, part| {
         format!("{pointer}/{part}")
@@ -506,15 +506,39 @@ fn card_terms(field: &str, reason: &str) -> Problem {
 pub(super) fn bad_dates(bad: BadDates) -> Problem {
     let detail = match bad {
         BadDates::NotSensible(field) => format!("{field}: an instant from the year 2000 to 2199"),
+        BadDates::NotOneInstant(field, not_one) => return not_one_instant(field, not_one),
         BadDates::BeginsInThePast => {
             "valid_from: leave it out to begin as soon as everybody has agreed".to_owned()
         }
         BadDates::EndsBeforeItBegins => {
             "valid_to: an instant after valid_from and in the future".to_owned()
         }
+        BadDates::EndsWithinNotice(start) => format!(
+            "valid_to: for the notice that was promised it begins at {} at the earliest",
+            start.format("%FT%TZ")
+        ),
         BadDates::IsOver => "valid_to: it has gone by; draft another version".to_owned(),
     };
     Problem::new(Slug::CardDates, detail)
+}
+
+fn not_one_instant(field: &str, not_one: NotOneInstant) -> Problem {
+    let NotOneInstant {
+        wall,
+        is_twice,
+        candidates,
+    } = not_one;
+    let [earlier, later] = candidates.map(|at| at.to_rfc3339());
+    let zone = candidates[0].timezone();
+    let detail = match is_twice {
+        true => format!("clocks in {zone} show {wall} twice"),
+        false => format!("clocks in {zone} skip {wall}"),
+    };
+    Problem::new(
+        Slug::CardDates,
+        format!("{field}: {detail}; say {earlier} or {later}"),
+    )
+    .with("candidates", json!([earlier, later]))
 }
 
 /// The refusal of an amount, with what would be legal in printed units.
@@ -621,6 +645,7 @@ mod tests {
             ("terms", "/terms"),
             ("give", "/terms/give"),
             ("settlement.increment", "/settlement/increment"),
+            ("notice_days", "/notice_days"),
         ];
         for (field, pointer) in cases {
             let problem = bad_terms(BadTerms::new(field, Reason::Missing));

@@ -13,7 +13,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::draft::Draft;
+use super::boundary::{self, Boundary, Local, Sent};
+use super::draft::{BadDates, Draft, Refusal};
 use super::lint::{self, Code};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
@@ -53,12 +54,16 @@ pub struct DraftRateCard {
     pub(super) terms: Written,
     #[serde(deserialize_with = "object")]
     pub(super) settlement: SettlementBody,
-    /// When it begins; when the last party agrees, when left out. Not in the past.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub(super) valid_from: Option<Timestamp>,
-    /// When it ends, which is the first instant it does not hold; never when left out.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub(super) valid_to: Option<Timestamp>,
+    /// How many days of notice are promised before a change that is worse for a member in anything: 0 to
+    /// 366, 0 when left out.
+    #[schema(maximum = 366, example = 30)]
+    pub(super) notice_days: Option<u16>,
+    /// When it begins; when the last party agrees, when left out. Not in the past. An instant, or a day
+    /// or a time of day in a zone: `{"local": "2027-03-01", "zone": "Asia/Hong_Kong"}`.
+    pub(super) valid_from: Option<Sent>,
+    /// When it ends, which is the first instant it does not hold; never when left out. A day in a zone
+    /// is the end of that day.
+    pub(super) valid_to: Option<Sent>,
     /// Where the terms come from, in a few words.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 120, example = "R203")]
     pub(super) origin: Option<Name>,
@@ -182,12 +187,19 @@ pub struct RateCardBody {
     pub terms: Terms,
     /// The caller's side of what the brands pay; null for who is no party.
     pub settlement: Option<SettlementBody>,
+    /// How many days before it a change that is worse for a member is agreed.
+    #[schema(maximum = 366)]
+    pub notice_days: u16,
     /// When it begins; null until it is published, where its parties left that open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_from: Option<Timestamp>,
     /// The first instant it does not hold; null while that is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_to: Option<Timestamp>,
+    /// When it was wanted to begin, where that was written as a day or a time in a zone.
+    pub valid_from_local: Option<Local>,
+    /// When it was wanted to end, where that was written as a day or a time in a zone.
+    pub valid_to_local: Option<Local>,
     /// Where the terms come from; null for who is no party.
     pub origin: Option<String>,
     /// What to send back when approving: it covers pair, terms, settlement and the dates that were
@@ -233,20 +245,26 @@ pub enum Side {
 
 impl DraftRateCard {
     /// The draft with its currencies known by number.
-    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, BadTerms> {
+    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, Refusal> {
         let DraftRateCard {
             from: _,
             to: _,
             terms,
             settlement,
+            notice_days,
             valid_from,
             valid_to,
             origin,
         } = self;
         let card = Card {
-            terms: Terms::try_from(terms)?,
-            settlement: settlement.read()?,
+            terms: Terms::try_from(terms).map_err(Refusal::Terms)?,
+            settlement: settlement.read().map_err(Refusal::Terms)?,
+            notice_days: notice_days.unwrap_or(0),
         };
+        let (valid_from, valid_to) = (
+            boundary(valid_from, boundary::Side::Begins, "valid_from")?,
+            boundary(valid_to, boundary::Side::Ends, "valid_to")?,
+        );
         Ok(Draft {
             from: from.no,
             to: to.no,
@@ -256,6 +274,15 @@ impl DraftRateCard {
             origin,
         })
     }
+}
+
+fn boundary(
+    sent: Option<Sent>,
+    side: boundary::Side,
+    field: &'static str,
+) -> Result<Option<Boundary>, Refusal> {
+    let read = sent.map(|sent| sent.read(side)).transpose();
+    read.map_err(|not_one| Refusal::Dates(BadDates::NotOneInstant(field, not_one)))
 }
 
 impl SettlementBody {
@@ -359,8 +386,8 @@ pub(super) fn show(
         version: version.number,
         state: version.state(now),
         agreed: sides(version),
-        sentence: sentence::english(&version.card.terms, names),
-        sentence_zh: sentence::chinese(&version.card.terms, names),
+        sentence: sentence::english_of(&version.card, names),
+        sentence_zh: sentence::chinese_of(&version.card, names),
         lints: LintBody::all(&version.card, version.scales),
         from: source.clone(),
         to: target.clone(),
@@ -370,8 +397,11 @@ pub(super) fn show(
             is(version.source),
             is(version.target),
         ),
+        notice_days: version.card.notice_days,
         valid_from: version.valid_from,
         valid_to: version.valid_to,
+        valid_from_local: version.valid_from_local.clone(),
+        valid_to_local: version.valid_to_local.clone(),
         origin: version.origin.clone().filter(|_| is_party),
         content_hash: is_party.then(|| hex::encode(&version.content_hash)),
         created_at: version.created_at,

@@ -12,6 +12,7 @@ use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 
 use super::best;
+use super::notice;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
 use super::settlement::{Exchange, Figures, SettlementTerms};
@@ -26,6 +27,13 @@ use crate::points::amount::Scales;
 pub struct Card {
     pub terms: Terms,
     pub settlement: SettlementTerms,
+    /// How many days before it a change for the worse is agreed; see [`notice`](super::notice).
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub notice_days: u16,
+}
+
+fn is_none(days: &u16) -> bool {
+    *days == 0
 }
 
 /// An amount evaluated, with what it costs the partners.
@@ -41,6 +49,9 @@ impl Card {
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
         self.settled_as_priced()?;
         self.settlement.check(scales)?;
+        if self.notice_days > notice::MOST {
+            return Err(BadTerms::new("notice_days", Reason::TooLarge));
+        }
         self.terms.check(scales)
     }
 
@@ -239,7 +250,7 @@ mod tests {
                 SettlementTerms::Priced { .. } => r#"{"kind":"priced"}"#,
                 SettlementTerms::CostPlus { .. } => r#"{"kind":"ratio","give":7,"get":3}"#,
             };
-            let card = Card { terms: serde_json::from_str(rate).unwrap(), settlement };
+            let card = Card { terms: serde_json::from_str(rate).unwrap(), settlement, notice_days: 0 };
             let source = Scale::new(scale).unwrap();
             let scales = Scales { source, ..Scales::WHOLE };
             let Ok(evaluated) = evaluate(&card, scales, exchange, given) else { return Ok(()) };
@@ -255,7 +266,7 @@ mod tests {
         fn the_smallest_spend_of_a_priced_card_is_smallest(
             settlement in any_settlement(), exchange in any_exchange(), wanted in 1..1_000_000_i64,
         ) {
-            let card = Card { terms: serde_json::from_str(PRICED).unwrap(), settlement };
+            let card = Card { terms: serde_json::from_str(PRICED).unwrap(), settlement, notice_days: 0 };
             let Ok(tariff) = card.tariff(Scales::WHOLE, exchange) else { return Ok(()) };
             let Ok(spend) = smallest_for(&tariff, wanted) else { return Ok(()) };
             prop_assert!(price(&tariff, spend).unwrap().total >= wanted);

@@ -16,11 +16,11 @@ use std::cmp::Ordering;
 use super::block::BlockBonus;
 use super::body::{SettlementBody, SettlementKind};
 use super::bonus::{Bonus, On};
+use super::boundary::Boundary;
 use super::effect::{self, Effect, grown};
 use super::fee::{Fee, FeeKind, Tax};
 use super::printed::Printed;
 use super::terms::{Band, Denomination, Limits, Rate, Remainder, Terms};
-use crate::clock::Timestamp;
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::Scales;
 
@@ -30,9 +30,10 @@ pub struct Seen<'a> {
     pub terms: &'a Terms,
     /// The reader's side of what the brands pay.
     pub settlement: Option<SettlementBody>,
-    pub valid_from: Option<Timestamp>,
+    pub notice_days: u16,
+    pub valid_from: Option<Boundary>,
     /// When its parties wanted it to end, not when a successor ended it.
-    pub valid_to: Option<Timestamp>,
+    pub valid_to: Option<Boundary>,
 }
 
 /// One thing that is different.
@@ -86,6 +87,7 @@ pub enum Subject {
     TargetPrice,
     Commission,
     Increment,
+    Notice,
     Begins,
     Ends,
 }
@@ -106,7 +108,7 @@ pub enum Value {
     Settlement(SettlementKind),
     Price(Price),
     Share(Share),
-    Instant(Timestamp),
+    Instant(Boundary),
 }
 
 /// How it went from the one to the other.
@@ -154,6 +156,7 @@ impl Change {
             Subject::TargetPrice => "settlement.target_price".into(),
             Subject::Commission => "settlement.commission".into(),
             Subject::Increment => "settlement.increment".into(),
+            Subject::Notice => "notice_days".into(),
             Subject::Begins => "valid_from".into(),
             Subject::Ends => "valid_to".into(),
         }
@@ -206,26 +209,42 @@ pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> 
     let Seen {
         terms: _,
         settlement: _,
+        notice_days,
         valid_from,
         valid_to,
     } = after;
-    let instant = |subject, from: &Option<Timestamp>, to: &Option<Timestamp>, member| {
-        change(subject, from.as_ref(), to.as_ref(), member, |at| {
-            Value::Instant(*at)
+    let days = |days: u16| (days > 0).then_some(Printed::from(u32::from(days)));
+    let notice = Effect::more(notice_days.cmp(&before.notice_days));
+    let at = |boundary: &Option<Boundary>| boundary.as_ref().map(|boundary| boundary.at);
+    // Another clock that shows the same instant is no other date.
+    let date = |subject, from: &Option<Boundary>, to: &Option<Boundary>, member| {
+        let sides = if at(from) == at(to) {
+            (&None, &None)
+        } else {
+            (from, to)
+        };
+        change(subject, sides.0.as_ref(), sides.1.as_ref(), member, |at| {
+            Value::Instant(at.clone())
         })
     };
-    let end = |at: Option<Timestamp>| (at.is_none(), at);
-    let ends = Effect::more(end(*valid_to).cmp(&end(before.valid_to)));
+    let end = |boundary| (at(boundary).is_none(), at(boundary));
+    let ends = Effect::more(end(valid_to).cmp(&end(&before.valid_to)));
     [
         terms(before.terms, after.terms, scales),
         settlement(before, after, scales),
-        instant(
+        amount(
+            Subject::Notice,
+            days(before.notice_days),
+            days(*notice_days),
+            notice,
+        ),
+        date(
             Subject::Begins,
             &before.valid_from,
             valid_from,
             Effect::Same,
         ),
-        instant(Subject::Ends, &before.valid_to, valid_to, ends),
+        date(Subject::Ends, &before.valid_to, valid_to, ends),
     ]
     .concat()
 }
@@ -672,6 +691,7 @@ mod tests {
         Seen {
             terms: &card.terms,
             settlement: SettlementBody::seen(&card.settlement, true, true),
+            notice_days: card.notice_days,
             valid_from: None,
             valid_to: None,
         }
@@ -968,9 +988,10 @@ mod tests {
         #[test]
         fn two_cards_that_differ_have_a_change(
             one in any_terms(), other in any_terms(), paid in any_settlement(), owed in any_settlement(),
-            is_same in any::<bool>(),
+            is_same in any::<bool>(), notice_days in 0..2_u16,
         ) {
-            let (one, other) = (card(&one, &paid), card(if is_same { &one } else { &other }, &owed));
+            let other = card(if is_same { &one } else { &other }, &owed);
+            let (one, other) = (card(&one, &paid), Card { notice_days, ..other });
             prop_assert_eq!(one == other, between(&one, &other).is_empty());
             prop_assert_eq!(one == other, between(&other, &one).is_empty());
         }

@@ -78,6 +78,7 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::TargetPrice => format!("每發出 1 {target} 所收的價格"),
         Subject::Commission => "平台的分成".into(),
         Subject::Increment => "所得的遞增單位".into(),
+        Subject::Notice => "不利更改的通知期".into(),
         Subject::Begins => "生效時間".into(),
         Subject::Ends => "結束時間".into(),
     }
@@ -94,6 +95,7 @@ fn unit(subject: Subject, names: Names<'_>) -> String {
         | Subject::Increment => names.target,
         Subject::FeeStep(On::Given) => names.source,
         Subject::FeeStep(On::Base) => names.target,
+        Subject::Notice => "日",
         _ => return String::new(),
     };
     format!(" {code}")
@@ -121,7 +123,7 @@ fn value_of(value: &Value, names: Names<'_>) -> String {
         Value::Settlement(SettlementKind::Priced) => "按價格".into(),
         Value::Price(price) => price.decimal().to_string(),
         Value::Share(share) => share.decimal().to_string(),
-        Value::Instant(at) => at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Value::Instant(at) => at.told(),
     }
 }
 

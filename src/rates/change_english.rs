@@ -12,7 +12,7 @@ use super::sentence::{Names, fraction, money};
 use super::terms::{Rate, Remainder};
 
 pub(super) fn told(change: &Change, names: Names<'_>) -> String {
-    let (noun, unit) = (noun(change.subject, names), unit(change.subject, names));
+    let (noun, unit) = (noun(change.subject, names), unit(change, names));
     let value = |value: &Value| value_of(value, names);
     match change.turn() {
         None => noun,
@@ -69,14 +69,16 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::TargetPrice => format!("the price asked for a {target} created"),
         Subject::Commission => "the hub's share".into(),
         Subject::Increment => "the increment of what is gained".into(),
+        Subject::Notice => "the notice of a change for the worse".into(),
         Subject::Begins => "its beginning".into(),
         Subject::Ends => "its end".into(),
     }
 }
 
 /// What is counted, said once behind the last number.
-fn unit(subject: Subject, names: Names<'_>) -> String {
-    let code = match subject {
+fn unit(change: &Change, names: Names<'_>) -> String {
+    let last = change.after.as_ref().or(change.before.as_ref());
+    let code = match change.subject {
         Subject::Min | Subject::Max | Subject::Step | Subject::StepOrigin => names.source,
         Subject::Line { .. }
         | Subject::DestMin
@@ -85,6 +87,8 @@ fn unit(subject: Subject, names: Names<'_>) -> String {
         | Subject::Increment => names.target,
         Subject::FeeStep(On::Given) => names.source,
         Subject::FeeStep(On::Base) => names.target,
+        Subject::Notice if last == Some(&Value::Amount(1.into())) => "day",
+        Subject::Notice => "days",
         _ => return String::new(),
     };
     format!(" {code}")
@@ -112,7 +116,7 @@ fn value_of(value: &Value, names: Names<'_>) -> String {
         Value::Settlement(SettlementKind::Priced) => "priced".into(),
         Value::Price(price) => price.decimal().to_string(),
         Value::Share(share) => share.decimal().to_string(),
-        Value::Instant(at) => at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Value::Instant(at) => at.told(),
     }
 }
 

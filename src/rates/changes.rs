@@ -50,7 +50,8 @@ pub(super) fn seen(version: &Version, viewer: PartyName) -> Seen<'_> {
     Seen {
         terms: &version.card.terms,
         settlement: SettlementBody::seen(&version.card.settlement, source, target),
-        valid_from: version.valid_from,
+        notice_days: version.card.notice_days,
+        valid_from: version.beginning(),
         valid_to: version.agreed_end(),
     }
 }

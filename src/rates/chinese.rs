@@ -173,3 +173,11 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
         Remainder::LeaveInSource => "除不盡的部分保留".into(),
     }]
 }
+
+/// How early a change for the worse is told, where that is promised.
+pub(super) fn notice(days: u16) -> Vec<String> {
+    match days {
+        0 => Vec::new(),
+        _ => vec![format!("不利的更改於 {days} 日前通知")],
+    }
+}

@@ -192,3 +192,13 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
         Remainder::LeaveInSource => "what does not divide stays".into(),
     }]
 }
+
+/// How early a change for the worse is told, where that is promised.
+pub(super) fn notice(days: u16) -> Vec<String> {
+    let of = match days {
+        0 => return Vec::new(),
+        1 => "1 day's".to_owned(),
+        _ => format!("{days} days'"),
+    };
+    vec![format!("{of} notice is given of a change for the worse")]
+}

@@ -19,7 +19,8 @@
 //!
 //! A version begins when its parties wanted, or when the last of them agreed if that is later:
 //! approval takes its time, and refusing the last word because a date went by would make everybody
-//! begin again. It never begins in the past. The version of the pair that would go on for ever ends
+//! begin again. It never begins in the past, nor before the notice that the version before it promised
+//! ([`notice`]), unless it takes nothing from a member ([`change`]). The version of the pair that would go on for ever ends
 //! at the same instant, in the same transaction; any other overlap is refused by the table.
 //!
 //! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
@@ -36,6 +37,7 @@ pub mod block;
 pub mod body;
 pub mod bonus;
 pub mod book;
+pub mod boundary;
 pub mod card;
 pub mod change;
 pub mod changes;
@@ -44,6 +46,7 @@ pub mod effect;
 pub mod exchange;
 pub mod fee;
 pub mod lint;
+pub mod notice;
 pub mod price;
 pub mod printed;
 pub mod published;
@@ -254,8 +257,11 @@ async fn publish(
     version: &Version,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let start = version.start(now);
-    ends_after(start, version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    let standing = store::list_standing(conn, version, now).await?;
+    let start = notice::start(version, &standing, now);
+    let too_late = BadDates::EndsWithinNotice(start);
+    ends_after(start, version.valid_to, too_late).map_err(api::bad_dates)?;
 
     let ended = store::end_predecessor(conn, version, start).await?;
     if let Some(predecessor) = ended {

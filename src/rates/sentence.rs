@@ -1,7 +1,7 @@
 //! A card as the one sentence a member is told, in English and in Traditional Chinese.
 //!
 //! ```text
-//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide
+//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ; notice
 //!
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2; 5,000 MILE more, once, from
 //! 50,000 STAR.
@@ -11,6 +11,7 @@
 //! sentence has to say is [`burden`]: when it grows, the card has stopped being simple.
 
 use super::bonus::Bonus;
+use super::card::Card;
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
@@ -38,28 +39,48 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The sentence in English.
-pub fn english(terms: &Terms, names: Names<'_>) -> String {
-    let clauses = [
+/// The sentence of a card in English.
+pub fn english_of(card: &Card, names: Names<'_>) -> String {
+    let terms = english_clauses(&card.terms, names);
+    format!(
+        "{}.",
+        [terms, english::notice(card.notice_days)]
+            .concat()
+            .join("; ")
+    )
+}
+
+/// The sentence of a card in Traditional Chinese.
+pub fn chinese_of(card: &Card, names: Names<'_>) -> String {
+    let terms = chinese_clauses(&card.terms, names);
+    format!(
+        "{}。",
+        [terms, chinese::notice(card.notice_days)]
+            .concat()
+            .join("；")
+    )
+}
+
+fn english_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    [
         vec![english::amounts_and_rate(terms, names)],
         english::destination(&terms.destination, names),
         english::bonuses(terms, names),
         english::fee(terms.fee.as_ref(), names),
         english::remainder(terms, names),
-    ];
-    format!("{}.", clauses.concat().join("; "))
+    ]
+    .concat()
 }
 
-/// The sentence in Traditional Chinese.
-pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
-    let clauses = [
+fn chinese_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    [
         vec![chinese::amounts_and_rate(terms, names)],
         chinese::destination(&terms.destination, names),
         chinese::bonuses(terms, names),
         chinese::fee(terms.fee.as_ref(), names),
         chinese::remainder(terms, names),
-    ];
-    format!("{}。", clauses.concat().join("；"))
+    ]
+    .concat()
 }
 
 /// How many limits, bands, bonuses and fees a member has to keep in mind.
@@ -181,10 +202,33 @@ mod tests {
             ),
         ];
         for (json, in_english, in_chinese) in cases {
-            let terms = serde_json::from_str(json).unwrap();
-            assert_eq!(english(&terms, NAMES), in_english);
-            assert_eq!(chinese(&terms, NAMES), in_chinese);
+            let card = card(json, 0);
+            assert_eq!(english_of(&card, NAMES), in_english);
+            assert_eq!(chinese_of(&card, NAMES), in_chinese);
         }
+    }
+
+    fn card(terms: &str, notice_days: u16) -> Card {
+        let settlement = r#"{"kind":"cost_plus","price":"1","commission":"0"}"#;
+        let card =
+            format!(r#"{{"terms":{terms},"settlement":{settlement},"notice_days":{notice_days}}}"#);
+        serde_json::from_str(&card).unwrap()
+    }
+
+    #[test]
+    fn the_notice_that_is_promised_is_said() {
+        let plain = r#"{"kind":"ratio","give":1,"get":1}"#;
+        let month = card(plain, 30);
+        assert_eq!(
+            english_of(&month, NAMES),
+            "Any amount of STAR becomes MILE at 1 to 1; 30 days' notice is given of a change for the worse."
+        );
+        assert_eq!(
+            chinese_of(&month, NAMES),
+            "任何數量的 STAR，按 1 比 1 兌換 MILE；不利的更改於 30 日前通知。"
+        );
+        let told = english_of(&card(plain, 1), NAMES);
+        assert!(told.ends_with("; 1 day's notice is given of a change for the worse."));
     }
 
     #[test]

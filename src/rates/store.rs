@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::book::PublishedCard;
+use super::boundary::{Boundary, Local};
 use super::card::Card;
 use super::draft::Draft;
 use super::state::Kept;
@@ -30,7 +31,8 @@ const LOCK: i32 = 0x6361_7264;
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target,
          f.scale as from_scale, t.scale as to_scale, c.version, c.state,
-         c.terms, c.settlement, c.valid_from, c.valid_to, c.replaced_by is not null as is_replaced, c.origin,
+         c.terms, c.settlement, c.notice_days, c.valid_from, c.valid_to, c.valid_from_local, c.valid_to_local,
+         c.replaced_by is not null as is_replaced, c.origin,
          c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
     from rate_cards c
@@ -47,7 +49,7 @@ const VERSIONS: &str = "
              array_agg(d.party order by d.decided_at) filter (where d.verdict = 'approved') as approved
         from approval_decisions d where d.approval_id = latest.id) said on latest.id is not null";
 
-const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to from rate_cards";
+const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, notice_days, valid_from, valid_to from rate_cards";
 
 #[derive(QueryableByName)]
 struct Row {
@@ -73,10 +75,16 @@ struct Row {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_to: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    valid_from_local: Option<Value>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    valid_to_local: Option<Value>,
     #[diesel(sql_type = Bool)]
     is_replaced: bool,
     #[diesel(sql_type = Nullable<Text>)]
@@ -109,6 +117,8 @@ struct PublishedRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -147,9 +157,11 @@ impl TryFrom<Row> for Version {
             scales: scales(row.from_scale, row.to_scale)?,
             number: row.version,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
-            card: card(id, row.terms, row.settlement)?,
+            card: card(id, row.terms, row.settlement, row.notice_days)?,
             valid_from: row.valid_from,
             valid_to: row.valid_to,
+            valid_from_local: local(id, row.valid_from_local)?,
+            valid_to_local: local(id, row.valid_to_local)?,
             is_replaced: row.is_replaced,
             origin: row.origin,
             content_hash: row.content_hash,
@@ -171,7 +183,7 @@ impl TryFrom<PublishedRow> for PublishedCard {
             from: row.from_currency,
             to: row.to_currency,
             version: row.version,
-            card: Arc::new(card(id, row.terms, row.settlement)?),
+            card: Arc::new(card(id, row.terms, row.settlement, row.notice_days)?),
             valid_from: row
                 .valid_from
                 .ok_or_else(|| anyhow::anyhow!("rate card {id} has no beginning"))?,
@@ -181,7 +193,7 @@ impl TryFrom<PublishedRow> for PublishedCard {
     }
 }
 
-fn card(id: i64, terms: Value, settlement: Value) -> anyhow::Result<Card> {
+fn card(id: i64, terms: Value, settlement: Value, notice_days: i16) -> anyhow::Result<Card> {
     let unread = |error| anyhow::anyhow!("rate card {id} cannot be read: {error}");
     let (terms, settlement) = (
         serde_json::from_value(terms),
@@ -190,7 +202,13 @@ fn card(id: i64, terms: Value, settlement: Value) -> anyhow::Result<Card> {
     Ok(Card {
         terms: terms.map_err(unread)?,
         settlement: settlement.map_err(unread)?,
+        notice_days: notice_days.try_into()?,
     })
+}
+
+fn local(id: i64, local: Option<Value>) -> anyhow::Result<Option<Local>> {
+    let read = local.map(serde_json::from_value).transpose();
+    read.map_err(|error| anyhow::anyhow!("a date of rate card {id} cannot be read: {error}"))
 }
 
 fn scales(from: i16, to: i16) -> anyhow::Result<Scales> {
@@ -265,6 +283,28 @@ pub(super) async fn find_predecessor(
     row.map(Version::try_from).transpose()
 }
 
+/// The published versions of a pair that hold after `now`, or would but for a successor that everybody
+/// agreed to: what another successor cuts short. Oldest first.
+pub(super) async fn list_standing(
+    conn: &mut Connection,
+    successor: &Version,
+    now: Timestamp,
+) -> Result<Vec<Version>, Error> {
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "{VERSIONS}
+          where c.from_currency = $1 and c.to_currency = $2 and c.id <> $3 and c.state = 'published'
+            and (c.valid_to is null or c.replaced_by is not null and c.valid_to > $4)
+          order by c.valid_from, c.id"
+    ))
+    .bind::<SmallInt, _>(successor.from)
+    .bind::<SmallInt, _>(successor.to)
+    .bind::<BigInt, _>(successor.id)
+    .bind::<Timestamptz, _>(now)
+    .load(conn)
+    .await?;
+    rows.into_iter().map(Version::try_from).collect()
+}
+
 /// A page of what `viewer` may see, newest first: one more than `limit` when there are more.
 pub(super) async fn list(
     conn: &mut Connection,
@@ -303,10 +343,12 @@ pub(super) async fn insert(
 ) -> Result<i64, Error> {
     let terms = serde_json::to_value(&draft.card.terms).map_err(anyhow::Error::from)?;
     let settlement = serde_json::to_value(draft.card.settlement).map_err(anyhow::Error::from)?;
+    let notice_days = i16::try_from(draft.card.notice_days).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, terms_hash, created_by, created_at)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11
+                                 origin, content_hash, terms_hash, created_by, created_at, valid_from_local,
+                                 valid_to_local, notice_days)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -314,16 +356,25 @@ pub(super) async fn insert(
     .bind::<SmallInt, _>(draft.to)
     .bind::<Jsonb, _>(terms)
     .bind::<Jsonb, _>(settlement)
-    .bind::<Nullable<Timestamptz>, _>(draft.valid_from)
-    .bind::<Nullable<Timestamptz>, _>(draft.valid_to)
+    .bind::<Nullable<Timestamptz>, _>(draft.valid_from.as_ref().map(|start| start.at))
+    .bind::<Nullable<Timestamptz>, _>(draft.valid_to.as_ref().map(|end| end.at))
     .bind::<Nullable<Text>, _>(draft.origin.as_deref())
     .bind::<Binary, _>(content_hash)
     .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Jsonb>, _>(written(draft.valid_from.as_ref())?)
+    .bind::<Nullable<Jsonb>, _>(written(draft.valid_to.as_ref())?)
+    .bind::<SmallInt, _>(notice_days)
     .get_result(conn)
     .await?;
     Ok(id)
+}
+
+fn written(boundary: Option<&Boundary>) -> Result<Option<Value>, Error> {
+    let local = boundary.and_then(|boundary| boundary.local.as_ref());
+    let written = local.map(serde_json::to_value).transpose();
+    Ok(written.map_err(anyhow::Error::from)?)
 }
 
 /// Keeps what was done with a version.
@@ -444,8 +495,8 @@ pub(super) async fn lock_live(conn: &mut Connection) -> Result<Vec<Live>, Error>
         .execute(conn)
         .await?;
     let rows: Vec<LiveRow> = diesel::sql_query(
-        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement, c.valid_from, c.valid_to,
-                f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
+        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement, c.notice_days, c.valid_from,
+                c.valid_to, f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
                 source.money as from_money, target.money as to_money
            from rate_cards c
            join currencies f on f.no = c.from_currency join partners source on source.id = f.issuer_id

@@ -144,6 +144,8 @@ struct CardRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Binary)]
     terms_hash: Vec<u8>,
 }
@@ -151,14 +153,23 @@ struct CardRow {
 impl CardRow {
     fn card(&self) -> Result<Card, Difference> {
         let read = serde_json::from_value(self.terms.clone()).and_then(|terms| {
-            serde_json::from_value(self.settlement.clone())
-                .map(|settlement| Card { terms, settlement })
+            serde_json::from_value(self.settlement.clone()).map(|settlement| (terms, settlement))
         });
-        read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
+        let (terms, settlement) = read.map_err(|error| self.unread(&error))?;
+        let notice_days = u16::try_from(self.notice_days).map_err(|error| self.unread(&error))?;
+        Ok(Card {
+            terms,
+            settlement,
+            notice_days,
+        })
+    }
+
+    fn unread(&self, error: &dyn std::fmt::Display) -> Difference {
+        Difference(format!("rate card {} cannot be read: {error}", self.id))
     }
 }
 
-const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, terms_hash \
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, notice_days, terms_hash \
      from rate_cards where state in ('published', 'halted') order by id";
 
 /// Published cards are what was approved.

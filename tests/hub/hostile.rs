@@ -33,7 +33,8 @@ async fn writes(world: &World) -> Vec<Write> {
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
-        "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1"});
+        "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1",
+        "notice_days": 30});
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
     let hash = json!({"content_hash": drafted["content_hash"]});
@@ -351,6 +352,7 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "valid_from",
         "valid_to",
         "origin",
+        "notice_days",
         "terms",
     ];
     for write in &writes {

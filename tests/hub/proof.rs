@@ -189,6 +189,8 @@ const UNPROVED: [(&str, &[&str], &str); 11] = [
         &[
             "valid_from",
             "valid_to",
+            "valid_from_local",
+            "valid_to_local",
             "origin",
             "replaced_by",
             "created_by",

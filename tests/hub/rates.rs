@@ -1277,3 +1277,172 @@ async fn a_card_that_rewards_splitting_is_published_by_partners_who_know_it() {
     let plain = world.draft(&world.source, star_to_mile(5)).await;
     assert_eq!(plain["lints"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_is_a_day_on_the_clocks_of_its_zone() {
+    let world = Rates::new().await;
+    let local = |local: &str, zone: &str| json!({"local": local, "zone": zone});
+    let (march, hong_kong) = (
+        local("2030-03-01", "Asia/Hong_Kong"),
+        local("2030-03-31", "Asia/Hong_Kong"),
+    );
+    let body = with(star_to_mile(5), "valid_from", march.clone());
+    let body = with(body, "valid_to", hong_kong.clone());
+    let card = world.published(body).await;
+    let dates = ["valid_from", "valid_to"].map(|field| card[field].clone());
+    assert_eq!(dates, ["2030-02-28T16:00:00Z", "2030-03-31T16:00:00Z"]);
+    let written = ["valid_from_local", "valid_to_local"].map(|field| card[field].clone());
+    assert_eq!(written, [march, hong_kong]);
+
+    let instant = with(star_to_mile(5), "valid_from", "2030-02-28T16:00:00Z");
+    let instant = with(instant, "valid_to", "2030-03-31T16:00:00Z");
+    let same = world.draft(&world.source, instant).await;
+    assert!(same["valid_from_local"].is_null());
+    assert_ne!(
+        same["content_hash"], card["content_hash"],
+        "what is approved is what is written"
+    );
+    let (_, lines) = changes(
+        &world,
+        &world.source,
+        &same,
+        &format!("?since={}", id(&card)),
+    )
+    .await;
+    assert_eq!(lines, [""; 0], "it is the same instant");
+
+    let berlin = |day: &str| {
+        let wall = local(&format!("{day}T02:30"), "Europe/Berlin");
+        with(star_to_mile(5), "valid_from", wall)
+    };
+    for (day, candidates) in [
+        (
+            "2030-03-31",
+            ["2030-03-31T01:30:00+01:00", "2030-03-31T03:30:00+02:00"],
+        ),
+        (
+            "2030-10-27",
+            ["2030-10-27T02:30:00+02:00", "2030-10-27T02:30:00+01:00"],
+        ),
+    ] {
+        let refused = world
+            .post(&world.source, "/v1/rate-cards", berlin(day))
+            .await;
+        assert_eq!(
+            (refused.code(), &refused.body["candidates"]),
+            ("card-dates", &json!(candidates))
+        );
+    }
+    for (wrong, pointer) in [
+        (local("2030-02-30", "UTC"), "/valid_to/local"),
+        (local("2030-03-01", "Mars/Base"), "/valid_to/zone"),
+        (json!({"local": "2030-03-01"}), "/valid_to"),
+        (json!(["2030-03-01", "UTC"]), "/valid_to"),
+    ] {
+        let body = with(star_to_mile(5), "valid_to", wrong.clone());
+        let refused = world.post(&world.source, "/v1/rate-cards", body).await;
+        assert_eq!(
+            refused.body["errors"][0]["pointer"], pointer,
+            "{wrong} {}",
+            refused.body
+        );
+    }
+    let over = with(
+        star_to_mile(5),
+        "valid_to",
+        local("2020-03-01", "Asia/Tokyo"),
+    );
+    let refused = world.post(&world.source, "/v1/rate-cards", over).await;
+    assert_eq!(refused.code(), "card-dates");
+}
+
+/// How many days after now a card begins, roughly; the clock of the world is turned, not the machine's.
+fn begins_in(card: &Value, turned: i64) -> i64 {
+    let start: chrono::DateTime<Utc> = card["valid_from"].as_str().unwrap().parse().unwrap();
+    (start - Utc::now() - Duration::days(turned) + Duration::hours(12)).num_days()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_for_the_worse_waits_for_the_notice_that_was_promised() {
+    let world = Rates::new().await;
+    let promising = |give: u32, days: u32| with(star_to_mile(give), "notice_days", days);
+    let first = world.published(promising(5, 30)).await;
+    assert_eq!(first["notice_days"], 30);
+    assert_eq!(
+        first["sentence"],
+        "5,000 TOKEN or more, in steps of 1,250, become KILO at 5 to 1; 30 days' notice is given of a change for the worse."
+    );
+    assert!(
+        first["sentence_zh"]
+            .as_str()
+            .unwrap()
+            .contains("不利的更改於 30 日前通知")
+    );
+
+    // From the last word, not from the first.
+    let worse = world.proposed(promising(6, 30)).await;
+    world.forward(Duration::days(3)).await;
+    world.step(&world.target, &worse, "approve").await.is(200);
+    world.forward(Duration::days(2)).await;
+    let worse = world.step(&world.operator, &worse, "approve").await.is(200);
+    assert_eq!(worse["state"], "scheduled");
+    assert_eq!(begins_in(&worse, 5), 30);
+    let (told, lines) = changes(&world, &world.source, &worse, "").await;
+    assert_eq!(told["since"], first["id"]);
+    assert_eq!(
+        lines[0],
+        "terms.rate worse: the rate changes from 5:1 to 6:1"
+    );
+
+    // Taking it back works at once.
+    world.step(&world.target, &worse, "withdraw").await.is(200);
+    assert_eq!(world.state(&first).await, "active");
+
+    let better = world.published(promising(4, 30)).await;
+    assert_eq!(
+        better["state"], "active",
+        "what takes nothing needs no notice"
+    );
+    let less_notice = world.published(promising(4, 0)).await;
+    assert_eq!(
+        (&less_notice["state"], begins_in(&less_notice, 5)),
+        (&json!("scheduled"), 30)
+    );
+    let (_, lines) = changes(&world, &world.source, &less_notice, "").await;
+    assert_eq!(
+        lines[0],
+        "notice_days worse: the notice of a change for the worse is dropped; it was 30 days"
+    );
+    world
+        .step(&world.source, &less_notice, "withdraw")
+        .await
+        .is(200);
+
+    // What would be over by then is refused, and nothing happens to it.
+    let short = with(promising(6, 30), "valid_to", in_days(25));
+    let short = world.proposed(short).await;
+    world.step(&world.target, &short, "approve").await.is(200);
+    let refused = world.step(&world.operator, &short, "approve").await;
+    assert_eq!((refused.status, refused.code()), (422, "card-dates"));
+
+    // An emergency does not wait, and what is halted promises nothing.
+    let halted = world.step(&world.source, &better, "halt").await.is(200);
+    assert_eq!(halted["state"], "halted");
+    assert_eq!(world.published(promising(9, 0)).await["state"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_told_from_the_start_needs_no_notice() {
+    let world = Rates::new().await;
+    let bounded = with(star_to_mile(5), "valid_to", in_days(10));
+    world.published(with(bounded, "notice_days", 30)).await;
+    let next = with(star_to_mile(6), "valid_from", in_days(11));
+    let next = world.published(next).await;
+    assert_eq!(begins_in(&next, 0), 11);
+    let too_long = with(star_to_mile(5), "notice_days", 367);
+    let refused = world.post(&world.source, "/v1/rate-cards", too_long).await;
+    assert_eq!(
+        (refused.code(), &refused.body["errors"][0]["pointer"]),
+        ("card-terms", &json!("/notice_days"))
+    );
+}
