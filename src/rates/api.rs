@@ -523,13 +523,13 @@ pub(super) fn bad_dates(bad: BadDates) -> Problem {
 }
 
 fn not_one_instant(field: &str, not_one: NotOneInstant) -> Problem {
+    let [earlier, later] = not_one.told();
     let NotOneInstant {
+        zone,
         wall,
         is_twice,
-        candidates,
+        candidates: _,
     } = not_one;
-    let [earlier, later] = candidates.map(|at| at.to_rfc3339());
-    let zone = candidates[0].timezone();
     let detail = match is_twice {
         true => format!("clocks in {zone} show {wall} twice"),
         false => format!("clocks in {zone} skip {wall}"),

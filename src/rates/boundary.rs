@@ -10,7 +10,7 @@
 //! "until the end of March in Hong Kong" and its readers look for that. A time of day that clocks skip
 //! or show twice is refused with the two instants it could mean: nobody should guess which.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{Duration, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, IntoDeserializer, MapAccess, Visitor};
@@ -60,11 +60,12 @@ pub enum Side {
 /// A time of day that is not one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotOneInstant {
+    pub zone: Tz,
     pub wall: NaiveDateTime,
     /// Whether clocks show it twice, or never.
     pub is_twice: bool,
     /// What it could mean, the earlier first.
-    pub candidates: [DateTime<Tz>; 2],
+    pub candidates: [Timestamp; 2],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +98,14 @@ impl Sent {
     }
 }
 
+impl NotOneInstant {
+    /// What it could mean, with the time that clocks of the zone are ahead of UTC.
+    pub fn told(&self) -> [String; 2] {
+        self.candidates
+            .map(|at| at.with_timezone(&self.zone).to_rfc3339())
+    }
+}
+
 impl Boundary {
     /// The instant on the clock it was read from, or in UTC.
     pub(super) fn told(&self) -> String {
@@ -119,29 +128,29 @@ impl Local {
             }
             DayOrTime::Time(wall) => wall,
         };
-        match zone.from_local_datetime(&wall) {
-            LocalResult::Single(at) => Ok(at.with_timezone(&Utc)),
-            LocalResult::Ambiguous(earlier, later) => Err(NotOneInstant {
-                wall,
-                is_twice: true,
-                candidates: [earlier, later],
-            }),
-            LocalResult::None => Err(NotOneInstant {
-                wall,
-                is_twice: false,
-                candidates: around(zone, wall),
-            }),
-        }
+        let (is_twice, candidates) = match zone.from_local_datetime(&wall) {
+            LocalResult::Single(at) => return Ok(at.with_timezone(&Utc)),
+            LocalResult::Ambiguous(earlier, later) => {
+                (true, [earlier, later].map(|at| at.with_timezone(&Utc)))
+            }
+            LocalResult::None => (false, around(zone, wall)),
+        };
+        Err(NotOneInstant {
+            zone,
+            wall,
+            is_twice,
+            candidates,
+        })
     }
 }
 
 /// A time that clocks skip, by the clock after they were put forward and by the one before.
-fn around(zone: Tz, wall: NaiveDateTime) -> [DateTime<Tz>; 2] {
+fn around(zone: Tz, wall: NaiveDateTime) -> [Timestamp; 2] {
     // No zone has put its clocks forward twice within a day of one another.
     let by_clock_of = |days: i64| {
         let near = zone.offset_from_utc_datetime(&(wall + Duration::days(days)));
         let at = wall - Duration::seconds(near.fix().local_minus_utc().into());
-        at.and_utc().with_timezone(&zone)
+        at.and_utc()
     };
     [by_clock_of(1), by_clock_of(-1)]
 }
@@ -227,9 +236,8 @@ mod tests {
 
     fn read(sent: Value, side: Side) -> Result<String, String> {
         let sent: Sent = serde_json::from_value(sent).map_err(|error| error.to_string())?;
-        let told = |at: DateTime<Tz>| at.to_rfc3339();
         let read = sent.read(side).map_err(|not| {
-            let [earlier, later] = not.candidates.map(told);
+            let [earlier, later] = not.told();
             format!(
                 "{} {earlier} {later}",
                 if not.is_twice { "twice" } else { "never" }

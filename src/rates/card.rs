@@ -27,7 +27,7 @@ use crate::points::amount::Scales;
 pub struct Card {
     pub terms: Terms,
     pub settlement: SettlementTerms,
-    /// How many days before it a change for the worse is agreed; see [`notice`](super::notice).
+    /// How many days before it a change for the worse is agreed; see [`notice`].
     #[serde(default, skip_serializing_if = "is_none")]
     pub notice_days: u16,
 }

@@ -7,7 +7,7 @@
 //! | block bonus, campaigns   | never less, from no later on                                   |
 //! | fee                      | never more                                                     |
 //! | prices of a priced card  | what is given is worth more, what is gained costs less         |
-//! | notice                   | more days                                                      |
+//! | notice, end              | more days, and later                                           |
 //!
 //! A change is decided as if it came last: with the other parts as they are after it. So when every
 //! change of a card is better or the same, no amount is treated worse by all of them together.

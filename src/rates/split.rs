@@ -10,7 +10,7 @@
 //! many than from one. Of those nothing is tried. What may are a bonus that is given once, a table,
 //! and whatever falls with size. There the loss of the whole against its parts is straight between
 //! the amounts where something begins or ends, so it is largest where two of `a`, `b` and `a + b`
-//! lie on one; [`ENDS`] of them are tried, and the [`SMALLEST`] legal amounts, each exactly as a quote
+//! lie on one; `ENDS` of them are tried, and the `SMALLEST` legal amounts, each exactly as a quote
 //! would price it. What is found is true; that nothing is found proves nothing beyond those bounds.
 //!
 //! Fees are money and do not count.
