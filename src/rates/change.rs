@@ -18,7 +18,7 @@ use super::body::{SettlementBody, SettlementKind};
 use super::bonus::{Bonus, On};
 use super::boundary::Boundary;
 use super::effect::{self, Effect, grown};
-use super::fee::{Fee, FeeKind, Tax};
+use super::fee::{Fee, Tax};
 use super::printed::Printed;
 use super::terms::{Band, Denomination, Limits, Rate, Remainder, Terms};
 use crate::points::agreed::{Price, Share};
@@ -509,89 +509,30 @@ fn fees(before: Option<&Fee>, after: Option<&Fee>) -> Vec<Change> {
 
 fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
     let Fee {
-        kind: FeeKind::Flat | FeeKind::PerUnit | FeeKind::PerStep,
-        amount: _,
+        kind: _,
+        amount: sum,
         num: _,
         den: _,
         step,
         on: _,
         minimum,
         cap,
-        tax,
+        tax: _,
         currency,
     } = new;
-    let per_unit = |fee: &Fee| fee.num.zip(fee.den);
-    let of_tax = |tax: Option<Tax>| tax.map_or((0, 1), |tax| (tax.num, tax.den));
-    let taxes = Effect::less(grown(of_tax(old.tax), of_tax(*tax)));
-    let shares = match (per_unit(old), per_unit(new)) {
-        (Some(old), Some(new)) => Effect::less(grown(old, new)),
-        _ => Effect::Unclear,
-    };
-    let least = Effect::less(minimum.unwrap_or(0).cmp(&old.minimum.unwrap_or(0)));
-    let most = |cap: Option<i64>| (cap.is_none(), cap);
-    let fraction = |(num, den): &(i64, i64)| Value::Fraction {
-        num: *num,
-        den: *den,
-    };
-    // Sums in two moneys are not compared.
-    let in_one_money = |member: Effect| match old.currency == new.currency {
-        true => member,
-        false => Effect::Unclear,
-    };
-    let money = |subject, pick: fn(&Fee) -> Option<i64>, member| {
-        let value = |fee: &Fee| {
-            pick(fee).map(|amount| Value::Money {
-                amount,
-                currency: fee.currency.clone(),
-            })
-        };
-        let (before, after) = (value(old), value(new));
-        let is_one = pick(old) == pick(new);
-        let sides = if is_one {
-            (None, None)
-        } else {
-            (before, after)
-        };
-        change(
-            subject,
-            sides.0.as_ref(),
-            sides.1.as_ref(),
-            in_one_money(member),
-            Value::clone,
-        )
-    };
+    let or_none = |sum: &Option<i64>| sum.unwrap_or(0);
+    let or_all = |cap: &Option<i64>| (cap.is_none(), *cap);
+    let charge = Effect::less(sum.cmp(&old.amount));
+    let steps = Effect::more(step.cmp(&old.step));
+    let least = Effect::less(or_none(minimum).cmp(&or_none(&old.minimum)));
+    let most = Effect::less(or_all(cap).cmp(&or_all(&old.cap)));
     [
-        money(
-            Subject::FeeAmount,
-            |fee| fee.amount,
-            Effect::less(new.amount.cmp(&old.amount)),
-        ),
-        change(
-            Subject::FeeShare(new.on()),
-            per_unit(old).as_ref(),
-            per_unit(new).as_ref(),
-            in_one_money(shares),
-            fraction,
-        ),
-        amount(
-            Subject::FeeStep(new.on()),
-            old.step,
-            *step,
-            Effect::more(step.cmp(&old.step)),
-        ),
-        money(Subject::FeeMinimum, |fee| fee.minimum, least),
-        money(
-            Subject::FeeCap,
-            |fee| fee.cap,
-            Effect::less(most(*cap).cmp(&most(old.cap))),
-        ),
-        change(
-            Subject::FeeTax,
-            old.tax.as_ref(),
-            tax.as_ref(),
-            taxes,
-            |tax| fraction(&(tax.num, tax.den)),
-        ),
+        money(Subject::FeeAmount, old, new, |fee| fee.amount, charge),
+        fee_share(old, new),
+        amount(Subject::FeeStep(new.on()), old.step, *step, steps),
+        money(Subject::FeeMinimum, old, new, |fee| fee.minimum, least),
+        money(Subject::FeeCap, old, new, |fee| fee.cap, most),
+        fee_tax(old, new),
         change(
             Subject::FeeCurrency,
             Some(&old.currency),
@@ -601,6 +542,67 @@ fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
         ),
     ]
     .concat()
+}
+
+/// A sum of a fee. Two moneys are not compared; that they differ is a change of its own.
+fn money(
+    subject: Subject,
+    old: &Fee,
+    new: &Fee,
+    pick: fn(&Fee) -> Option<i64>,
+    member: Effect,
+) -> Vec<Change> {
+    if pick(old) == pick(new) {
+        return Vec::new();
+    }
+    let value = |fee: &Fee| {
+        pick(fee).map(|amount| Value::Money {
+            amount,
+            currency: fee.currency.clone(),
+        })
+    };
+    let member = in_one_money(old, new, member);
+    let (before, after) = (value(old), value(new));
+    change(
+        subject,
+        before.as_ref(),
+        after.as_ref(),
+        member,
+        Value::clone,
+    )
+}
+
+fn fee_share(old: &Fee, new: &Fee) -> Vec<Change> {
+    let (old_share, new_share) = (old.num.zip(old.den), new.num.zip(new.den));
+    let grown = old_share.zip(new_share).map(|(old, new)| grown(old, new));
+    let member = in_one_money(old, new, grown.map_or(Effect::Unclear, Effect::less));
+    change(
+        Subject::FeeShare(new.on()),
+        old_share.as_ref(),
+        new_share.as_ref(),
+        member,
+        |(num, den)| Value::Fraction {
+            num: *num,
+            den: *den,
+        },
+    )
+}
+
+fn fee_tax(old: &Fee, new: &Fee) -> Vec<Change> {
+    let share = |tax: Option<Tax>| tax.map_or((0, 1), |tax| (tax.num, tax.den));
+    let member = Effect::less(grown(share(old.tax), share(new.tax)));
+    let (old, new) = (old.tax.as_ref(), new.tax.as_ref());
+    change(Subject::FeeTax, old, new, member, |tax| Value::Fraction {
+        num: tax.num,
+        den: tax.den,
+    })
+}
+
+fn in_one_money(old: &Fee, new: &Fee, member: Effect) -> Effect {
+    match old.currency == new.currency {
+        true => member,
+        false => Effect::Unclear,
+    }
 }
 
 /// What the brands pay is nothing to a member, unless it is what decides the rate.
@@ -613,42 +615,33 @@ fn settlement(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change
         // The rate is another, which is a change of its own.
         (true, false) | (false, true) => Effect::Unclear,
     };
-    let price = |subject, pick: fn(&SettlementBody) -> Option<Price>, less_is_better: bool| {
-        let (old, new) = (old.and_then(pick), new.and_then(pick));
-        let decimal = |price: Option<Price>| price.map(Price::decimal);
-        let grown = decimal(new).cmp(&decimal(old));
-        let verdict = match less_is_better {
-            true => Effect::less(grown),
-            false => Effect::more(grown),
+    let price =
+        |subject, pick: fn(&SettlementBody) -> Option<Price>, better: fn(Ordering) -> Effect| {
+            let (old, new) = (old.and_then(pick), new.and_then(pick));
+            let grown = new.map(Price::decimal).cmp(&old.map(Price::decimal));
+            let member = member(better(grown));
+            change(subject, old.as_ref(), new.as_ref(), member, |price| {
+                Value::Price(*price)
+            })
         };
-        change(
-            subject,
-            old.as_ref(),
-            new.as_ref(),
-            member(verdict),
-            |price| Value::Price(*price),
-        )
-    };
-    let commission = |side: Option<&SettlementBody>| side.and_then(|side| side.commission);
-    let (was, is) = (commission(old), commission(new));
-    let decimal = |share: Option<Share>| share.map(Share::decimal);
-    let share = Effect::less(decimal(is).cmp(&decimal(was)));
-    let steps = |side: Option<&SettlementBody>| Limits {
+    let kinds = [old, new].map(|side| side.map(|side| side.kind));
+    let [was, is] = [old, new].map(|side| side.and_then(|side| side.commission));
+    let share = Effect::less(is.map(Share::decimal).cmp(&was.map(Share::decimal)));
+    let [from, to] = [old, new].map(|side| Limits {
         step: side.and_then(|side| side.increment),
         ..Limits::default()
-    };
-    let (from, to) = (steps(old), steps(new));
+    });
     [
         change(
             Subject::Settlement,
-            old.map(|side| side.kind).as_ref(),
-            new.map(|side| side.kind).as_ref(),
+            kinds[0].as_ref(),
+            kinds[1].as_ref(),
             member(Effect::Unclear),
             |kind| Value::Settlement(*kind),
         ),
-        price(Subject::Price, |side| side.price, true),
-        price(Subject::SourcePrice, |side| side.source_price, false),
-        price(Subject::TargetPrice, |side| side.target_price, true),
+        price(Subject::Price, |side| side.price, Effect::less),
+        price(Subject::SourcePrice, |side| side.source_price, Effect::more),
+        price(Subject::TargetPrice, |side| side.target_price, Effect::less),
         change(
             Subject::Commission,
             was.as_ref(),
