@@ -72,6 +72,8 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         card_id: 1,
         card: card.clone(),
         exchange: None,
+        fee_money: None,
+        at: noon(),
     };
     let inputs = || {
         let mut books = Books::default();

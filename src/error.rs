@@ -54,6 +54,7 @@ problems! {
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
+    LimitReached 422 "limit-reached" "A limit of the rate card is reached" "`left` is what may be converted now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
     LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";
@@ -64,6 +65,7 @@ problems! {
     MoneyPump 422 "money-pump" "Somebody could gain by going in a circle" "Let one card of `cycle` give less, or the cards hold at other times. `returns` is what one unit would come back as at best.";
     MoreThanLeft 422 "more-than-left" "That is more than is left" "Send at most `left`, or leave the amount out for all of it.";
     NoRateCard 422 "no-rate-card" "These currencies are not exchanged now" "`GET /v1/rate-cards` lists what is.";
+    NotEligible 422 "not-eligible" "The cards of this route are for others" "`needs` says for whom each is, in English and Traditional Chinese: another channel, or a fact that the named brand attests of the member.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";

@@ -36,6 +36,7 @@
 //!   operation's own row.
 //! * What is sealed never changes and nothing comes before it: a reader of events misses nothing.
 //! * No lot goes below zero, and an expired lot cannot be spent.
+//! * One card decides a quote: of the cards of a pair that hold at one instant no two have one priority.
 //! * A member gets what the quote said, to the unit.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.

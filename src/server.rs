@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
 use crate::ledger::seals::Sealer;
-use crate::members::Wallets;
+use crate::members::{Attested, Wallets};
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
@@ -46,6 +46,7 @@ pub struct Hub {
     pub ledger: Data<Ledger>,
     pub quotes: Data<Quotes>,
     pub wallets: Data<Wallets>,
+    pub attested: Data<Attested>,
     pub crowd: Data<Crowd>,
 }
 
@@ -70,6 +71,7 @@ impl Hub {
             ledger: Data::new(Ledger::start(pool.clone())),
             quotes: Data::new(Quotes::new(&secrets.quotes)),
             wallets: Data::new(Wallets::start(url)),
+            attested: Data::new(Attested::start(url)),
             crowd: Data::default(),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
@@ -87,6 +89,7 @@ impl Hub {
             .app_data(self.ledger.clone())
             .app_data(self.quotes.clone())
             .app_data(self.wallets.clone())
+            .app_data(self.attested.clone())
             .app_data(self.crowd.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
@@ -290,6 +293,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         access::api::Doc::openapi(),
         partners::api::Doc::openapi(),
         members::api::Doc::openapi(),
+        members::claims::api::Doc::openapi(),
         approvals::api::Doc::openapi(),
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),

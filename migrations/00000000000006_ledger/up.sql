@@ -116,6 +116,7 @@ create table operations (
   principal_id bigint not null,
   request_id uuid not null,
   memo jsonb,
+  transfers smallint,
   constraint operations_pk primary key (id),
   constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16)),
   constraint operations_move_something check (out_wallet is not null or in_wallet is not null),
@@ -138,7 +139,7 @@ create unique index operations_wallet_begins_once on operations (in_wallet) wher
 -- What has followed an operation so far; few rows have it.
 create index operations_by_followed on operations (follows, id) where follows is not null;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. transfers: how many rows more_transfers has. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
@@ -146,7 +147,7 @@ create table more_legs (
   wallet bigint not null,
   expires_at timestamptz not null,
   usable_from timestamptz not null,
-  class smallint not null,
+  class bigint not null,
   amount bigint not null,
   constraint more_legs_pk primary key (operation_id, leg),
   constraint more_legs_move_something check (amount <> 0)
@@ -154,11 +155,25 @@ create table more_legs (
 comment on table more_legs is
   'The lots of a leg that took more than one, summing to the leg; negative leaves the wallet. Also the two halves of a lot that is re-dated by activity, which sum to zero. A hold and a release move between the two pockets of a lot, a capture takes from what is held, all others change what is available.';
 
+create table more_transfers (
+  operation_id bigint not null,
+  nth smallint not null,
+  debit bigint not null,
+  credit bigint not null,
+  amount bigint not null,
+  constraint more_transfers_pk primary key (operation_id, nth),
+  constraint more_transfers_one_asset check (((debit # credit) >> 44) & 16383 = 0),
+  constraint more_transfers_two_accounts check (debit <> credit),
+  constraint more_transfers_move_something check (amount > 0)
+);
+comment on table more_transfers is
+  'What an operation posts besides its legs and its figures: bonuses with who pays for them, fees. operations.transfers says how many rows there are, null for none. One that debits or credits the members of a leg''s currency is a part of that leg, which its flow account is spared.';
+
 create table lots (
   wallet bigint not null,
   expires_at timestamptz not null,
   usable_from timestamptz not null,
-  class smallint not null,
+  class bigint not null,
   turn integer not null,
   available bigint not null,
   held bigint not null,
@@ -172,6 +187,19 @@ create table lots (
 create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
 comment on table lots is
   'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+
+create table tallies (
+  wallet bigint not null,
+  key bigint not null,
+  at timestamptz not null,
+  operation_id bigint not null,
+  given bigint not null,
+  gained bigint not null,
+  times smallint not null,
+  constraint tallies_pk primary key (wallet, key, at, operation_id)
+);
+comment on table tallies is
+  'What a wallet did under a key, one row per operation that is held to a limit: how much it gave and gained, in smallest units, and how often. A reversal takes back, under the instant of what it undoes. The memo of an operation names its keys. Append-only; the turn of the wallet''s lots keeps two groups from counting past each other.';
 
 create table holds (
   operation_id bigint not null,
@@ -304,6 +332,6 @@ create index operation_references_by_operation on operation_references (operatio
 comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
-grant select, insert on operations, more_legs, groups, seals to interline_app;
+grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
 grant select, insert, update on lots, holds, adjustments, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

@@ -8,6 +8,8 @@ create table rate_cards (
   state text not null,
   terms jsonb not null,
   settlement jsonb not null,
+  condition jsonb,
+  priority integer not null,
   notice_days smallint not null,
   valid_from timestamptz,
   valid_to timestamptz,
@@ -26,19 +28,21 @@ create table rate_cards (
   constraint rate_cards_to_known foreign key (to_currency) references currencies (no),
   constraint rate_cards_state_known check
     (state in ('draft', 'proposed', 'published', 'rejected', 'withdrawn', 'halted')),
+  constraint rate_cards_priority_small check (priority between -1000 and 1000),
   constraint rate_cards_notice_of_a_year check (notice_days between 0 and 366),
   constraint rate_cards_published_dated check (state <> 'published' or valid_from is not null),
   constraint rate_cards_ends_after_start check (valid_to >= valid_from),
   constraint rate_cards_replaced_by_known foreign key (replaced_by) references rate_cards (id),
   constraint rate_cards_replaced_at_end check (replaced_by is null or valid_to is not null),
-  -- The pair as a one-point range lets the built-in range operators compare it, without an extension.
+  -- Pair and priority as one-point ranges let the built-in range operators compare them, without an extension.
   constraint rate_cards_no_overlap exclude using gist (
     int8range((from_currency::bigint << 16) | to_currency, (from_currency::bigint << 16) | to_currency, '[]') with &&,
+    int4range(priority, priority, '[]') with &&,
     tstzrange(valid_from, valid_to) with &&
   ) where (state = 'published')
 );
 comment on table rate_cards is
-  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay; notice_days: how long before it a change for the worse is agreed. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. valid_from_local, valid_to_local: the clock and the zone that the dates were written by, where they were. terms_hash: the pair, the terms and the notice, for verify; it leaves the database nowhere. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
+  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay; condition: for whom and by which channel, null for everybody; of the published cards of a pair that hold, no two have one priority, and the highest whose condition is met decides. notice_days: how long before it a change for the worse is agreed. valid_from_local, valid_to_local: the clock and the zone that the dates were written by, where they were. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. terms_hash: the pair and all of the card, for verify; it leaves the database nowhere. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
 
 -- Which version a withdrawn one would have ended.
 create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_by is not null;
@@ -46,6 +50,7 @@ create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_b
 create function rate_cards_keep_to_their_life() returns trigger language plpgsql as $$
 begin
   if old.terms <> new.terms or old.settlement <> new.settlement
+    or old.condition is distinct from new.condition or old.priority <> new.priority
     or old.notice_days <> new.notice_days or old.content_hash <> new.content_hash
     or old.terms_hash <> new.terms_hash
     or old.valid_from_local is distinct from new.valid_from_local

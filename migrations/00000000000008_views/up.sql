@@ -10,10 +10,13 @@ create function account_name(account bigint) returns text language sql stable as
     when 6 then 'converted_out'
     when 7 then 'expired'
     when 8 then 'adjusted'
+    when 9 then 'bonus'
     when 16 then 'position/' || (select code from partners where id = account & ((1::bigint << 39) - 1))
     when 17 then 'hub/commission'
     when 18 then 'hub/rounding'
     when 19 then 'hub/fx_clearing'
+    when 20 then 'hub/member_fees'
+    when 21 then 'hub/bonus_funding'
     else 'unknown' end
     || '/' || coalesce(
       (select code from moneys where no = asset_of(account)),
@@ -37,10 +40,15 @@ $$;
 
 create view transfers as
   select o.id as operation_id, o.at, t.debit, t.credit, t.amount
-    from operations o,
+    from operations o
+    -- What more_transfers says of the members of a leg's currency is a part of that leg.
+    left join lateral (
+      select sum(m.amount) filter (where m.debit = account_id(asset_of(o.out_wallet), 2)) as leaves,
+             sum(m.amount) filter (where m.credit = account_id(asset_of(o.in_wallet), 2)) as enters
+        from more_transfers m where m.operation_id = o.id) as part on o.transfers is not null,
     lateral (values
-      (o.out_wallet, account_id(asset_of(o.out_wallet), flow_of(o.kind, true)), o.out_amount),
-      (account_id(asset_of(o.in_wallet), flow_of(o.kind, false)), o.in_wallet, o.in_amount),
+      (o.out_wallet, account_id(asset_of(o.out_wallet), flow_of(o.kind, true)), o.out_amount - coalesce(part.leaves, 0)),
+      (account_id(asset_of(o.in_wallet), flow_of(o.kind, false)), o.in_wallet, o.in_amount - coalesce(part.enters, 0)),
       (o.pays, account_id(asset_of(o.pays), 17), o.commission),
       (o.pays, case when asset_of(o.pays) = asset_of(o.paid) then o.paid
                else account_id(asset_of(o.pays), 19) end,
@@ -57,7 +65,11 @@ create view transfers as
     lateral (select case when turned.round then forward.credit else forward.debit end,
                     case when turned.round then forward.debit else forward.credit end,
                     abs(forward.amount)) as t (debit, credit, amount)
-   where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0;
+   where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0
+  union all
+  select o.id, o.at, case m.debit when account_id(asset_of(o.out_wallet), 2) then o.out_wallet else m.debit end,
+         case m.credit when account_id(asset_of(o.in_wallet), 2) then o.in_wallet else m.credit end, m.amount
+    from more_transfers m join operations o on o.id = m.operation_id;
 comment on view transfers is
   'Each operation as transfers: debit account, credit account, amount of one asset. A hold and a release post nothing: the points stay the member''s.';
 

@@ -14,7 +14,7 @@
 //! |-------|--------|
 //! | `awards:write` `redemptions:write` `reversals:write` | move points of the partner's own currencies |
 //! | `quotes:write` `conversions:write` | ask for a price, and take it |
-//! | `members:read` `members:write` | look up, create and link members |
+//! | `members:read` `members:write` | look up, create and link members, attest claims of them |
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |

@@ -41,7 +41,7 @@ scopes! {
     EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
     MembersRead "members:read" "Look up members of the partner's programme.";
-    MembersWrite "members:write" "Create members and link memberships.";
+    MembersWrite "members:write" "Create members, link memberships and attest claims.";
     QuotesWrite "quotes:write" "Ask what an amount is worth elsewhere.";
     RatesRead "rates:read" "Read rate cards of the partner's currencies.";
     RatesWrite "rates:write" "Propose, approve and withdraw rate cards.";

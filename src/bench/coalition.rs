@@ -26,6 +26,7 @@ use crate::partners::{self, Currency, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
 use crate::points::money::Micros;
+use crate::rates::condition::Asker;
 use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
 use crate::rates::{self, Speakers};
@@ -312,7 +313,12 @@ fn route(
     to: usize,
 ) -> anyhow::Result<Route> {
     let (source, target) = (&brands[from], &brands[to]);
-    let card = book.card_for(source.currency.no, target.currency.no, now);
+    let card = book.card_for(
+        source.currency.no,
+        target.currency.no,
+        Asker::default(),
+        now,
+    );
     let card = card.ok_or_else(|| anyhow::anyhow!("a route has no card"))?;
     let exchange = book
         .exchange(source.partner.money, target.partner.money)
@@ -340,6 +346,8 @@ fn route(
         card_id: card.id,
         card: card.card.clone(),
         exchange,
+        fee_money: None,
+        at: now,
     };
     Ok(Route { from, to, order })
 }

@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 
+use super::bonus::Parties;
+use super::limits::{self, Reached};
 use super::postings;
 use super::quote::Quote;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
-use crate::ledger::lot::Short;
+use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
-use crate::partners::Currency;
+use crate::ledger::tally::Mark;
+use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::rates::card::{self, Card, Evaluated};
+use crate::rates::price::Priced;
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
 
@@ -26,6 +30,10 @@ pub struct Order {
     pub card_id: i64,
     pub card: Arc<Card>,
     pub exchange: Option<(i64, Exchange)>,
+    /// What the card's fee is in.
+    pub fee_money: Option<Money>,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// One side of a conversion.
@@ -45,6 +53,7 @@ pub enum Refusal {
         by: i64,
     },
     BalanceTooLow(Short, Arc<Currency>),
+    LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
 }
@@ -58,6 +67,12 @@ impl Command for Order {
             positions: vec![self.from.position, self.to.position],
             quote: Some(self.quote.jti),
             follows: None,
+            tallies: limits::wanted(
+                &self.card.terms,
+                (&self.from.programme.currency, self.from.wallet),
+                self.to.wallet.asset(),
+                self.at,
+            ),
         }
     }
 
@@ -79,6 +94,7 @@ impl Command for Order {
         }
 
         let evaluated = self.evaluate()?;
+        self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
         postings::of(self, &evaluated, seen, now).map_err(short)
@@ -86,6 +102,50 @@ impl Command for Order {
 }
 
 impl Order {
+    pub fn parties(&self) -> Parties {
+        Parties {
+            source: self.from.position,
+            target: self.to.position,
+            gained: self.to.wallet.asset(),
+        }
+    }
+
+    /// The lot that what is gained goes into: from when on it can be used, and converted again.
+    pub fn lot(&self, now: Timestamp) -> LotKey {
+        let (terms, to) = (&self.card.terms, &self.to.programme);
+        let mut lot = to.lot(now);
+        if let Some(onward) = terms.onward {
+            lot = lot.convertible_from(onward.begins(now));
+        }
+        if let Some(delivery) = terms.delivery {
+            lot.usable_from = delivery.arrives(to.currency.zone, now);
+        }
+        lot
+    }
+
+    fn must_be_within_limits(
+        &self,
+        evaluated: &Evaluated,
+        seen: &Seen<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.card.terms.allowances.is_empty() {
+            return Ok(());
+        }
+        let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
+        let limits = limits::limits(
+            &self.card.terms,
+            super::scales(from, to),
+            (from, self.from.wallet),
+            to.no,
+            |of| seen.marks(of).to_vec(),
+            now,
+        );
+        limits::check(&limits, mark(&evaluated.priced, now)).map_err(|reached| {
+            Refusal::LimitReached(Box::new(reached), Box::new([from.clone(), to.clone()]))
+        })
+    }
+
     /// The same function that priced the quote, on the same card, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
@@ -95,5 +155,15 @@ impl Order {
             Ok(evaluated) if evaluated.priced.total == self.quote.gained => Ok(evaluated),
             other => Err(Refusal::NotAsQuoted(Box::new(other))),
         }
+    }
+}
+
+/// What a conversion counts in its tallies.
+pub fn mark(priced: &Priced, at: Timestamp) -> Mark {
+    Mark {
+        at,
+        given: priced.used,
+        gained: priced.total,
+        times: 1,
     }
 }

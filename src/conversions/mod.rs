@@ -7,15 +7,22 @@
 //! What the points of a wallet could become at all, [`options`] lists, best first by what both sides are
 //! [`worth`].
 //!
+//! One card decides a quote: of those of the pair whose condition holds for the member and the channel,
+//! the one of the highest priority. What brands attest of the member is read only where a card of the
+//! pair asks for it, and never again: taking a quote looks at no claims.
+//!
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 
 pub mod api;
+pub mod bonus;
 pub mod decision;
+pub mod limits;
 pub mod options;
 pub mod postings;
 pub mod quote;
 pub mod sentence;
+pub mod unmet;
 pub mod worth;
 
 use std::sync::Arc;
@@ -30,14 +37,20 @@ use crate::id::Kind;
 use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
-use crate::partners::{AmountBody, Currency, Directory};
+use crate::ledger::store;
+use crate::members::Claims;
+use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
-use crate::rates::card::{self, Evaluated};
+use crate::rates::card::{self, Card, Evaluated};
+use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
+use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCard};
+use crate::web::text::Word;
 use decision::{Order, Side};
+use limits::Limit;
 use quote::Quote;
 
 /// What a member wants: either side may be fixed.
@@ -60,6 +73,10 @@ pub struct Offer {
     /// Locked, where the two issuers settle in different moneys.
     pub exchange: Option<Exchange>,
     pub book: Arc<Book>,
+    pub card: Arc<Card>,
+    /// Of the card, as they stand before the conversion.
+    pub limits: Vec<Limit>,
+    pub now: Timestamp,
 }
 
 /// Prices a wish of a partner's member. Writes nothing.
@@ -69,6 +86,7 @@ pub async fn offer(
     (partner, moment): (i64, Moment),
     member: &str,
     wish: Wish<'_>,
+    channel: Option<&Word>,
 ) -> Result<Offer, Error> {
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let directory = &book.directory;
@@ -92,9 +110,10 @@ pub async fn offer(
     let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
     let now = moment.now;
 
+    let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
-        .card_for(from.no, to.no, now)
-        .ok_or_else(|| no_card(from, to))?;
+        .card_for(from.no, to.no, known.asker(channel), now)
+        .ok_or_else(|| unmet::problem(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
     let given = match fixed {
@@ -107,6 +126,9 @@ pub async fn offer(
     });
     let (given, evaluated) =
         evaluated.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
+    let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
+    limits::check(&limits, decision::mark(&evaluated.priced, now))
+        .map_err(|reached| api::limit_reached(&reached, from, to))?;
 
     let quote = Quote {
         jti: Uuid::now_v7(),
@@ -119,7 +141,7 @@ pub async fn offer(
         gained: evaluated.priced.total,
         exp: (now + quote::LIFE + Duration::milliseconds(999)).timestamp(),
     };
-    let (from, to) = (from.clone(), to.clone());
+    let (from, to, card) = (from.clone(), to.clone(), card.card.clone());
     Ok(Offer {
         quote,
         evaluated,
@@ -127,6 +149,9 @@ pub async fn offer(
         to,
         exchange,
         book,
+        card,
+        limits,
+        now,
     })
 }
 
@@ -134,6 +159,31 @@ pub async fn offer(
 enum Fixed {
     Given(i64),
     Gained(i64),
+}
+
+/// The limits of a card, as they stand for a wallet.
+async fn limits_of(
+    shelf: &Shelf,
+    terms: &Terms,
+    (from, wallet): (&Currency, Account),
+    to: &Currency,
+    now: Timestamp,
+) -> Result<Vec<Limit>, Error> {
+    if terms.allowances.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = limits::wanted(terms, (from, wallet), to.no, now);
+    let read = store::tallies(&mut *shelf.pool.get().await?, &wanted).await?;
+    let marks = |of| read.get(&of).cloned().unwrap_or_default();
+    let scales = scales(from, to);
+    Ok(limits::limits(
+        terms,
+        scales,
+        (from, wallet),
+        to.no,
+        marks,
+        now,
+    ))
 }
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
@@ -163,6 +213,7 @@ pub async fn order(
             Some((id, locked.out_of(from.position.asset())))
         }
     };
+    let fee_money = fee_money(&book.directory, &card.card).cloned();
     let (quote, card) = (quote.clone(), card.card.clone());
     Ok((
         version,
@@ -173,6 +224,8 @@ pub async fn order(
             card_id,
             card,
             exchange,
+            fee_money,
+            at: moment.now,
         },
     ))
 }
@@ -217,6 +270,11 @@ fn currency<'d>(
         .ok_or_else(|| Problem::field(pointer, rule))
 }
 
+/// What a card's fee is in, where it has one.
+fn fee_money<'d>(directory: &'d Directory, card: &Card) -> Option<&'d Money> {
+    directory.money_by_code(&card.terms.fee.as_ref()?.currency)
+}
+
 fn exchange(book: &Book, from: &Currency, to: &Currency) -> Result<Option<(i64, Exchange)>, Error> {
     let money = |currency: &Currency| book.directory.money_of(currency.issuer).ok_or_else(invalid);
     let (source, target) = (money(from)?, money(to)?);
@@ -231,11 +289,44 @@ pub fn scales(from: &Currency, to: &Currency) -> Scales {
     }
 }
 
-fn no_card(from: &Currency, to: &Currency) -> Problem {
-    Problem::new(
-        Slug::NoRateCard,
-        format!("no rate card turns {} into {} now", from.code, to.code),
-    )
+/// What the issuers of a pair attest of a member, as far as the cards of the pair ask for it.
+#[derive(Default)]
+struct Known {
+    source: Option<Claims>,
+    target: Option<Claims>,
+}
+
+impl Known {
+    fn asker<'a>(&'a self, channel: Option<&'a Word>) -> Asker<'a> {
+        let (source, target) = (self.source.as_ref(), self.target.as_ref());
+        Asker {
+            channel,
+            source,
+            target,
+        }
+    }
+}
+
+/// Reads what is attested of the member whose wallet it is; nothing where no card asks.
+async fn known(
+    shelf: &Shelf,
+    book: &Book,
+    (from, to): (&Currency, &Currency),
+    wallet: Account,
+    now: Timestamp,
+) -> Result<Known, Error> {
+    let asks = |of| {
+        let mut cards = book.cards_of(from.no, to.no, now);
+        cards.any(|card| card.card.asks(of))
+    };
+    let mut known = Known::default();
+    if asks(Attester::Source) {
+        known.source = Some(shelf.attested.by(from.issuer, wallet).await?);
+    }
+    if asks(Attester::Target) {
+        known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
+    }
+    Ok(known)
 }
 
 fn invalid() -> Problem {

@@ -10,6 +10,12 @@ pub struct Told<'a> {
     /// By how many percent what is gained is worth more than what is given, by the issuers' display
     /// values; none where that cannot be said.
     pub difference: Option<i64>,
+    /// What of `gains` are bonuses; none when nothing is.
+    pub bonus: Option<&'a str>,
+    /// What the member pays in money; none when nothing.
+    pub fee: Option<&'a str>,
+    /// When what is gained can be used; none when at once.
+    pub arrives: Option<&'a str>,
     pub until: &'a str,
 }
 
@@ -19,6 +25,9 @@ pub fn english(
         gains,
         left,
         difference,
+        bonus,
+        fee,
+        arrives,
         until,
     }: &Told<'_>,
 ) -> String {
@@ -35,8 +44,18 @@ pub fn english(
         Some(left) => format!("; {left} stay in your wallet because they do not divide"),
         None => String::new(),
     };
+    let bonus = bonus.map(|bonus| format!(", {bonus} of them a bonus,"));
+    let bonus = bonus.unwrap_or_default();
+    let fee = match fee {
+        Some(fee) => format!("The fee is {fee}."),
+        None => "There is no fee.".to_owned(),
+    };
+    let arrives = match arrives {
+        Some(arrives) => format!("to be used from {arrives} on"),
+        None => "at once".to_owned(),
+    };
     format!(
-        "{gives} become {gains} at once{left}.{worth} There is no fee. The price holds until {until}."
+        "{gives} become {gains}{bonus} {arrives}{left}.{worth} {fee} The price holds until {until}."
     )
 }
 
@@ -46,6 +65,9 @@ pub fn chinese(
         gains,
         left,
         difference,
+        bonus,
+        fee,
+        arrives,
         until,
     }: &Told<'_>,
 ) -> String {
@@ -59,7 +81,19 @@ pub fn chinese(
         Some(left) => format!("；{left} 因不足一個單位而留在您的錢包"),
         None => String::new(),
     };
-    format!("{gives} 即時兌換為 {gains}{left}。{worth}不收手續費。此價格有效至 {until}。")
+    let bonus = bonus.map(|bonus| format!("（其中 {bonus} 為獎賞）"));
+    let bonus = bonus.unwrap_or_default();
+    let fee = match fee {
+        Some(fee) => format!("手續費 {fee}。"),
+        None => "不收手續費。".to_owned(),
+    };
+    let (at_once, arrives) = match arrives {
+        Some(arrives) => ("", format!("，{arrives} 起可用")),
+        None => ("即時", String::new()),
+    };
+    format!(
+        "{gives} {at_once}兌換為 {gains}{bonus}{arrives}{left}。{worth}{fee}此價格有效至 {until}。"
+    )
 }
 
 /// Digits in groups of three: `12,187.50`.
@@ -104,6 +138,9 @@ mod tests {
             gains: "1,333 B",
             left: None,
             difference: None,
+            bonus: None,
+            fee: None,
+            arrives: None,
             until: "noon",
         };
         assert_eq!(
@@ -113,6 +150,22 @@ mod tests {
         let less = |difference| english(&Told { difference, ..told });
         assert!(less(Some(-22)).contains("that is worth 22 % less. There"));
         assert!(less(Some(0)).contains("as much") && less(Some(5)).contains("5 % more"));
+        let more = Told {
+            bonus: Some("100 B"),
+            fee: Some("SGD 25.00"),
+            ..told
+        };
+        assert_eq!(
+            english(&more),
+            "2,000 A become 1,333 B, 100 B of them a bonus, at once. The fee is SGD 25.00. The price holds until noon."
+        );
+        assert!(chinese(&more).contains("1,333 B（其中 100 B 為獎賞）。手續費 SGD 25.00。"));
+        let later = Told {
+            arrives: Some("Monday"),
+            ..told
+        };
+        assert!(english(&later).contains("1,333 B to be used from Monday on. There"));
+        assert!(chinese(&later).contains("2,000 A 兌換為 1,333 B，Monday 起可用。"));
         let left = Told {
             left: Some("1 A"),
             difference: Some(-22),

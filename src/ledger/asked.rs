@@ -1,8 +1,12 @@
 //! What a group asks the database for: all that its commands touch, together.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::group::Queued;
+use super::tally::TallyKey;
+use crate::clock::Timestamp;
 use crate::points::account::Account;
 
 /// How a group goes about the wallets and keys of its commands.
@@ -27,6 +31,8 @@ pub(super) struct Asked {
     pub followed: Vec<i64>,
     /// Whose money may move, in the order of their ids.
     pub positions: Vec<Account>,
+    /// Wallets, keys, and since when.
+    pub tallies: (Vec<i64>, Vec<i64>, Vec<Timestamp>),
     /// Partners, kinds and hashes.
     pub references: (Vec<i64>, Vec<i16>, Vec<Uuid>),
 }
@@ -46,7 +52,19 @@ impl Asked {
             references.1.push(reference.kind as i16);
             references.2.push(reference.hash);
         }
+        let mut since: BTreeMap<TallyKey, Timestamp> = BTreeMap::new();
+        for wanted in touched().flat_map(|touches| &touches.tallies) {
+            let earliest = since.entry(wanted.of).or_insert(wanted.since);
+            *earliest = wanted.since.min(*earliest);
+        }
+        let mut tallies = (Vec::new(), Vec::new(), Vec::new());
+        for (of, since) in since {
+            tallies.0.push(of.wallet.0);
+            tallies.1.push(of.key);
+            tallies.2.push(since);
+        }
         Asked {
+            tallies,
             wallets: each_once(wallets.map(|wallet| wallet.0)),
             keys: keyed
                 .map(|command| command.stamp().claim.key_hash)

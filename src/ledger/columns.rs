@@ -24,7 +24,7 @@ pub(super) type Columns = (
     Vec<i64>,
     Vec<PgTimestamp<Timestamp>>,
     Vec<PgTimestamp<Timestamp>>,
-    Vec<i16>,
+    Vec<i64>,
 );
 
 pub(super) fn columns(lots: impl Iterator<Item = (Account, LotKey)>) -> Columns {

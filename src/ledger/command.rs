@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
-use super::operation::{Figures, Kind, Leg};
+use super::operation::{Figures, Kind, Leg, Transfer};
+use super::tally::{Mark, TallyKey, Wanted};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -36,6 +37,8 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
+    /// Of wallets among these.
+    pub tallies: Vec<Wanted>,
 }
 
 /// Who asked, in which request, under which key: what every operation carries.
@@ -65,6 +68,7 @@ pub struct Seen<'a> {
     pub quote_taken: Option<i64>,
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
+    pub(super) marks: &'a HashMap<TallyKey, Vec<Mark>>,
 }
 
 static NOTHING: Wallet = Wallet {
@@ -77,6 +81,11 @@ impl Seen<'_> {
     pub fn wallet(&self, account: Account) -> &Wallet {
         self.wallets.get(&account).unwrap_or(&NOTHING)
     }
+
+    /// A tally the command asked for: at least from the instant it named.
+    pub fn marks(&self, of: TallyKey) -> &[Mark] {
+        self.marks.get(&of).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A decision to move points. A lot is named by what it is.
@@ -87,10 +96,12 @@ pub struct Decided {
     pub into: Option<Leg>,
     pub moves: Vec<Move>,
     pub figures: Option<Figures>,
+    pub transfers: Vec<Transfer>,
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
+    pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }
 
@@ -110,23 +121,37 @@ impl Decided {
             into: None,
             moves: Vec::new(),
             figures: None,
+            transfers: Vec::new(),
             card_id: None,
             exchange_rate_id: None,
             quote: None,
             follows: None,
+            marks: Vec::new(),
             memo: None,
         }
     }
 
     /// Takes `amount` from a wallet, earliest expiry first.
     pub fn taking(
-        mut self,
+        self,
         seen: &Seen<'_>,
         wallet: Account,
         amount: i64,
         now: Timestamp,
     ) -> Result<Decided, Short> {
-        let taken = seen.wallet(wallet).take(amount, now)?;
+        self.taking_only(seen, wallet, amount, now, |_| true)
+    }
+
+    /// The same, from lots of a kind only.
+    pub fn taking_only(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        amount: i64,
+        now: Timestamp,
+        which: impl Fn(&LotKey) -> bool,
+    ) -> Result<Decided, Short> {
+        let taken = seen.wallet(wallet).take(amount, now, which)?;
         self.out = Some(Leg { wallet, amount });
         self.moves.extend(taken.into_iter().map(|(lot, part)| Move {
             wallet,
@@ -137,10 +162,27 @@ impl Decided {
     }
 
     /// Puts `amount` into one lot of a wallet, after what the wallet owes.
-    pub fn giving(mut self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+    pub fn giving(self, seen: &Seen<'_>, wallet: Account, amount: i64, lot: LotKey) -> Decided {
+        self.giving_lots(seen, wallet, &[(lot, amount)])
+    }
+
+    /// Puts amounts into lots of a wallet, after what the wallet owes.
+    pub fn giving_lots(
+        mut self,
+        seen: &Seen<'_>,
+        wallet: Account,
+        lots: &[(LotKey, i64)],
+    ) -> Decided {
+        let amount = lots.iter().map(|(_, amount)| amount).sum();
         self.into = Some(Leg { wallet, amount });
         let pays = seen.wallet(wallet).owed().min(amount);
-        let parts = [(LotKey::RECEIVABLE, pays), (lot, amount - pays)];
+        let mut parts = vec![(LotKey::RECEIVABLE, pays)];
+        let mut left = pays;
+        for (lot, amount) in lots {
+            let paid = left.min(*amount);
+            left -= paid;
+            parts.push((*lot, amount - paid));
+        }
         let moves = parts.into_iter().filter(|(_, change)| *change > 0);
         self.moves.extend(moves.map(|(lot, change)| Move {
             wallet,

@@ -15,6 +15,7 @@ use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
+use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
@@ -64,6 +65,7 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
+    pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
 /// What the group writes.
@@ -74,6 +76,8 @@ pub(super) struct Written {
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
+    /// By which operation.
+    pub marks: Vec<(TallyKey, i64, Mark)>,
 }
 
 /// What becomes of a lot in a group.
@@ -121,6 +125,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .follows
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
+        marks: &read.marks,
     };
     let Some(decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
@@ -129,8 +134,13 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
         return outcome;
     }
+    let marks = decided.marks.clone();
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
+            for (of, mark) in marks {
+                read.marks.entry(of).or_default().push(mark);
+                written.marks.push((of, operation.id, mark));
+            }
             remember(&operation, command.stamp(), read, written);
             Outcome::Done(Box::new(operation))
         }
@@ -140,13 +150,13 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
 
 /// The outcome of a command that makes a position owe more than it may.
 fn no_room(decided: &Decided, touches: &Touches, rooms: &Rooms) -> Option<Outcome> {
-    let figures = decided.figures.as_ref()?;
-    let positions = [figures.pays, figures.paid];
-    if !positions.iter().all(|one| touches.positions.contains(one)) {
+    let owed_more = transfer::owed_more(decided.kind, decided.figures.as_ref(), &decided.transfers);
+    let is_named = |(position, _): &(Account, i64)| touches.positions.contains(position);
+    if !owed_more.iter().all(is_named) {
         let broken = "a decision moves the money of a position it did not name".to_owned();
         return Some(Outcome::Broken(broken));
     }
-    match rooms.check(decided.kind, figures) {
+    match rooms.check(decided.kind, &owed_more) {
         Ok(()) => None,
         Err(NoRoom::Here) => Some(Outcome::Again),
         Err(NoRoom::AtAll(reached)) => Some(Outcome::CapReached(reached)),
@@ -222,6 +232,7 @@ fn carry_out(
         into: decided.into,
         lots,
         figures: decided.figures,
+        transfers: decided.transfers,
         card_id: decided.card_id,
         exchange_rate_id: decided.exchange_rate_id,
         quote: decided.quote,
@@ -249,9 +260,12 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
         read.references.insert(place(reference), operation.id);
         written.references.push((reference.clone(), operation.id));
     }
-    if let Some(figures) = &operation.figures {
-        read.rooms.take(operation.kind, figures);
-    }
+    let owed_more = transfer::owed_more(
+        operation.kind,
+        operation.figures.as_ref(),
+        &operation.transfers,
+    );
+    read.rooms.take(&owed_more);
     // One operation stays below 10^15 units and the sums of a group below 2^12 of those.
     let _ = transfer::add(&mut written.sums, operation);
     written.operations.push(operation.clone());
@@ -308,7 +322,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
-    use crate::ledger::operation::{Figures, Kind};
+    use crate::ledger::operation::{Figures, Kind, Transfer};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
     use crate::web::once::Claim;
@@ -408,6 +422,7 @@ mod tests {
                         .ok()?;
                     Some(Decided {
                         figures: Some(figures(amount)),
+                        transfers: bonus(wallet(from + 1), amount),
                         quote: self.touches.quote,
                         ..decided.giving(seen, wallet(from + 1), amount * 2, lot(20))
                     })
@@ -499,6 +514,20 @@ mod tests {
         }
     }
 
+    /// One unit of what is gained is a bonus that the one who pays funds.
+    fn bonus(to: Account, amount: i64) -> Vec<Transfer> {
+        let of = |kind| Account::of(kind, to.asset());
+        let (bonus, members) = (of(AccountKind::Bonus), of(AccountKind::Members));
+        let clearing = Account::of(AccountKind::FxClearing, 840);
+        [(bonus, members, 1), (positions()[0], clearing, amount)]
+            .map(|(debit, credit, amount)| Transfer {
+                debit,
+                credit,
+                amount,
+            })
+            .to_vec()
+    }
+
     prop_compose! {
         fn fake()(
             wish in prop_oneof![
@@ -537,7 +566,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, follows },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, tallies: Vec::new() },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

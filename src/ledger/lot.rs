@@ -12,12 +12,23 @@ use std::collections::BTreeMap;
 use crate::clock::{self, Timestamp};
 
 /// What tells two lots of a wallet apart. The order is the order of spending.
+///
+/// `class` is 0 for what a programme's own rules make. Otherwise its bits say what is different:
+///
+/// | bits | 32..55 | 0..30 |
+/// |------|--------|-------|
+/// |      | from when on it may be converted again: hours since 2000, all ones for never, 0 at once | the partner that paid for this bonus, 0 for none |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LotKey {
     pub expires_at: Timestamp,
     pub usable_from: Timestamp,
-    pub class: i16,
+    pub class: i64,
 }
+
+const FUNDER: i64 = (1 << 31) - 1;
+const HOURS_SHIFT: u32 = 32;
+const NEVER_AGAIN: i64 = (1 << 24) - 1;
+const YEAR_2000: i64 = 946_684_800;
 
 impl LotKey {
     /// What the wallet owes.
@@ -33,6 +44,37 @@ impl LotKey {
             expires_at,
             usable_from: clock::ALWAYS,
             class: 0,
+        }
+    }
+
+    /// The lot beside it of a bonus that a partner paid for.
+    pub fn funded_by(self, partner: i64) -> LotKey {
+        LotKey {
+            class: self.class | (partner & FUNDER),
+            ..self
+        }
+    }
+
+    /// The lot beside it that may be converted again from the end of the hour of `from` on.
+    pub fn convertible_from(self, from: Timestamp) -> LotKey {
+        let since_2000 = from.timestamp() - YEAR_2000;
+        let hours = since_2000.div_euclid(3600) + i64::from(since_2000.rem_euclid(3600) > 0);
+        LotKey {
+            class: self.class | (hours.clamp(0, NEVER_AGAIN) << HOURS_SHIFT),
+            ..self
+        }
+    }
+
+    /// Whether somebody paid for it as a bonus.
+    pub fn is_bonus(&self) -> bool {
+        self.class > 0 && self.class & FUNDER != 0
+    }
+
+    pub fn is_convertible(&self, now: Timestamp) -> bool {
+        match (self.class >> HOURS_SHIFT) & NEVER_AGAIN {
+            0 => true,
+            NEVER_AGAIN => false,
+            hours => YEAR_2000 + hours * 3600 <= now.timestamp(),
         }
     }
 
@@ -124,13 +166,18 @@ impl Wallet {
     }
 
     /// The lots that `amount` would be taken from, earliest expiry first.
-    pub fn take(&self, amount: i64, now: Timestamp) -> Result<Vec<(LotKey, i64)>, Short> {
+    pub fn take(
+        &self,
+        amount: i64,
+        now: Timestamp,
+        which: impl Fn(&LotKey) -> bool,
+    ) -> Result<Vec<(LotKey, i64)>, Short> {
         let mut rest = amount;
         let mut taken = Vec::new();
         for (key, lot) in self
             .lots
             .iter()
-            .filter(|(key, lot)| key.is_usable(now) && lot.available > 0)
+            .filter(|(key, lot)| key.is_usable(now) && lot.available > 0 && which(key))
         {
             let part = rest.min(lot.available);
             taken.push((*key, part));
@@ -140,7 +187,7 @@ impl Wallet {
             }
         }
         Err(Short {
-            held: self.usable(now),
+            held: amount - rest,
             needed: amount,
         })
     }
@@ -205,7 +252,7 @@ mod tests {
     #[test]
     fn the_lot_that_expires_first_is_spent_first() {
         let taken = wallet(&[(20, 50), (10, 30), (30, 100)])
-            .take(90, day(1))
+            .take(90, day(1), |_| true)
             .unwrap();
         let expected = [(10, 30), (20, 50), (30, 10)];
         assert_eq!(
@@ -223,12 +270,26 @@ mod tests {
             "the instant of expiry is already too late"
         );
         assert_eq!(
-            wallet.take(51, day(10)),
+            wallet.take(51, day(10), |_| true),
             Err(Short {
                 held: 50,
                 needed: 51
             })
         );
+    }
+
+    #[test]
+    fn a_class_says_who_paid_and_when_it_may_be_converted_again() {
+        let lot = LotKey::expiring(day(20));
+        assert!(lot.is_convertible(day(1)) && !lot.is_bonus());
+        let bonus = lot.funded_by(7);
+        assert!(bonus.is_bonus() && bonus.is_convertible(day(1)) && !bonus.is_ordinary());
+        let later = lot.convertible_from(day(10) + chrono::Duration::seconds(1));
+        assert!(!later.is_convertible(day(10) + chrono::Duration::minutes(59)));
+        assert!(later.is_convertible(day(10) + chrono::Duration::hours(1)));
+        let never = bonus.convertible_from(clock::NEVER);
+        assert!(never.is_bonus() && !never.is_convertible(day(28)) && never.is_usable(day(1)));
+        assert_ne!(later, never);
     }
 
     #[test]
@@ -252,7 +313,7 @@ mod tests {
         let owe = |amount: i64| Pockets::available(-amount);
         wallet.change(LotKey::RECEIVABLE, owe(20)).unwrap();
         assert_eq!((wallet.owed(), wallet.usable(day(1))), (20, 30));
-        assert!(wallet.take(31, day(1)).is_err());
+        assert!(wallet.take(31, day(1), |_| true).is_err());
         assert_eq!(wallet.redate(clock::NEVER, day(1)).len(), 2);
         assert!(wallet.change(LotKey::RECEIVABLE, owe(-21)).is_err());
         wallet.change(LotKey::RECEIVABLE, owe(-20)).unwrap();

@@ -39,6 +39,7 @@ pub mod shelf;
 mod slot;
 mod statements;
 pub mod store;
+pub mod tally;
 pub mod transfer;
 pub mod trial_balance;
 pub mod wallets;

@@ -193,6 +193,25 @@ pub struct Figures {
     pub residual: Micros,
 }
 
+/// One amount of one asset, from the account that is credited to the one that is debited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transfer {
+    pub debit: Account,
+    pub credit: Account,
+    /// Above zero.
+    pub amount: i64,
+}
+
+impl Transfer {
+    pub fn turned(self) -> Transfer {
+        Transfer {
+            debit: self.credit,
+            credit: self.debit,
+            ..self
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
     /// The group and the place in it.
@@ -205,6 +224,9 @@ pub struct Operation {
     /// activity re-dates change here too, by nothing in sum.
     pub lots: Vec<LotChange>,
     pub figures: Option<Figures>,
+    /// What else is posted: bonuses with who pays for them, fees. One that touches the members of a
+    /// leg's currency is a part of that leg, which the leg's own flow account is then spared.
+    pub transfers: Vec<Transfer>,
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
@@ -241,6 +263,17 @@ impl Operation {
     /// The operation this one follows, and its kind.
     pub fn followed(&self) -> Option<(Kind, i64)> {
         self.kind.follows().zip(self.follows)
+    }
+
+    /// The positions whose money it moves, each once.
+    pub fn positions(&self) -> Vec<Account> {
+        let figures = self.figures.iter().flat_map(|it| [it.pays, it.paid]);
+        let others = self.transfers.iter().flat_map(|it| [it.debit, it.credit]);
+        let all = figures.chain(others);
+        let mut positions: Vec<Account> = all.filter(|it| it.is(AccountKind::Position)).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
     }
 
     /// What it took, or gave when it took nothing: the units in which follow-ups are stated.
@@ -307,6 +340,7 @@ impl Operation {
             into,
             lots,
             figures,
+            transfers,
             card_id,
             exchange_rate_id,
             quote,
@@ -355,7 +389,7 @@ impl Operation {
             let lot = [
                 expires_at.timestamp_micros(),
                 usable_from.timestamp_micros(),
-                i64::from(*class),
+                *class,
             ];
             [wallet.0, lot[0], lot[1], lot[2], *change]
                 .into_iter()
@@ -385,6 +419,17 @@ impl Operation {
             ]
             .into_iter()
             .for_each(|value| number(Some(value)));
+        }
+        number(Some(transfers.len() as i64));
+        for transfer in transfers {
+            let Transfer {
+                debit,
+                credit,
+                amount,
+            } = *transfer;
+            [debit.0, credit.0, amount]
+                .into_iter()
+                .for_each(|value| number(Some(value)));
         }
         for id in [
             quote.unwrap_or_default(),

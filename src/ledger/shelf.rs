@@ -17,7 +17,7 @@ use super::{api, store};
 use crate::db::{Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
-use crate::members::{self, Wallets, Wanted};
+use crate::members::{self, Attested, Wallets, Wanted};
 use crate::partners::{AmountBody, Currency, Directories, Directory};
 use crate::points::account::Account;
 use crate::secret::Secrets;
@@ -30,6 +30,7 @@ pub struct Shelf {
     pub secrets: Data<Secrets>,
     pub directories: Data<Directories>,
     pub wallets: Data<Wallets>,
+    pub attested: Data<Attested>,
 }
 
 /// A member's wallet and an amount in its currency, as published at `version`.
@@ -58,14 +59,23 @@ impl FromRequest for Shelf {
             request.app_data(),
             request.app_data(),
             request.app_data(),
+            request.app_data(),
         );
         ready(match found {
-            (Some(pool), Some(ids), Some(secrets), Some(directories), Some(wallets)) => Ok(Shelf {
+            (
+                Some(pool),
+                Some(ids),
+                Some(secrets),
+                Some(directories),
+                Some(wallets),
+                Some(attested),
+            ) => Ok(Shelf {
                 pool: Data::clone(pool),
                 ids: Data::clone(ids),
                 secrets: Data::clone(secrets),
                 directories: Data::clone(directories),
                 wallets: Data::clone(wallets),
+                attested: Data::clone(attested),
             }),
             _ => Err(anyhow::anyhow!("the server was built without its parts").into()),
         })

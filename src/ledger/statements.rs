@@ -26,6 +26,7 @@ use super::holds;
 use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
+use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
 use crate::clock::Timestamp;
 use crate::db;
@@ -44,21 +45,28 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
      where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
+const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
+     join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
+     on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
+const INSERT_TALLIES: &str = "insert into tallies (wallet, key, at, operation_id, given, gained, times) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[])";
 const INSERT_GROUP: &str =
     "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
 // Taking the n-th of each array costs half of what unnesting many together does.
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, \
      in_amount, out_previous, in_previous, pays, paid, gross, commission, net, converted, value, residual, \
-     card_id, exchange_rate_id, quote, follows, key_hash, body_hash, principal_id, request_id, memo) select \
+     card_id, exchange_rate_id, quote, follows, key_hash, body_hash, principal_id, request_id, memo, transfers) select \
      ($1::bigint[])[n], ($2::smallint[])[n], $3, ($4::bigint[])[n], ($5::timestamptz[])[n], ($6::bigint[])[n], \
      ($7::bigint[])[n], ($8::timestamptz[])[n], ($9::bigint[])[n], ($10::bigint[])[n], ($11::bigint[])[n], \
      ($12::bigint[])[n], ($13::bigint[])[n], ($14::bigint[])[n], ($15::bigint[])[n], ($16::bigint[])[n], \
      ($17::bigint[])[n], ($18::bigint[])[n], ($19::bigint[])[n], ($20::bigint[])[n], ($21::bigint[])[n], \
      ($22::uuid[])[n], ($23::bigint[])[n], ($24::uuid[])[n], ($25::uuid[])[n], ($26::bigint[])[n], \
-     ($27::uuid[])[n], ($28::jsonb[])[n] from generate_series(1, cardinality($1::bigint[])) n";
+     ($27::uuid[])[n], ($28::jsonb[])[n], ($29::smallint[])[n] from generate_series(1, cardinality($1::bigint[])) n";
 const INSERT_MORE_LEGS: &str = "insert into more_legs (operation_id, leg, wallet, expires_at, usable_from, \
      class, amount) select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::timestamptz[], \
-     $5::timestamptz[], $6::smallint[], $7::bigint[])";
+     $5::timestamptz[], $6::bigint[], $7::bigint[])";
+const INSERT_MORE_TRANSFERS: &str = "insert into more_transfers (operation_id, nth, debit, credit, amount) \
+     select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])";
 // Found by where they were when they were read, and only as they were read.
 const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.available + ($4::bigint[])[n], \
      held = lots.held + ($5::bigint[])[n], turn = ($6::integer[])[n], last_operation = ($7::bigint[])[n] \
@@ -66,7 +74,7 @@ const UPDATE_LOTS: &str = "with changed as (update lots set available = lots.ava
      where lots.ctid = ($1::tid[])[n] and lots.wallet = ($2::bigint[])[n] and lots.turn = ($3::integer[])[n] returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
 const INSERT_LOTS: &str = "insert into lots (wallet, expires_at, usable_from, class, available, held, turn, \
-     last_operation) select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], \
+     last_operation) select * from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], \
      $6::bigint[], $7::integer[], $8::bigint[])";
 const INSERT_HOLDS: &str = "insert into holds (operation_id, open, expires_at) \
      select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
@@ -97,9 +105,12 @@ pub(super) struct Statements {
     quotes: Statement,
     follow_ups: Statement,
     references: Statement,
+    tallies: Statement,
+    insert_tallies: Statement,
     insert_group: Statement,
     insert_operations: Statement,
     insert_more_legs: Statement,
+    insert_more_transfers: Statement,
     update_lots: Statement,
     insert_lots: Statement,
     insert_holds: Statement,
@@ -122,9 +133,12 @@ impl Statements {
             quotes: client.prepare(QUOTES).await?,
             follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
+            tallies: client.prepare(TALLIES).await?,
+            insert_tallies: client.prepare(INSERT_TALLIES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
             insert_operations: client.prepare(INSERT_OPERATIONS).await?,
             insert_more_legs: client.prepare(INSERT_MORE_LEGS).await?,
+            insert_more_transfers: client.prepare(INSERT_MORE_TRANSFERS).await?,
             update_lots: client.prepare(UPDATE_LOTS).await?,
             insert_lots: client.prepare(INSERT_LOTS).await?,
             insert_holds: client.prepare(INSERT_HOLDS).await?,
@@ -151,14 +165,30 @@ impl Statements {
             quotes,
             followed,
             positions,
+            tallies,
             references,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
 
+        let (counted, counts, since) = tallies;
+        let since: Vec<_> = since.into_iter().map(to_pg).collect();
+
         // What tells that a command took effect already is read last: whatever else is seen of that effect,
         // its key is seen too.
-        let (_, _, locked, locked_caps, context, lots, follow_ups, references, keys, quotes) = futures_util::try_join!(
+        let (
+            _,
+            _,
+            locked,
+            locked_caps,
+            context,
+            lots,
+            tallies,
+            follow_ups,
+            references,
+            mut by_key,
+            mut by_quote,
+        ) = futures_util::try_join!(
             client.batch_execute("begin"),
             ask(client, &self.gate, [&db::GATE_LOCK]),
             unless(
@@ -168,6 +198,11 @@ impl Statements {
             Box::pin(self.caps.lock(client, &capped)),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
+            // After the lots: what is counted between the two shows in a turn that is not as it was read.
+            Box::pin(unless(
+                counted.is_empty(),
+                ask(client, &self.tallies, [&counted, &counts, &since])
+            )),
             unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
@@ -183,29 +218,44 @@ impl Statements {
             .first()
             .context("there is no open window: the schema is not whole")?;
 
+        let version = context.get(1);
+        slot.caps.lock(locked_caps);
+        if !slot.caps.is_as_of(version) {
+            let known = &mut slot.caps;
+            Box::pin(self.caps.learn(client, version, &positions, known)).await?;
+            // The caps may show an effect that was not there when keys were looked up.
+            (by_key, by_quote) = futures_util::try_join!(
+                ask(client, &self.keys, [&keys]),
+                ask(client, &self.quotes, [&quotes])
+            )?;
+        }
+
         let mut read = Read {
             window: context.get(0),
-            version: context.get(1),
+            version,
             now: context.get(2),
             group: context.get(3),
             wallets: HashMap::new(),
-            keys: keys
+            keys: by_key
                 .iter()
-                .chain(&quotes)
+                .chain(&by_quote)
                 .map(|row| (row.get(1), (row.get(0), row.get(2))))
                 .collect(),
-            quotes: quotes.iter().map(|row| (row.get(3), row.get(0))).collect(),
+            quotes: by_quote
+                .iter()
+                .map(|row| (row.get(3), row.get(0)))
+                .collect(),
             follow_ups: HashMap::new(),
             references: references
                 .iter()
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
             rooms: Rooms::default(),
+            marks: HashMap::new(),
         };
-        slot.caps.lock(locked_caps);
-        if !slot.caps.is_as_of(read.version) {
-            let known = &mut slot.caps;
-            Box::pin(self.caps.learn(client, read.version, &positions, known)).await?;
+        for row in &tallies {
+            let (of, mark) = marked(row);
+            read.marks.entry(of).or_default().push(mark);
         }
         read.rooms = slot.caps.rooms(&positions);
         place_lots(&mut read.wallets, &lots);
@@ -241,6 +291,7 @@ impl Statements {
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
             self.write_changed_lots(client, written),
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
@@ -248,6 +299,7 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
+            Box::pin(self.write_marks(client, written)),
             client.batch_execute("commit"),
         )?;
         slot.begin(new);
@@ -266,6 +318,7 @@ impl Statements {
             self.write_group(client, frame, written),
             self.write_operations(client, frame, written),
             self.write_more_legs(client, written),
+            Box::pin(self.write_more_transfers(client, written)),
         )?;
         Ok(())
     }
@@ -366,6 +419,10 @@ impl Statements {
                         .map(|operation| operation.request_id)
                         .collect::<Vec<_>>(),
                     &column(all.iter().map(|operation| operation.memo.as_ref())),
+                    &column(all.iter().map(|operation| match operation.transfers.len() {
+                        0 => None,
+                        some => Some(some as i16),
+                    })),
                 ],
             )
             .await
@@ -397,6 +454,29 @@ impl Statements {
                     &classes,
                     &changes,
                 ],
+            )
+            .await
+    }
+
+    async fn write_more_transfers(&self, client: &Client, written: &Written) -> Sent {
+        let (mut operations, mut nths) = (Vec::new(), Vec::new());
+        let (mut debits, mut credits, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
+        for operation in &written.operations {
+            for (nth, transfer) in operation.transfers.iter().enumerate() {
+                operations.push(operation.id);
+                nths.push(nth as i16);
+                debits.push(transfer.debit.0);
+                credits.push(transfer.credit.0);
+                amounts.push(transfer.amount);
+            }
+        }
+        if operations.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_more_transfers,
+                &[&operations, &nths, &debits, &credits, &amounts],
             )
             .await
     }
@@ -518,6 +598,29 @@ impl Statements {
             .await
     }
 
+    async fn write_marks(&self, client: &Client, written: &Written) -> Sent {
+        let all = &written.marks;
+        if all.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(
+                &self.insert_tallies,
+                &[
+                    &all.iter().map(|(of, ..)| of.wallet.0).collect::<Vec<_>>(),
+                    &all.iter().map(|(of, ..)| of.key).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.at).collect::<Vec<_>>(),
+                    &all.iter().map(|(_, by, _)| *by).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.given).collect::<Vec<_>>(),
+                    &all.iter().map(|(.., mark)| mark.gained).collect::<Vec<_>>(),
+                    &all.iter()
+                        .map(|(.., mark)| mark.times as i16)
+                        .collect::<Vec<_>>(),
+                ],
+            )
+            .await
+    }
+
     async fn write_references(&self, client: &Client, written: &Written) -> Sent {
         let all = &written.references;
         if all.is_empty() {
@@ -596,6 +699,20 @@ async fn unless(nothing: bool, question: impl Future<Output = Rows>) -> Rows {
         true => Ok(Vec::new()),
         false => question.await,
     }
+}
+
+fn marked(row: &Row) -> (TallyKey, Mark) {
+    let of = TallyKey {
+        wallet: Account(row.get(0)),
+        key: row.get(1),
+    };
+    let mark = Mark {
+        at: row.get(2),
+        given: row.get(3),
+        gained: row.get(4),
+        times: row.get::<_, i16>(5).into(),
+    };
+    (of, mark)
 }
 
 fn place_lots(wallets: &mut HashMap<Account, Wallet>, rows: &[Row]) {

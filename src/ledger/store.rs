@@ -2,6 +2,8 @@
 //!
 //! What a group reads and writes is in `statements.rs`.
 
+use std::collections::HashMap;
+
 use diesel::OptionalExtension;
 use diesel::deserialize::FromSql;
 use diesel::pg::{Pg, PgValue};
@@ -14,7 +16,8 @@ use uuid::Uuid;
 
 use super::follow_ups::FollowUps;
 use super::lot::LotKey;
-use super::operation::{Figures, Kind, Leg, LotChange, Operation};
+use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
+use super::tally::{Mark, TallyKey, Wanted};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -82,16 +85,21 @@ pub struct OperationRow {
     /// The rows of more_legs, flat: five numbers a leg.
     #[diesel(sql_type = Array<BigInt>)]
     more: Vec<i64>,
+    /// The rows of more_transfers, flat: three numbers each.
+    #[diesel(sql_type = Array<BigInt>)]
+    posted: Vec<i64>,
 }
 
-/// Operations with the lots that do not fit on their rows. Whether there are any shows on the row,
-/// so most rows cost no look.
+/// Operations with the lots and transfers that do not fit on their rows. Whether there are any shows on
+/// the row, so most rows cost no look.
 pub const OPERATIONS: &str = "select o.*, case \
      when (o.out_wallet is not null and o.out_expires_at is null) \
        or (o.in_wallet is not null and o.in_expires_at is null) then array( \
          select unnest(array[m.wallet, instant_micros(m.expires_at), instant_micros(m.usable_from), m.class, m.amount]) \
            from more_legs m where m.operation_id = o.id order by m.leg) \
-     else '{}' end as more from operations o";
+     else '{}' end as more, case when o.transfers is not null then array( \
+         select unnest(array[t.debit, t.credit, t.amount]) from more_transfers t where t.operation_id = o.id order by t.nth) \
+     else '{}' end as posted from operations o";
 
 impl OperationRow {
     /// The operation. None when the row says what no operation can be.
@@ -123,7 +131,7 @@ impl OperationRow {
             let lot = LotKey {
                 expires_at: Unbounded::of_micros(leg[1])?.0,
                 usable_from: Unbounded::of_micros(leg[2])?.0,
-                class: leg[3].try_into().ok()?,
+                class: leg[3],
             };
             lots.push(LotChange {
                 wallet: Account(leg[0]),
@@ -140,6 +148,7 @@ impl OperationRow {
             into,
             lots,
             figures: self.figures(),
+            transfers: self.posted.chunks_exact(3).map(transfer).collect(),
             card_id: self.card_id,
             exchange_rate_id: self.exchange_rate_id,
             quote: self.quote,
@@ -165,6 +174,14 @@ impl OperationRow {
             value: Micros(self.value?),
             residual: Micros(self.residual?),
         })
+    }
+}
+
+fn transfer(numbers: &[i64]) -> Transfer {
+    Transfer {
+        debit: Account(numbers[0]),
+        credit: Account(numbers[1]),
+        amount: numbers[2],
     }
 }
 
@@ -298,8 +315,8 @@ pub struct LotRow {
     expires_at: Unbounded,
     #[diesel(sql_type = Timestamptz)]
     usable_from: Unbounded,
-    #[diesel(sql_type = SmallInt)]
-    class: i16,
+    #[diesel(sql_type = BigInt)]
+    class: i64,
     #[diesel(sql_type = BigInt)]
     pub available: i64,
     #[diesel(sql_type = BigInt)]
@@ -314,6 +331,59 @@ impl LotRow {
             class: self.class,
         }
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct MarkRow {
+    #[diesel(sql_type = BigInt)]
+    wallet: i64,
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+    #[diesel(sql_type = Timestamptz)]
+    at: Timestamp,
+    #[diesel(sql_type = BigInt)]
+    given: i64,
+    #[diesel(sql_type = BigInt)]
+    gained: i64,
+    #[diesel(sql_type = SmallInt)]
+    times: i16,
+}
+
+/// Tallies, each from the earliest instant that is wanted on.
+pub async fn tallies(
+    conn: &mut Connection,
+    wanted: &[Wanted],
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let sql = "select t.* from (select wallet, key, min(since) as since \
+                 from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) group by 1, 2) k \
+               join tallies t on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
+    let (mut wallets, mut keys, mut since) = (Vec::new(), Vec::new(), Vec::new());
+    for tally in wanted {
+        wallets.push(tally.of.wallet.0);
+        keys.push(tally.of.key);
+        // Nothing was counted before the hub was there.
+        since.push(tally.since.max(Timestamp::UNIX_EPOCH));
+    }
+    let rows: Vec<MarkRow> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(wallets)
+        .bind::<Array<BigInt>, _>(keys)
+        .bind::<Array<Timestamptz>, _>(since)
+        .load(conn)
+        .await?;
+    let mut found: HashMap<TallyKey, Vec<Mark>> = HashMap::new();
+    for row in rows {
+        let of = TallyKey {
+            wallet: Account(row.wallet),
+            key: row.key,
+        };
+        found.entry(of).or_default().push(Mark {
+            at: row.at,
+            given: row.given,
+            gained: row.gained,
+            times: row.times.into(),
+        });
+    }
+    Ok(found)
 }
 
 /// For a wallet of which nothing was found.

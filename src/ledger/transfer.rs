@@ -15,13 +15,17 @@
 //! | | fx_clearing of the other | paid | value |
 //! | | fx_clearing of the other | rounding | residual |
 //!
+//! What an operation posts besides (`transfers`: bonuses, fees) is written out. Points among it that
+//! leave or enter the members of a leg's currency are a part of that leg, which the flow account of the
+//! kind is then spared: 1,300 gained of which 300 are a bonus are 1,000 from `converted_in`.
+//!
 //! A reversal carries the figures of what it undoes and posts its money the other way round. An amount
 //! below zero, as the last digit of a part may be, is a transfer the other way round too.
 //! Sums of these are kept per window as operations are written; `verify` makes them again.
 
 use std::collections::BTreeMap;
 
-use super::operation::{Figures, Kind, Operation};
+use super::operation::{Figures, Kind, Operation, Transfer};
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
 
@@ -66,21 +70,21 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
         sum.operations += 1;
         Some(())
     };
+    let written = |side: fn(&Transfer) -> Account, account: Account| -> i64 {
+        let of_members = operation.transfers.iter().filter(|it| side(it) == account);
+        of_members.map(|it| it.amount).sum()
+    };
     if let (Some(leg), Some(flow)) = (operation.out, kind.out_flow()) {
         let asset = leg.wallet.asset();
-        post(
-            Account::of(AccountKind::Members, asset),
-            Account::of(flow, asset),
-            leg.amount,
-        )?;
+        let members = Account::of(AccountKind::Members, asset);
+        let rest = leg.amount - written(|it| it.debit, members);
+        post(members, Account::of(flow, asset), rest)?;
     }
     if let (Some(leg), Some(flow)) = (operation.into, kind.in_flow()) {
         let asset = leg.wallet.asset();
-        post(
-            Account::of(flow, asset),
-            Account::of(AccountKind::Members, asset),
-            leg.amount,
-        )?;
+        let members = Account::of(AccountKind::Members, asset);
+        let rest = leg.amount - written(|it| it.credit, members);
+        post(Account::of(flow, asset), members, rest)?;
     }
     for (debit, credit, Micros(amount)) in operation.figures.iter().flat_map(money) {
         match kind.is_reversal() {
@@ -88,7 +92,37 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
             true => post(credit, debit, amount)?,
         }
     }
+    for transfer in &operation.transfers {
+        post(transfer.debit, transfer.credit, transfer.amount)?;
+    }
     Some(())
+}
+
+/// How much more each position owes after an operation: each once, also a partner's that deals with
+/// itself.
+pub fn owed_more(
+    kind: Kind,
+    figures: Option<&Figures>,
+    transfers: &[Transfer],
+) -> Vec<(Account, i64)> {
+    let sign = if kind.is_reversal() { -1 } else { 1 };
+    let of_figures = figures.into_iter().flat_map(|figures| {
+        let (gross, value) = (sign * figures.gross.0, sign * figures.value.0);
+        [(figures.pays, gross), (figures.paid, -value)]
+    });
+    let sides = |it: &Transfer| [(it.debit, it.amount), (it.credit, -it.amount)];
+    let of_transfers = transfers.iter().flat_map(sides);
+    let mut changes: Vec<(Account, i64)> = Vec::with_capacity(2);
+    for (account, change) in of_figures.chain(of_transfers) {
+        if !account.is(AccountKind::Position) {
+            continue;
+        }
+        match changes.iter_mut().find(|(known, _)| *known == account) {
+            Some((_, sum)) => *sum += change,
+            None => changes.push((account, change)),
+        }
+    }
+    changes
 }
 
 fn money(figures: &Figures) -> Vec<(Account, Account, Micros)> {

@@ -6,8 +6,8 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::Membership;
 use super::link::{BadLink, Links};
+use super::{Membership, claims};
 use crate::access::{MembersRead, MembersWrite, Partner};
 use crate::clock::Timestamp;
 use crate::db::{self, Pool};
@@ -26,6 +26,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
     .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
     .service(web::resource("/v1/memberships").route(web::post().to(join)));
+    claims::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -104,7 +105,7 @@ fn show(ids: &Ids, membership: &Membership) -> MemberBody {
     }
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::new(Slug::NotFound, "you have no such member")
 }
 

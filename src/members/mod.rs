@@ -7,15 +7,19 @@
 //! A second brand links the same member with a token that the member carried there ([`link`]); the
 //! brands never exchange their numbers, and each sees its own membership only.
 //!
+//! What a brand knows of its member and rate cards may ask for, it attests ([`claims`]).
+//!
 //! What is unique is for the database to say, so that of two who enrol one number at once the
 //! second is refused. Lock order: the membership, then the wallet.
 
 pub mod api;
+pub mod claims;
 pub mod link;
 pub mod membership;
 mod store;
 pub mod wallets;
 
+pub use claims::{Attested, Claims};
 pub use membership::{Enrolment, Membership};
 pub use store::{find, is_member_of, list};
 pub use wallets::{Owned, Wallets, Wanted, wallet, wallet_of, wallets_of};

@@ -31,15 +31,21 @@ pub enum AccountKind {
     ConvertedOut = 6,
     Expired = 7,
     Adjusted = 8,
+    /// What was given on top of a conversion, and paid for by its funder.
+    Bonus = 9,
     /// What a partner owes the hub (debit) or is owed (credit).
     Position = 16,
     Commission = 17,
     Rounding = 18,
     FxClearing = 19,
+    /// What members paid in money for conversions, where it is the hub's.
+    MemberFees = 20,
+    /// What a funder pays for a bonus of its own points, on its way back to it.
+    BonusFunding = 21,
 }
 
 impl AccountKind {
-    const ALL: [AccountKind; 12] = [
+    const ALL: [AccountKind; 15] = [
         AccountKind::Wallet,
         AccountKind::Members,
         AccountKind::Issued,
@@ -48,10 +54,13 @@ impl AccountKind {
         AccountKind::ConvertedOut,
         AccountKind::Expired,
         AccountKind::Adjusted,
+        AccountKind::Bonus,
         AccountKind::Position,
         AccountKind::Commission,
         AccountKind::Rounding,
         AccountKind::FxClearing,
+        AccountKind::MemberFees,
+        AccountKind::BonusFunding,
     ];
 }
 
@@ -72,6 +81,11 @@ impl Account {
 
     fn with(kind: AccountKind, asset: Asset, rest: i64) -> Account {
         Account((i64::from(asset) << ASSET_SHIFT) | ((kind as i64) << KIND_SHIFT) | rest)
+    }
+
+    /// Whether what it counts is money, and not points.
+    pub fn is_of_money(self) -> bool {
+        self.asset() < 1000
     }
 
     pub fn asset(self) -> Asset {

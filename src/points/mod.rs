@@ -15,3 +15,4 @@ pub mod agreed;
 pub mod amount;
 pub mod money;
 pub mod ratio;
+pub mod share;

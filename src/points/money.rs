@@ -37,6 +37,12 @@ pub struct Micros(pub i64);
 impl Micros {
     pub const ZERO: Micros = Micros(0);
 
+    /// So many of a money's smallest units, of which one has `scale` decimals, 6 at the most.
+    pub fn of_units(units: i64, scale: u8) -> Option<Micros> {
+        let decimals = DECIMALS.checked_sub(scale.into())?;
+        units.checked_mul(10_i64.pow(decimals)).map(Micros)
+    }
+
     /// What so many points are worth at a price per printed unit.
     pub fn worth(units: i64, scale: Scale, price: Price) -> Result<Micros, TooLarge> {
         let (digits, decimals) = price.parts();

@@ -13,7 +13,7 @@ use super::body::{
 };
 use super::boundary::{Local, NotOneInstant, Sent};
 use super::changes::{self, ChangeBody, RateCardChanges};
-use super::draft::{self, BadDates, NotPosted};
+use super::draft::{self, BadDates};
 use super::effect::Effect;
 use super::lint::Code;
 use super::pump::Pump;
@@ -90,7 +90,8 @@ pub struct Wanted {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Since {
-    /// Another version of the same pair. When left out: the one it replaces or would replace.
+    /// Another version of the same pair. When left out: the one of its priority that it replaces or
+    /// would replace.
     since: Option<String>,
 }
 
@@ -100,7 +101,7 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
 /// Draft a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards", operation_id = "draftRateCard", tag = "rates",
-    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Until bonuses and fees have postings of their own a card may not carry `block_bonus`, `bonuses` or `fee`.",
+    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Where the cards of a pair are for some members or channels (`when`), the highest `priority` decides among those that are met.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
@@ -163,7 +164,7 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -237,7 +238,7 @@ async fn withdraw(
 /// Halt a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/halt", operation_id = "haltRateCard", tag = "rates",
-    description = "Stops an active card at once, by either partner or an operator: there are no new quotes on this route until another version is published.",
+    description = "Stops an active card at once, by either partner or an operator: it prices no new quote. A card of the same pair and a lower priority goes on for whom it is; without one there are no new quotes until another version is published.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
@@ -440,7 +441,10 @@ pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
     match refusal {
         draft::Refusal::OneCurrency => Problem::field("/to", "another currency than `from`"),
         draft::Refusal::Terms(bad) => bad_terms(bad),
-        draft::Refusal::NotPosted(what) => not_posted(what),
+        draft::Refusal::Unpriced => card_terms(
+            "kind",
+            "an unpriced card records a shape and cannot be quoted",
+        ),
         draft::Refusal::Dates(bad) => bad_dates(bad),
     }
 }
@@ -459,34 +463,13 @@ pub(super) fn bad_terms(bad: BadTerms) -> Problem {
     card_terms(&bad.field, &bad.reason.to_string())
 }
 
-fn not_posted(what: NotPosted) -> Problem {
-    let (field, reason) = match what {
-        NotPosted::BlockBonus => (
-            "block_bonus",
-            "bonuses have no postings of their own yet; leave it out",
-        ),
-        NotPosted::Bonuses => (
-            "bonuses",
-            "bonuses have no postings of their own yet; leave them out",
-        ),
-        NotPosted::Fee => (
-            "fee",
-            "fees have no postings of their own yet; leave it out",
-        ),
-        NotPosted::Unpriced => (
-            "kind",
-            "an unpriced card records a shape and cannot be quoted",
-        ),
-    };
-    card_terms(field, reason)
-}
-
 fn card_terms(field: &str, reason: &str) -> Problem {
     let path = field.replace('[', ".").replace(']', "");
-    let path: Vec<&str> = path.split('.').filter(|part| *part != "terms").collect();
+    let path: Vec<&str> = path.split('.').collect();
+    let path = path.strip_prefix(&["terms"]).unwrap_or(&path);
     let place = match path.first() {
-        Some(&"settlement" | &"notice_days") => "",
-        _ => "/terms",
+        Some(&("settlement" | "when" | "priority" | "notice_days")) => "",
+        Some(_) | None => "/terms",
     };
     let pointer = path.iter().fold(place.to_owned(), |pointer, part| {
         format!("{pointer}/{part}")
@@ -646,6 +629,8 @@ mod tests {
             ("give", "/terms/give"),
             ("settlement.increment", "/settlement/increment"),
             ("notice_days", "/notice_days"),
+            ("when.claims.terms[1]", "/when/claims/terms/1"),
+            ("priority", "/priority"),
         ];
         for (field, pointer) in cases {
             let problem = bad_terms(BadTerms::new(field, Reason::Missing));

@@ -188,8 +188,16 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     pub(crate) fn terms(terms: &str) -> Tariff {
-        let settlement = r#"{"kind":"cost_plus","price":"0.01","commission":"0"}"#;
-        card(terms, settlement)
+        let read: serde_json::Value = serde_json::from_str(terms).unwrap();
+        let has_bonus = read
+            .get("bonuses")
+            .is_some_and(|it| it != &serde_json::json!([]))
+            || read.get("block_bonus").is_some();
+        let funders = if has_bonus { r#"[{"source":1}]"# } else { "[]" };
+        let settlement = format!(
+            r#"{{"kind":"cost_plus","price":"0.01","commission":"0","bonus_funders":{funders}}}"#
+        );
+        card(terms, &settlement)
     }
 
     fn card(terms: &str, settlement: &str) -> Tariff {
@@ -312,7 +320,7 @@ pub(super) mod tests {
             let settlement = r#"{"kind":"cost_plus","price":"0.01","commission":"0"}"#;
             let card: Card = serde_json::from_str(
                 &format!(r#"{{"terms":{json},"settlement":{settlement}}}"#)).unwrap();
-            prop_assume!(card.check(Scales::WHOLE).is_ok());
+            prop_assume!(card.terms.check(Scales::WHOLE).is_ok());
             let tariff = card.tariff(Scales::WHOLE, None).unwrap();
 
             let found = most_of(&tariff, 1..=600);

@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::boundary::{self, Boundary, Local, Sent};
+use super::condition::Condition;
 use super::draft::{BadDates, Draft, Refusal};
+use super::funding::Funders;
 use super::lint::{self, Code};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
-use super::sentence::{self, Names};
-use super::settlement::SettlementTerms;
+use super::sentence::{self, Issuers, Names};
+use super::settlement::{FeeTo, SettlementTerms};
 use super::state::State;
 use super::terms::Terms;
 use super::version::Version;
@@ -29,9 +31,9 @@ use crate::clock::Timestamp;
 use crate::id::{Ids, Kind};
 use crate::partners::{Currency, Directory};
 use crate::points::agreed::{Price, Share};
-use crate::points::amount::Scales;
+use crate::points::amount::{Scale, Scales};
 use crate::rates::card::Card;
-use crate::web::body::object;
+use crate::web::body::{object, object_or_none};
 use crate::web::text::Name;
 
 /// A rate card to be drafted: one direction of one pair.
@@ -48,12 +50,27 @@ pub struct DraftRateCard {
     /// (`bands` of `from`, `give`, `get`), `table` (`table` of `give`, `get`) or `priced` (what the
     /// money of `settlement` buys). Limits on what is given: `min`, `max`, `step`, `step_origin`; on
     /// what is gained: `dest_min`, `dest_max`, `dest_step`. `remainder` is `absorb` or
-    /// `leave_in_source`.
+    /// `leave_in_source`. On top: `block_bonus`, `bonuses`, `fee`. Per member: `allowances` (`given`,
+    /// `gained` or `times` in a `period` of `day`, `month`, `year` or `ever`, or in `hours` or `months`;
+    /// together with a `group`; `from` an instant), `keep` (what has to stay), `excludes` (`bonus`,
+    /// `expiring`). Afterwards: `onward` (`never` or `after_days`), `delivery` (`after_days` or
+    /// `day_of_month`).
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     #[serde(deserialize_with = "object")]
     pub(super) terms: Written,
     #[serde(deserialize_with = "object")]
     pub(super) settlement: SettlementBody,
+    /// For whom it is; for everybody when left out. `claims`: what the issuer of what is given has to
+    /// attest of the member, each with the values that will do, or the issuer of what is gained with
+    /// `"of": "target"`. `channel`: how the request has to come.
+    #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["platinum", "diamond"]}, "of": "source", "channel": ["app", "web"]}))]
+    #[serde(default, deserialize_with = "object_or_none")]
+    pub(super) when: Option<Condition>,
+    /// Of the cards of the pair whose conditions are met the highest decides, and no two that hold at
+    /// one instant have the same. From -1000 to 1000; 0 when left out.
+    #[schema(minimum = -1000, maximum = 1000, example = 0)]
+    #[serde(default)]
+    pub(super) priority: i32,
     /// How many days of notice are promised before a change that is worse for a member in anything: 0 to
     /// 366, 0 when left out.
     #[schema(maximum = 366, example = 30)]
@@ -97,6 +114,14 @@ pub struct SettlementBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = serde_json::Value, example = 10)]
     pub increment: Option<Printed>,
+    /// Who pays for the bonuses of `terms`, in whole parts: one for all, or one for each, the block bonus
+    /// first. What is made of it goes to who issues it, at its price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>, example = json!([{"source": 1, "target": 2}]))]
+    pub bonus_funders: Vec<Funders>,
+    /// Whose the member's fee is; the partner's whose points are given when left out.
+    #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
+    pub fee_to: FeeTo,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -187,6 +212,12 @@ pub struct RateCardBody {
     pub terms: Terms,
     /// The caller's side of what the brands pay; null for who is no party.
     pub settlement: Option<SettlementBody>,
+    /// For whom it is, as it was drafted; null when for everybody.
+    #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["platinum", "diamond"]}}))]
+    pub when: Option<Condition>,
+    /// Of the cards of the pair whose conditions are met the highest decides.
+    #[schema(example = 0)]
+    pub priority: i32,
     /// How many days before it a change that is worse for a member is agreed.
     #[schema(maximum = 366)]
     pub notice_days: u16,
@@ -202,8 +233,8 @@ pub struct RateCardBody {
     pub valid_to_local: Option<Local>,
     /// Where the terms come from; null for who is no party.
     pub origin: Option<String>,
-    /// What to send back when approving: it covers pair, terms, settlement and the dates that were
-    /// asked for. Null for who is no party.
+    /// What to send back when approving: it covers pair, terms, settlement, condition, priority, notice and
+    /// the dates that were asked for. Null for who is no party.
     pub content_hash: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -251,6 +282,8 @@ impl DraftRateCard {
             to: _,
             terms,
             settlement,
+            when,
+            priority,
             notice_days,
             valid_from,
             valid_to,
@@ -259,6 +292,8 @@ impl DraftRateCard {
         let card = Card {
             terms: Terms::try_from(terms).map_err(Refusal::Terms)?,
             settlement: settlement.read().map_err(Refusal::Terms)?,
+            when,
+            priority,
             notice_days: notice_days.unwrap_or(0),
         };
         let (valid_from, valid_to) = (
@@ -295,18 +330,24 @@ impl SettlementBody {
             target_price,
             commission,
             increment,
+            bonus_funders,
+            fee_to,
         } = self;
         let commission = needed(commission, "settlement.commission")?;
         Ok(match kind {
             SettlementKind::CostPlus => SettlementTerms::CostPlus {
                 price: needed(price, "settlement.price")?,
                 commission,
+                bonus_funders,
+                fee_to,
             },
             SettlementKind::Priced => SettlementTerms::Priced {
                 source_price: needed(source_price, "settlement.source_price")?,
                 target_price: needed(target_price, "settlement.target_price")?,
                 commission,
                 increment,
+                bonus_funders,
+                fee_to,
             },
         })
     }
@@ -343,20 +384,26 @@ impl SettlementBody {
         if !source && !target {
             return None;
         }
+        let (bonus_funders, fee_to) = (terms.bonus_funders().to_vec(), terms.fee_to());
         Some(match *terms {
-            SettlementTerms::CostPlus { price, commission } => SettlementBody {
+            SettlementTerms::CostPlus {
+                price, commission, ..
+            } => SettlementBody {
                 kind: SettlementKind::CostPlus,
                 price: Some(price),
                 source_price: None,
                 target_price: None,
                 commission: source.then_some(commission),
                 increment: None,
+                bonus_funders,
+                fee_to,
             },
             SettlementTerms::Priced {
                 source_price,
                 target_price,
                 commission,
                 increment,
+                ..
             } => SettlementBody {
                 kind: SettlementKind::Priced,
                 price: None,
@@ -364,6 +411,8 @@ impl SettlementBody {
                 target_price: target.then_some(target_price),
                 commission: source.then_some(commission),
                 increment,
+                bonus_funders,
+                fee_to,
             },
         })
     }
@@ -380,14 +429,20 @@ pub(super) fn show(
     let is_party = version.is_party(viewer);
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
     let (source, target) = codes(directory, version);
-    let names = Names::of(&source, &target, version.scales);
+    let names = Names {
+        source: &source,
+        target: &target,
+        scales: version.scales,
+        fee_scale: fee_scale(directory, version),
+    };
+    let issuers = issuers(directory, version);
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
         version: version.number,
         state: version.state(now),
         agreed: sides(version),
-        sentence: sentence::english_of(&version.card, names),
-        sentence_zh: sentence::chinese_of(&version.card, names),
+        sentence: sentence::english_card(&version.card, names, issuers),
+        sentence_zh: sentence::chinese_card(&version.card, names, issuers),
         lints: LintBody::all(&version.card, version.scales),
         from: source.clone(),
         to: target.clone(),
@@ -397,6 +452,8 @@ pub(super) fn show(
             is(version.source),
             is(version.target),
         ),
+        when: version.card.when.clone(),
+        priority: version.card.priority,
         notice_days: version.card.notice_days,
         valid_from: version.valid_from,
         valid_to: version.valid_to,
@@ -415,6 +472,24 @@ pub(super) fn codes(directory: &Directory, version: &Version) -> (String, String
         currency.map_or_else(String::new, |currency| currency.code.clone())
     };
     (code(version.from), code(version.to))
+}
+
+/// The codes of their issuers.
+pub(super) fn issuers<'a>(directory: &'a Directory, version: &Version) -> Issuers<'a> {
+    let issuer = |id| directory.partner(id).map_or("?", |partner| &partner.code);
+    Issuers {
+        source: issuer(version.source),
+        target: issuer(version.target),
+    }
+}
+
+/// How many decimals the money of a version's fee has.
+pub(super) fn fee_scale(directory: &Directory, version: &Version) -> Scale {
+    let fee = version.card.terms.fee.as_ref();
+    let money = fee.and_then(|fee| directory.money_by_code(&fee.currency));
+    money
+        .and_then(|money| Scale::new(money.scale))
+        .unwrap_or(Scale::WHOLE)
 }
 
 /// Who has agreed, as sides: one issuer of both currencies is both.

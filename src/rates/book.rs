@@ -2,17 +2,19 @@
 //!
 //! | asked for              | found by                                        |
 //! |------------------------|-------------------------------------------------|
-//! | the card of a route    | pair, and the instant in its validity           |
+//! | the card of a route    | pair, the instant in its validity, its condition, the highest priority |
 //! | a card a quote names   | its id; one whose time is over is in the database |
 //! | an exchange rate       | the pair of moneys, either way round            |
 //!
 //! Validity begins with its first instant and ends before its last, so that a version and its
 //! successor never both hold.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::card::Card;
+use super::condition::Asker;
 use super::exchange::ExchangeRate;
 use super::settlement::Exchange;
 use crate::clock::Timestamp;
@@ -73,6 +75,9 @@ impl Book {
                 .push(card.clone());
             book.by_id.insert(card.id, card);
         }
+        for route in book.by_route.values_mut() {
+            route.sort_by_key(|card| Reverse(card.card.priority));
+        }
         for rate in exchange_rates {
             let pair = unordered(rate.base, rate.quote);
             let kept = book
@@ -86,12 +91,35 @@ impl Book {
         book
     }
 
-    /// The card that prices a quote of this route at `now`.
-    pub fn card_for(&self, from: Asset, to: Asset, now: Timestamp) -> Option<&Arc<PublishedCard>> {
-        self.by_route
-            .get(&(from, to))?
-            .iter()
-            .find(|card| card.holds_at(now))
+    /// The card that prices a quote of this route for who asks at `now`: of those whose condition
+    /// holds, the one of the highest priority.
+    pub fn card_for(
+        &self,
+        from: Asset,
+        to: Asset,
+        asker: Asker<'_>,
+        now: Timestamp,
+    ) -> Option<&Arc<PublishedCard>> {
+        self.cards_of(from, to, now)
+            .find(|card| card.card.is_for(asker, now))
+    }
+
+    /// The cards of a route that hold at `now` for anybody, the highest priority first.
+    pub fn cards_of(
+        &self,
+        from: Asset,
+        to: Asset,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Arc<PublishedCard>> {
+        let route = self.by_route.get(&(from, to));
+        let cards = route.into_iter().flatten();
+        cards.filter(move |card| card.holds_at(now))
+    }
+
+    /// Where points of a currency could go at `now`, if who asks meets the conditions.
+    pub fn targets(&self, from: Asset, now: Timestamp) -> BTreeSet<Asset> {
+        let cards = self.cards_at(now).filter(|card| card.from == from);
+        cards.map(|card| card.to).collect()
     }
 
     /// A card that is published and not over.
@@ -136,6 +164,7 @@ mod tests {
     use super::super::version::tests::{noon, version};
     use super::*;
     use chrono::Duration;
+    use serde_json::json;
 
     const HKD: Asset = 344;
     const USD: Asset = 840;
@@ -162,7 +191,8 @@ mod tests {
             vec![],
         );
         let found = |from, to, hours| {
-            let card = book.card_for(from, to, noon() + Duration::hours(hours));
+            let at = noon() + Duration::hours(hours);
+            let card = book.card_for(from, to, Asker::default(), at);
             card.map(|card| card.id)
         };
         assert_eq!(found(1001, 1002, -6), None);
@@ -175,6 +205,50 @@ mod tests {
         );
         assert!(book.card(1).is_some() && book.card(3).is_none());
         assert_eq!(book.cards_at(noon()).count(), 1);
+    }
+
+    #[test]
+    fn the_highest_priority_decides_among_those_whose_condition_holds() {
+        let of = |id, when: serde_json::Value, priority| PublishedCard {
+            card: Arc::new(Card {
+                when: serde_json::from_value(when).unwrap(),
+                priority,
+                ..version().card
+            }),
+            ..card(id, -5, None)
+        };
+        let gold = json!({"claims": {"tier": ["gold"]}});
+        let metal = json!({"claims": {"tier": ["gold", "silver"]}});
+        let cards = vec![
+            of(1, json!(null), 0),
+            of(2, metal, 10),
+            of(3, gold, 20),
+            of(4, json!({"channel": ["app"]}), 15),
+        ];
+        let book = Book::new(Arc::default(), cards, vec![]);
+        let decides = |tier: Option<&str>, channel: Option<&str>| {
+            let claims = tier.map(|tier| json!({"tier": {"value": tier}}));
+            let claims = claims.map(|claims| serde_json::from_value(claims).unwrap());
+            let channel = channel.map(|channel| channel.to_owned().try_into().unwrap());
+            let asker = Asker {
+                channel: channel.as_ref(),
+                source: claims.as_ref(),
+                target: None,
+            };
+            book.card_for(1001, 1002, asker, noon()).unwrap().id
+        };
+        for (tier, channel, id) in [
+            (None, None, 1),
+            (Some("bronze"), Some("web"), 1),
+            (Some("silver"), None, 2),
+            (Some("silver"), Some("app"), 4),
+            (None, Some("app"), 4),
+            (Some("gold"), Some("app"), 3),
+        ] {
+            assert_eq!(decides(tier, channel), id, "{tier:?} {channel:?}");
+        }
+        assert_eq!(book.cards_of(1001, 1002, noon()).count(), 4);
+        assert_eq!(book.targets(1001, noon()), BTreeSet::from([1002]));
     }
 
     #[test]

@@ -5,13 +5,19 @@
 //! | any but `priced`, `unpriced` | `cost_plus` | the card's rate; the money follows       |
 //! | `priced`      | `priced`          | the money; the points follow                      |
 //!
+//! Its [`Condition`] says for whom it is, and nothing about what it pays: once it decides a quote, who
+//! takes the quote need not meet it any more.
+//!
 //! [`evaluate`] is what a quote and a conversion both call, with the same arguments, so that a
 //! member gets what the quote said.
 
 use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::best;
+use super::condition::{self, Asker, Attester, Condition};
+use super::funding::{self, Grant};
 use super::notice;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
@@ -19,6 +25,7 @@ use super::settlement::{Exchange, Figures, SettlementTerms};
 use super::spend;
 use super::tariff::Tariff;
 use super::terms::{Rate, Terms};
+use crate::clock::Timestamp;
 use crate::points::amount::Scales;
 
 /// The terms of a card towards the member and between the partners.
@@ -27,9 +34,19 @@ use crate::points::amount::Scales;
 pub struct Card {
     pub terms: Terms,
     pub settlement: SettlementTerms,
+    /// For whom it is; for everybody where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// Of the cards of a pair whose conditions hold, the highest decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i32,
     /// How many days before it a change for the worse is agreed; see [`notice`].
     #[serde(default, skip_serializing_if = "is_none")]
     pub notice_days: u16,
+}
+
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
 }
 
 fn is_none(days: &u16) -> bool {
@@ -42,17 +59,48 @@ pub struct Evaluated {
     pub priced: Priced,
     /// The money of the base; each bonus is paid for by its own funder.
     pub figures: Figures,
+    /// The bonuses, in parts.
+    pub grants: Vec<Grant>,
 }
 
 impl Card {
+    /// A card as the database keeps it, part by part.
+    pub fn kept(
+        terms: Value,
+        settlement: Value,
+        condition: Option<Value>,
+        priority: i32,
+        notice_days: i16,
+    ) -> anyhow::Result<Card> {
+        Ok(Card {
+            terms: serde_json::from_value(terms)?,
+            settlement: serde_json::from_value(settlement)?,
+            when: condition.map(serde_json::from_value).transpose()?,
+            priority,
+            notice_days: notice_days.try_into()?,
+        })
+    }
+
     /// Refuses a card that is wrong by itself.
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
         self.settled_as_priced()?;
         self.settlement.check(scales)?;
-        if self.notice_days > notice::MOST {
-            return Err(BadTerms::new("notice_days", Reason::TooLarge));
-        }
-        self.terms.check(scales)
+        self.terms.check(scales)?;
+        funding::check(&self.terms, self.settlement.bonus_funders())?;
+        self.fee_goes_somewhere()?;
+        condition::check_priority(self.priority)?;
+        notice::check(self.notice_days)?;
+        self.when.as_ref().map_or(Ok(()), Condition::check)
+    }
+
+    /// Whether it is for who asks at `now`.
+    pub fn is_for(&self, asker: Asker<'_>, now: Timestamp) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(asker, now))
+    }
+
+    /// Whether it asks for claims of that side's issuer.
+    pub fn asks(&self, of: Attester) -> bool {
+        self.when.as_ref().and_then(Condition::asks) == Some(of)
     }
 
     /// The card in smallest units, at the locked exchange rate where the moneys differ.
@@ -69,6 +117,15 @@ impl Card {
     /// is legal.
     pub fn best(&self, scales: Scales, exchange: Option<Exchange>) -> Option<BigRational> {
         best::best(&self.tariff(scales, exchange).ok()?)
+    }
+
+    fn fee_goes_somewhere(&self) -> Result<(), BadTerms> {
+        match self.terms.fee {
+            None if !self.settlement.fee_to().is_partner() => {
+                Err(BadTerms::new("settlement.fee_to", Reason::NotOfThisKind))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn settled_as_priced(&self) -> Result<(), BadTerms> {
@@ -107,7 +164,14 @@ pub fn evaluate(
         .settlement
         .figures(priced.used, priced.base, scales, exchange)
         .map_err(|_| Refusal::TooLarge)?;
-    Ok(Evaluated { priced, figures })
+    let has_block = card.terms.block_bonus.is_some();
+    let grants = funding::grants(&card.settlement, has_block, &priced, scales, exchange)
+        .map_err(|_| Refusal::TooLarge)?;
+    Ok(Evaluated {
+        priced,
+        figures,
+        grants,
+    })
 }
 
 #[cfg(test)]
@@ -116,6 +180,7 @@ mod tests {
     use crate::points::agreed::{Price, Share};
     use crate::points::amount::Scale;
     use crate::points::money::Micros;
+    use crate::rates::settlement::FeeTo;
     use crate::rates::spend::smallest_for;
     use proptest::prelude::*;
     use rust_decimal::{Decimal, dec};
@@ -202,6 +267,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_everybody_is_written_as_if_there_were_no_conditions() {
+        let plain = r#"{"terms":{"kind":"priced"},"settlement":{"kind":"priced","source_price":"1","target_price":"1","commission":"0"}}"#;
+        let card: Card = serde_json::from_str(plain).unwrap();
+        assert_eq!((&card.when, card.priority), (&None, 0));
+        assert_eq!(serde_json::to_string(&card).unwrap(), plain);
+    }
+
+    #[test]
     fn a_priced_card_is_settled_by_its_prices_and_no_other() {
         let crossed = card(
             PRICED,
@@ -231,10 +304,14 @@ mod tests {
                     target_price,
                     commission,
                     increment: None,
+                    bonus_funders: Vec::new(),
+                    fee_to: FeeTo::Partner,
                 },
                 false => SettlementTerms::CostPlus {
                     price: target_price,
                     commission,
+                    bonus_funders: Vec::new(),
+                    fee_to: FeeTo::Partner,
                 },
             }
         })
@@ -250,7 +327,8 @@ mod tests {
                 SettlementTerms::Priced { .. } => r#"{"kind":"priced"}"#,
                 SettlementTerms::CostPlus { .. } => r#"{"kind":"ratio","give":7,"get":3}"#,
             };
-            let card = Card { terms: serde_json::from_str(rate).unwrap(), settlement, notice_days: 0 };
+            let terms = serde_json::from_str(rate).unwrap();
+            let card = Card { terms, settlement, when: None, priority: 0, notice_days: 0 };
             let source = Scale::new(scale).unwrap();
             let scales = Scales { source, ..Scales::WHOLE };
             let Ok(evaluated) = evaluate(&card, scales, exchange, given) else { return Ok(()) };
@@ -266,7 +344,8 @@ mod tests {
         fn the_smallest_spend_of_a_priced_card_is_smallest(
             settlement in any_settlement(), exchange in any_exchange(), wanted in 1..1_000_000_i64,
         ) {
-            let card = Card { terms: serde_json::from_str(PRICED).unwrap(), settlement, notice_days: 0 };
+            let terms = serde_json::from_str(PRICED).unwrap();
+            let card = Card { terms, settlement, when: None, priority: 0, notice_days: 0 };
             let Ok(tariff) = card.tariff(Scales::WHOLE, exchange) else { return Ok(()) };
             let Ok(spend) = smallest_for(&tariff, wanted) else { return Ok(()) };
             prop_assert!(price(&tariff, spend).unwrap().total >= wanted);

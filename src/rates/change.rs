@@ -5,35 +5,54 @@
 //! ```
 //!
 //! A part that both have is compared as it is written; a list is compared by what its lines are
-//! about: bands by where they begin, a table by what is given, bonuses as a bag. Two cards that
-//! differ anywhere have a change, if only that the same is written differently.
+//! about: bands by where they begin, a table by what is given, limits by their period and what they
+//! count, bonuses as a bag. Two cards that differ anywhere have a change, if only that the same is written differently.
 //!
 //! What is compared is what one reader may see of either version ([`Seen`]), so a change never tells
 //! more than the versions themselves.
 
 use std::cmp::Ordering;
 
+use super::allowance::Allowance;
 use super::block::BlockBonus;
 use super::body::{SettlementBody, SettlementKind};
 use super::bonus::{Bonus, On};
 use super::boundary::Boundary;
+use super::condition::Condition;
 use super::effect::{self, Effect, grown};
 use super::fee::{Fee, Tax};
+use super::funding::Funders;
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::terms::{Band, Denomination, Limits, Rate, Remainder, Terms};
+use super::settlement::FeeTo;
+use super::terms::{Band, Denomination, Excluded, Limits, Rate, Remainder, Terms};
 use crate::points::agreed::{Price, Share};
-use crate::points::amount::Scales;
+use crate::points::amount::{Scale, Scales};
 
 /// A version as one reader sees it.
 #[derive(Debug, Clone)]
 pub struct Seen<'a> {
     pub terms: &'a Terms,
+    /// How many decimals the money of its fee has.
+    pub fee_scale: Scale,
     /// The reader's side of what the brands pay.
     pub settlement: Option<SettlementBody>,
+    pub when: Option<&'a Condition>,
+    pub priority: i32,
     pub notice_days: u16,
     pub valid_from: Option<Boundary>,
     /// When its parties wanted it to end, not when a successor ended it.
     pub valid_to: Option<Boundary>,
+}
+
+/// A fee, and how many decimals its money has.
+type Charged<'a> = (&'a Fee, Scale);
+
+impl Seen<'_> {
+    fn charged(&self) -> Option<Charged<'_>> {
+        let fee = self.terms.fee.as_ref();
+        fee.map(|fee| (fee, self.fee_scale))
+    }
 }
 
 /// One thing that is different.
@@ -81,12 +100,24 @@ pub enum Subject {
     FeeTax,
     FeeCurrency,
     Remainder,
+    Allowance {
+        at: usize,
+    },
+    AllowanceOrder,
+    Keep,
+    Excludes,
+    Onward,
+    Delivery,
     Settlement,
     Price,
     SourcePrice,
     TargetPrice,
     Commission,
     Increment,
+    Funders,
+    FeeTo,
+    Condition,
+    Priority,
     Notice,
     Begins,
     Ends,
@@ -97,17 +128,35 @@ pub enum Subject {
 pub enum Value {
     Amount(Printed),
     Rate(Rate),
-    Ratio { give: i64, get: i64 },
+    Ratio {
+        give: i64,
+        get: i64,
+    },
     Block(BlockBonus),
     Bonuses(Vec<Bonus>),
-    Fee(Fee),
-    Money { amount: i64, currency: String },
-    Fraction { num: i64, den: i64 },
+    Fee(Fee, Scale),
+    Money {
+        amount: i64,
+        currency: String,
+        scale: Scale,
+    },
+    Fraction {
+        num: i64,
+        den: i64,
+    },
     Code(String),
     Remainder(Remainder),
+    Allowances(Vec<Allowance>),
+    Excluded(Vec<Excluded>),
+    Onward(Onward),
+    Delivery(Delivery),
     Settlement(SettlementKind),
     Price(Price),
     Share(Share),
+    Funders(Vec<Funders>),
+    FeeTo(FeeTo),
+    Condition(Condition),
+    Number(i32),
     Instant(Boundary),
 }
 
@@ -150,12 +199,22 @@ impl Change {
             Subject::FeeTax => "terms.fee.tax".into(),
             Subject::FeeCurrency => "terms.fee.currency".into(),
             Subject::Remainder => "terms.remainder".into(),
+            Subject::Allowance { at } => format!("terms.allowances[{at}]"),
+            Subject::AllowanceOrder => "terms.allowances".into(),
+            Subject::Keep => "terms.keep".into(),
+            Subject::Excludes => "terms.excludes".into(),
+            Subject::Onward => "terms.onward".into(),
+            Subject::Delivery => "terms.delivery".into(),
             Subject::Settlement => "settlement.kind".into(),
             Subject::Price => "settlement.price".into(),
             Subject::SourcePrice => "settlement.source_price".into(),
             Subject::TargetPrice => "settlement.target_price".into(),
             Subject::Commission => "settlement.commission".into(),
             Subject::Increment => "settlement.increment".into(),
+            Subject::Funders => "settlement.bonus_funders".into(),
+            Subject::FeeTo => "settlement.fee_to".into(),
+            Subject::Condition => "when".into(),
+            Subject::Priority => "priority".into(),
             Subject::Notice => "notice_days".into(),
             Subject::Begins => "valid_from".into(),
             Subject::Ends => "valid_to".into(),
@@ -189,12 +248,36 @@ impl Value {
                 Some(grown((*num, *den), (*n, *d)))
             }
             (
-                Value::Money { amount, currency },
+                Value::Money {
+                    amount, currency, ..
+                },
                 Value::Money {
                     amount: new,
                     currency: of,
+                    ..
                 },
             ) if currency == of => Some(new.cmp(amount)),
+            (Value::Allowances(old), Value::Allowances(new)) => match (&old[..], &new[..]) {
+                ([old], [new]) => old.grown(new),
+                _ => None,
+            },
+            (Value::Number(old), Value::Number(new)) => Some(new.cmp(old)),
+            (Value::Onward(Onward::AfterDays(old)), Value::Onward(Onward::AfterDays(new))) => {
+                Some(new.cmp(old))
+            }
+            // The same in another order, or in other parts of a whole.
+            (Value::Excluded(old), Value::Excluded(new)) => {
+                let is_same = effect::of_excluded(old, new) == Effect::Same;
+                is_same.then_some(Ordering::Equal)
+            }
+            (Value::Condition(old), Value::Condition(new)) => {
+                old.is_met_as(new).then_some(Ordering::Equal)
+            }
+            (Value::Funders(old), Value::Funders(new)) => {
+                let mut pairs = old.iter().zip(new);
+                let is_same = old.len() == new.len() && pairs.all(|(old, new)| old.pays_as(*new));
+                is_same.then_some(Ordering::Equal)
+            }
             // Two numbers neither of which is the larger one in a reader's eyes.
             (Value::Ratio { give, get }, Value::Ratio { give: g, get: n }) => {
                 Some(grown((*get, *give), (*n, *g))).filter(|grown| grown.is_eq())
@@ -208,7 +291,10 @@ impl Value {
 pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> {
     let Seen {
         terms: _,
+        fee_scale: _,
         settlement: _,
+        when,
+        priority,
         notice_days,
         valid_from,
         valid_to,
@@ -230,8 +316,22 @@ pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> 
     let end = |boundary| (at(boundary).is_none(), at(boundary));
     let ends = Effect::more(end(valid_to).cmp(&end(&before.valid_to)));
     [
-        terms(before.terms, after.terms, scales),
+        terms(before, after, scales),
         settlement(before, after, scales),
+        change(
+            Subject::Condition,
+            before.when,
+            *when,
+            effect::of_condition(before.when, *when),
+            |when| Value::Condition(when.clone()),
+        ),
+        change(
+            Subject::Priority,
+            Some(&before.priority),
+            Some(priority),
+            Effect::Unclear,
+            |priority| Value::Number(*priority),
+        ),
         amount(
             Subject::Notice,
             days(before.notice_days),
@@ -268,31 +368,61 @@ fn change<T: PartialEq>(
     }]
 }
 
-fn terms(before: &Terms, after: &Terms, scales: Scales) -> Vec<Change> {
+fn terms(was: &Seen<'_>, is: &Seen<'_>, scales: Scales) -> Vec<Change> {
+    let (before, after) = (was.terms, is.terms);
     let Terms {
         rate: _,
         source: _,
         destination: _,
         block_bonus,
         bonuses: campaigns,
-        fee,
+        fee: _,
         remainder,
+        allowances: limits,
+        keep,
+        excludes,
+        onward,
+        delivery,
     } = after;
-    let block = effect::of_block(before.block_bonus, *block_bonus);
+    let block = effect::gaining(effect::of_block(before.block_bonus, *block_bonus), after);
     let (old, new) = (before.block_bonus.as_ref(), block_bonus.as_ref());
     [
         rate(before, after, scales),
         given(before, after),
         gained(before, after),
         change(Subject::BlockBonus, old, new, block, |b| Value::Block(*b)),
-        bonuses(&before.bonuses, campaigns),
-        fees(before.fee.as_ref(), fee.as_ref()),
+        bonuses(&before.bonuses, campaigns, |old, new| {
+            effect::gaining(effect::of_bonus(old, new), after)
+        }),
+        fees(was.charged(), is.charged()),
         change(
             Subject::Remainder,
             Some(&before.remainder),
             Some(remainder),
             Effect::Unclear,
             |remainder| Value::Remainder(*remainder),
+        ),
+        allowances(&before.allowances, limits),
+        amount(
+            Subject::Keep,
+            before.keep,
+            *keep,
+            effect::of_least(before.keep, *keep),
+        ),
+        excluded(&before.excludes, excludes),
+        change(
+            Subject::Delivery,
+            before.delivery.as_ref(),
+            delivery.as_ref(),
+            effect::of_delivery(before.delivery, *delivery),
+            |delivery| Value::Delivery(*delivery),
+        ),
+        change(
+            Subject::Onward,
+            before.onward.as_ref(),
+            onward.as_ref(),
+            effect::of_onward(before.onward, *onward),
+            |onward| Value::Onward(*onward),
         ),
     ]
     .concat()
@@ -455,16 +585,12 @@ fn amount(
 }
 
 /// Bonuses add up in any order, so the ones both cards have are no change wherever they stand.
-fn bonuses(before: &[Bonus], after: &[Bonus]) -> Vec<Change> {
-    let mut old: Vec<&Bonus> = before.iter().collect();
-    let mut new: Vec<(usize, &Bonus)> = after.iter().enumerate().collect();
-    new.retain(|(_, bonus)| match old.iter().position(|it| it == bonus) {
-        Some(at) => {
-            old.remove(at);
-            false
-        }
-        None => true,
-    });
+fn bonuses(
+    before: &[Bonus],
+    after: &[Bonus],
+    member: impl Fn(Option<&Bonus>, Option<&Bonus>) -> Effect,
+) -> Vec<Change> {
+    let (old, new) = of_one_only(before, after);
     if old.is_empty() && new.is_empty() {
         return change(
             Subject::BonusOrder,
@@ -479,7 +605,7 @@ fn bonuses(before: &[Bonus], after: &[Bonus]) -> Vec<Change> {
         let (old, new) = (old.get(nth).copied(), new.get(nth));
         let at = new.map_or(after.len() + nth, |(at, _)| *at);
         let new = new.map(|(_, bonus)| *bonus);
-        let member = effect::of_bonus(old, new);
+        let member = member(old, new);
         change(Subject::Bonus { at }, old, new, member, |bonus| {
             Value::Bonuses(vec![bonus.clone()])
         })
@@ -487,17 +613,70 @@ fn bonuses(before: &[Bonus], after: &[Bonus]) -> Vec<Change> {
     changes.collect()
 }
 
-fn fees(before: Option<&Fee>, after: Option<&Fee>) -> Vec<Change> {
+/// What two lists do not share, however often; of the second with its places.
+fn of_one_only<'a, T: PartialEq>(
+    before: &'a [T],
+    after: &'a [T],
+) -> (Vec<&'a T>, Vec<(usize, &'a T)>) {
+    let mut old: Vec<&T> = before.iter().collect();
+    let mut new: Vec<(usize, &T)> = after.iter().enumerate().collect();
+    new.retain(|(_, it)| match old.iter().position(|other| other == it) {
+        Some(at) => {
+            old.remove(at);
+            false
+        }
+        None => true,
+    });
+    (old, new)
+}
+
+/// Limits hold in any order. Two of the same period that count the same are one that rose or fell.
+fn allowances(before: &[Allowance], after: &[Allowance]) -> Vec<Change> {
+    let list = |limits: &[Allowance]| Value::Allowances(limits.to_vec());
+    let (mut old, new) = of_one_only(before, after);
+    if old.is_empty() && new.is_empty() {
+        let (subject, old, new) = (Subject::AllowanceOrder, Some(&before), Some(&after));
+        return change(subject, old, new, Effect::Same, |limits| list(limits));
+    }
+    let mut changes = Vec::new();
+    for (at, limit) in new {
+        let same = old.iter().position(|other| other.grown(limit).is_some());
+        let before = same.map(|same| old.remove(same));
+        changes.push((at, before, Some(limit)));
+    }
+    let dropped = old.iter().enumerate();
+    changes.extend(dropped.map(|(nth, limit)| (after.len() + nth, Some(*limit), None)));
+    let changes = changes.into_iter().flat_map(|(at, old, new)| {
+        let member = effect::of_allowance(old, new);
+        change(Subject::Allowance { at }, old, new, member, |limit| {
+            list(std::slice::from_ref(limit))
+        })
+    });
+    changes.collect()
+}
+
+fn excluded(before: &[Excluded], after: &[Excluded]) -> Vec<Change> {
+    let said = |points: &[Excluded]| (!points.is_empty()).then(|| points.to_vec());
+    let member = effect::of_excluded(before, after);
+    let (before, after) = (said(before), said(after));
+    let (subject, old, new) = (Subject::Excludes, before.as_ref(), after.as_ref());
+    change(subject, old, new, member, |points| {
+        Value::Excluded(points.clone())
+    })
+}
+
+fn fees(before: Option<Charged<'_>>, after: Option<Charged<'_>>) -> Vec<Change> {
     let whole = |member| {
-        change(Subject::Fee, before, after, member, |fee| {
-            Value::Fee(fee.clone())
+        let (before, after) = (before.as_ref(), after.as_ref());
+        change(Subject::Fee, before, after, member, |(fee, scale)| {
+            Value::Fee((*fee).clone(), *scale)
         })
     };
     let (old, new) = match (before, after) {
         (Some(old), Some(new)) => (old, new),
         (old, new) => return whole(Effect::less(new.is_some().cmp(&old.is_some()))),
     };
-    if (old.kind, old.on()) != (new.kind, new.on()) {
+    if (old.0.kind, old.0.on()) != (new.0.kind, new.0.on()) {
         return whole(Effect::Unclear);
     }
     let parts = fee_parts(old, new);
@@ -507,7 +686,8 @@ fn fees(before: Option<&Fee>, after: Option<&Fee>) -> Vec<Change> {
     }
 }
 
-fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
+fn fee_parts(was: Charged<'_>, is: Charged<'_>) -> Vec<Change> {
+    let (old, new) = (was.0, is.0);
     let Fee {
         kind: _,
         amount: sum,
@@ -527,11 +707,11 @@ fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
     let least = Effect::less(or_none(minimum).cmp(&or_none(&old.minimum)));
     let most = Effect::less(or_all(cap).cmp(&or_all(&old.cap)));
     [
-        money(Subject::FeeAmount, old, new, |fee| fee.amount, charge),
+        money(Subject::FeeAmount, was, is, |fee| fee.amount, charge),
         fee_share(old, new),
         amount(Subject::FeeStep(new.on()), old.step, *step, steps),
-        money(Subject::FeeMinimum, old, new, |fee| fee.minimum, least),
-        money(Subject::FeeCap, old, new, |fee| fee.cap, most),
+        money(Subject::FeeMinimum, was, is, |fee| fee.minimum, least),
+        money(Subject::FeeCap, was, is, |fee| fee.cap, most),
         fee_tax(old, new),
         change(
             Subject::FeeCurrency,
@@ -547,21 +727,22 @@ fn fee_parts(old: &Fee, new: &Fee) -> Vec<Change> {
 /// A sum of a fee. Two moneys are not compared; that they differ is a change of its own.
 fn money(
     subject: Subject,
-    old: &Fee,
-    new: &Fee,
+    old: Charged<'_>,
+    new: Charged<'_>,
     pick: fn(&Fee) -> Option<i64>,
     member: Effect,
 ) -> Vec<Change> {
-    if pick(old) == pick(new) {
+    if pick(old.0) == pick(new.0) {
         return Vec::new();
     }
-    let value = |fee: &Fee| {
+    let value = |(fee, scale): Charged<'_>| {
         pick(fee).map(|amount| Value::Money {
             amount,
             currency: fee.currency.clone(),
+            scale,
         })
     };
-    let member = in_one_money(old, new, member);
+    let member = in_one_money(old.0, new.0, member);
     let (before, after) = (value(old), value(new));
     change(
         subject,
@@ -655,16 +836,37 @@ fn settlement(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change
             to.step,
             member(effect::of_steps(&from, &to)),
         ),
+        change(
+            Subject::Funders,
+            funders(old),
+            funders(new),
+            Effect::Same,
+            |funders| Value::Funders(funders.clone()),
+        ),
+        change(
+            Subject::FeeTo,
+            old.map(|side| &side.fee_to),
+            new.map(|side| &side.fee_to),
+            Effect::Same,
+            |fee_to| Value::FeeTo(*fee_to),
+        ),
     ]
     .concat()
+}
+
+fn funders(side: Option<&SettlementBody>) -> Option<&Vec<Funders>> {
+    let funders = side.map(|side| &side.bonus_funders);
+    funders.filter(|funders| !funders.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::card::Card;
-    use super::super::sentence::Names;
+    use super::super::sentence::{Issuers, Names};
     use super::super::{change_chinese, change_english};
     use super::*;
+    use crate::clock;
+    use crate::rates::allowance::Used;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
@@ -683,7 +885,10 @@ mod tests {
     fn seen(card: &Card) -> Seen<'_> {
         Seen {
             terms: &card.terms,
+            fee_scale: Scale::WHOLE,
             settlement: SettlementBody::seen(&card.settlement, true, true),
+            when: card.when.as_ref(),
+            priority: card.priority,
             notice_days: card.notice_days,
             valid_from: None,
             valid_to: None,
@@ -695,15 +900,27 @@ mod tests {
     }
 
     /// Field, effect and the words in both languages.
-    fn told(before: Json, after: Json) -> Vec<(String, Effect, String, String)> {
-        let changes = between(&at_cost(before), &at_cost(after));
-        let names = Names::of("STAR", "MILE", Scales::WHOLE);
+    fn told(before: &Card, after: &Card) -> Vec<(String, Effect, String, String)> {
+        in_words(&between(before, after))
+    }
+
+    fn in_words(changes: &[Change]) -> Vec<(String, Effect, String, String)> {
+        let names = Names {
+            source: "STAR",
+            target: "MILE",
+            scales: Scales::WHOLE,
+            fee_scale: Scale::WHOLE,
+        };
+        let issuers = Issuers {
+            source: "CITYMART",
+            target: "AERO",
+        };
         let told = changes.iter().map(|change| {
             (
                 change.field(),
                 change.member,
-                change_english::told(change, names),
-                change_chinese::told(change, names),
+                change_english::told(change, names, issuers),
+                change_chinese::told(change, names, issuers),
             )
         });
         told.collect()
@@ -804,10 +1021,136 @@ mod tests {
                 "what does not divide changes from dropped to staying", "除不盡的部分由「捨去」改為「保留」"),
         ];
         for (before, after, field, member, english, chinese) in cases {
-            let told = told(before, after);
+            let told = told(&at_cost(before), &at_cost(after));
             let wanted = (field.into(), member, english.into(), chinese.into());
             assert_eq!(told, [wanted]);
         }
+    }
+
+    #[test]
+    fn what_holds_a_member_to_limits_is_told_in_two_languages() {
+        use Effect::{Better, Same, Unclear, Worse};
+        let limits = |limits: Json| ratio(json!({"allowances": limits}));
+        let year = |given: u32| json!({"period": "year", "given": given});
+        let once = json!({"hours": 24, "times": 1});
+        let excludes = |points: Json| ratio(json!({"excludes": points}));
+        let onward = |onward: Json| ratio(json!({"onward": onward}));
+        let delivery = |delivery: Json| ratio(json!({"delivery": delivery}));
+        let after = |days: u16| json!({"after_days": days});
+        let none = || ratio(json!({}));
+        #[rustfmt::skip]
+        let cases = [
+            (none(), limits(json!([year(30000)])), "terms.allowances[0]", Worse,
+                "a limit is new: at most 30,000 STAR in a calendar year", "新增限額：每個曆年最多 30,000 STAR"),
+            (limits(json!([once, year(30000)])), limits(json!([year(40000), once])), "terms.allowances[0]", Better,
+                "a limit rises from at most 30,000 STAR in a calendar year to at most 40,000 STAR in a calendar year",
+                "限額由「每個曆年最多 30,000 STAR」升至「每個曆年最多 40,000 STAR」"),
+            (limits(json!([year(30000)])), limits(json!([year(20000)])), "terms.allowances[0]", Worse,
+                "a limit falls from at most 30,000 STAR in a calendar year to at most 20,000 STAR in a calendar year",
+                "限額由「每個曆年最多 30,000 STAR」降至「每個曆年最多 20,000 STAR」"),
+            (limits(json!([year(30000), once])), limits(json!([year(30000)])), "terms.allowances[1]", Better,
+                "a limit is dropped; it was once in any 24 hours", "取消限額，原為「任何 24 小時內最多 1 次」"),
+            (limits(json!([year(30000), once])), limits(json!([once, year(30000)])), "terms.allowances", Same,
+                "the order of the limits changes from at most 30,000 STAR in a calendar year; once in any 24 hours to \
+                 once in any 24 hours; at most 30,000 STAR in a calendar year",
+                "限額的次序由「每個曆年最多 30,000 STAR；任何 24 小時內最多 1 次」改為「任何 24 小時內最多 1 次；每個曆年最多 30,000 STAR」"),
+            (none(), ratio(json!({"keep": 500})), "terms.keep", Worse,
+                "what has to stay is new: 500 STAR", "新增須保留的數量：500 STAR"),
+            (ratio(json!({"keep": 500})), ratio(json!({"keep": 300})), "terms.keep", Better,
+                "what has to stay falls from 500 to 300 STAR", "須保留的數量由 500 降至 300 STAR"),
+            (none(), excludes(json!(["bonus"])), "terms.excludes", Worse,
+                "what is not taken is new: bonuses", "新增不可使用的積分：獎賞積分"),
+            (excludes(json!(["bonus"])), excludes(json!(["expiring"])), "terms.excludes", Unclear,
+                "what is not taken changes from bonuses to points that expire", "不可使用的積分由「獎賞積分」改為「設有到期日的積分」"),
+            (excludes(json!(["bonus", "expiring"])), excludes(json!(["expiring"])), "terms.excludes", Better,
+                "what is not taken changes from bonuses and points that expire to points that expire",
+                "不可使用的積分由「獎賞積分和設有到期日的積分」改為「設有到期日的積分」"),
+            (none(), delivery(after(1)), "terms.delivery", Worse, "its arrival is new: the next day", "新增到帳時間：翌日"),
+            (delivery(after(1)), delivery(json!({"day_of_month": 15})), "terms.delivery", Worse,
+                "its arrival changes from the next day to on the next day 15 of a month", "到帳時間由「翌日」改為「於下一個 15 號」"),
+            (delivery(after(31)), delivery(json!({"day_of_month": 15})), "terms.delivery", Better,
+                "its arrival changes from after 31 days to on the next day 15 of a month", "到帳時間由「31 日後」改為「於下一個 15 號」"),
+            (delivery(json!({"day_of_month": 1})), delivery(json!({"day_of_month": 15})), "terms.delivery", Unclear,
+                "its arrival changes from on the next day 1 of a month to on the next day 15 of a month",
+                "到帳時間由「於下一個 1 號」改為「於下一個 15 號」"),
+            (onward(json!("never")), onward(after(21)), "terms.onward", Better,
+                "the wait before this MILE can be converted again changes from for ever to 21 days",
+                "所得 MILE 再兌換前的等候期由「永久」改為「21 日」"),
+            (onward(after(21)), onward(after(30)), "terms.onward", Worse,
+                "the wait before this MILE can be converted again rises from 21 days to 30 days",
+                "所得 MILE 再兌換前的等候期由「21 日」升至「30 日」"),
+        ];
+        for (before, after, field, member, english, chinese) in cases {
+            let told = told(&at_cost(before), &at_cost(after));
+            let wanted = (field.into(), member, english.into(), chinese.into());
+            assert_eq!(told, [wanted]);
+        }
+    }
+
+    #[test]
+    fn who_pays_and_for_whom_it_is_are_told_in_two_languages() {
+        use Effect::{Same, Unclear};
+        let plain = || at_cost(ratio(json!({})));
+        let funded = |funders: Json, to: &str| {
+            let settlement = json!({"kind": "cost_plus", "price": "0.014", "commission": "0.025",
+                "bonus_funders": funders, "fee_to": to});
+            card(&ratio(json!({})), &settlement)
+        };
+        let both = |source: u8, target: u8| {
+            funded(json!([{"source": source, "target": target}]), "partner")
+        };
+        let when = |when: Json| Card {
+            when: serde_json::from_value(when).unwrap(),
+            ..plain()
+        };
+        let app = || when(json!({"channel": ["app", "web"]}));
+        let gold = json!({"claims": {"tier": ["gold"]}, "channel": ["app"]});
+        let priority = |priority| Card {
+            priority,
+            ..plain()
+        };
+        #[rustfmt::skip]
+        let cases = [
+            (plain(), both(1, 2), "settlement.bonus_funders", Same,
+                "who pays for the bonuses is new: CITYMART and AERO at 1 to 2", "新增獎賞的承擔者：CITYMART 與 AERO 按 1 比 2"),
+            (both(1, 0), funded(json!([{"target": 1}]), "partner"), "settlement.bonus_funders", Same,
+                "who pays for the bonuses changes from CITYMART to AERO", "獎賞的承擔者由 CITYMART 改為 AERO"),
+            (both(1, 2), both(2, 4), "settlement.bonus_funders", Same,
+                "who pays for the bonuses is written CITYMART and AERO at 2 to 4 instead of CITYMART and AERO at 1 to 2, which is the same",
+                "獎賞的承擔者改寫為「CITYMART 與 AERO 按 2 比 4」，原寫作「CITYMART 與 AERO 按 1 比 2」，兩者相同"),
+            (plain(), funded(json!([]), "hub"), "settlement.fee_to", Same,
+                "who gets the fee changes from CITYMART to the hub", "手續費的收取者由 CITYMART 改為「平台」"),
+            (plain(), when(gold), "when", Unclear,
+                "the condition is new: for members with tier gold of CITYMART, via app",
+                "新增條件：限 CITYMART 確認其 tier 為 gold 的會員，限經 app"),
+            (app(), plain(), "when", Unclear,
+                "the condition is dropped; it was via app or web", "取消條件，原為「限經 app 或 web」"),
+            (app(), when(json!({"channel": ["web", "app"]})), "when", Same,
+                "the condition is written via web or app instead of via app or web, which is the same",
+                "條件改寫為「限經 web 或 app」，原寫作「限經 app 或 web」，兩者相同"),
+            (priority(0), priority(5), "priority", Unclear, "the priority rises from 0 to 5", "優先次序由 0 升至 5"),
+        ];
+        for (before, after, field, member, english, chinese) in cases {
+            let wanted = (field.into(), member, english.into(), chinese.into());
+            assert_eq!(told(&before, &after), [wanted]);
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_decimals_of_its_own_money() {
+        let fee = |amount: u16, currency: &str| {
+            at_cost(ratio(
+                json!({"fee": {"kind": "flat", "amount": amount, "currency": currency}}),
+            ))
+        };
+        let (before, after) = (fee(150, "HKD"), fee(300, "JPY"));
+        let before = Seen {
+            fee_scale: Scale::new(2).unwrap(),
+            ..seen(&before)
+        };
+        let told = in_words(&diff(&before, &seen(&after), Scales::WHOLE));
+        assert_eq!(told[0].2, "the fee changes from HKD 1.50 to JPY 300");
+        assert_eq!(told[0].3, "手續費由 HKD 1.50 改為 JPY 300");
     }
 
     #[test]
@@ -823,6 +1166,7 @@ mod tests {
         for more in [
             json!({"dest_step": 100}),
             json!({"dest_max": 100}),
+            json!({"allowances": [{"period": "year", "gained": 1000}]}),
             json!({"remainder": "leave_in_source"}),
             json!({"bonuses": [{"kind": "slab", "bands": falling}]}),
             json!({"fee": {"kind": "per_step", "amount": 1, "step": 9, "on": "base", "currency": "HKD"}}),
@@ -896,8 +1240,14 @@ mod tests {
             any::<bool>(),
         );
         let bonuses = proptest::collection::vec(bonus, 0..3);
-        (rate, limits, bonuses, proptest::option::of(fee)).prop_map(
-            |(mut terms, limits, bonuses, fee)| {
+        (
+            rate,
+            limits,
+            bonuses,
+            proptest::option::of(fee),
+            any_holds(),
+        )
+            .prop_map(|(mut terms, limits, bonuses, fee, holds)| {
                 let (min, max, step, dest_min, stays) = limits;
                 for (name, limit) in [
                     ("min", min),
@@ -916,24 +1266,95 @@ mod tests {
                     terms["remainder"] = json!("leave_in_source");
                 }
                 terms["bonuses"] = json!(bonuses);
+                let holds = holds.as_object().unwrap().clone();
+                terms.as_object_mut().unwrap().extend(holds);
                 terms
+            })
+    }
+
+    /// What holds a member to limits, and what becomes of the points.
+    fn any_holds() -> impl Strategy<Value = Json> {
+        let periods = [
+            json!({"period": "year"}),
+            json!({"months": 12}),
+            json!({"period": "day", "from": "2027-01-01T00:00:00Z"}),
+        ];
+        let limit = (
+            proptest::sample::select(periods.to_vec()),
+            1..60_i64,
+            0..4_u8,
+        );
+        let limit = limit.prop_map(|(mut limit, most, of)| {
+            let counted = ["given", "gained", "times", "given"];
+            limit[counted[usize::from(of)]] = json!(most);
+            if of == 3 {
+                limit["group"] = json!("airlines");
+            }
+            limit
+        });
+        let some = |all: [Json; 4]| proptest::option::of(proptest::sample::select(all.to_vec()));
+        let excludes = some([
+            json!(["bonus"]),
+            json!(["expiring"]),
+            json!(["bonus", "expiring"]),
+            json!(["expiring", "bonus"]),
+        ]);
+        let onward = some([
+            json!("never"),
+            json!({"after_days": 1}),
+            json!({"after_days": 2}),
+            json!({"after_days": 40}),
+        ]);
+        let delivery = some([
+            json!({"after_days": 1}),
+            json!({"after_days": 40}),
+            json!({"day_of_month": 1}),
+            json!({"day_of_month": 31}),
+        ]);
+        let limits = proptest::collection::vec(limit, 0..3);
+        let keep = proptest::option::of(1..40_i64);
+        (limits, keep, excludes, onward, delivery).prop_map(
+            |(limits, keep, excludes, onward, delivery)| {
+                let excludes = excludes.unwrap_or(json!([]));
+                json!({"allowances": limits, "keep": keep, "excludes": excludes, "onward": onward, "delivery": delivery})
             },
         )
     }
 
     fn any_settlement() -> impl Strategy<Value = Json> {
-        (1..4_u8, 1..4_u8, any::<bool>()).prop_map(|(one, other, by_money)| {
+        let funders = (0..3_i64, 1..3_i64)
+            .prop_map(|(source, target)| json!({"source": source, "target": target}));
+        let funders = proptest::collection::vec(funders, 0..3);
+        let (prices, to_hub) = ((1..4_u8, 1..4_u8), any::<bool>());
+        (prices, any::<bool>(), funders, to_hub).prop_map(|((one, other), by_money, funders, to_hub)| {
             let (one, other) = (format!("0.{one}"), format!("0.{other}"));
+            let fee_to = if to_hub { "hub" } else { "partner" };
             match by_money {
-                true => json!({"kind": "priced", "source_price": one, "target_price": other, "commission": "0"}),
-                false => json!({"kind": "cost_plus", "price": one, "commission": other}),
+                true => json!({"kind": "priced", "source_price": one, "target_price": other, "commission": "0",
+                    "bonus_funders": funders, "fee_to": fee_to}),
+                false => json!({"kind": "cost_plus", "price": one, "commission": other,
+                    "bonus_funders": funders, "fee_to": fee_to}),
             }
         })
     }
 
+    /// What a card has besides terms and settlement.
+    fn any_rest() -> impl Strategy<Value = (Option<Condition>, i32, u16)> {
+        let when = proptest::sample::select(vec![
+            json!(null),
+            json!({"channel": ["app"]}),
+            json!({"channel": ["app", "web"]}),
+            json!({"channel": ["web", "app"]}),
+            json!({"claims": {"tier": ["gold"]}}),
+            json!({"claims": {"tier": ["gold"]}, "of": "target"}),
+        ]);
+        let when = when.prop_map(|when| serde_json::from_value(when).unwrap());
+        (when, -1..2_i32, 0..2_u16)
+    }
+
     /// The one with some parts of the other.
     fn mixed(one: &Json, other: &Json, mask: u32) -> Json {
-        let parts: [&[&str]; 8] = [
+        let parts: [&[&str]; 13] = [
             &["kind", "give", "get", "bands", "table"],
             &["min"],
             &["max"],
@@ -942,6 +1363,11 @@ mod tests {
             &["fee"],
             &["remainder"],
             &["bonuses"],
+            &["allowances"],
+            &["keep"],
+            &["excludes"],
+            &["onward"],
+            &["delivery"],
         ];
         let mut mixed = one.clone();
         let mixed_parts = mixed.as_object_mut().unwrap();
@@ -960,41 +1386,68 @@ mod tests {
         mixed
     }
 
+    fn with(card: Card, (when, priority, notice_days): (Option<Condition>, i32, u16)) -> Card {
+        Card {
+            when,
+            priority,
+            notice_days,
+            ..card
+        }
+    }
+
     /// What is gained, and the fee; nothing where an amount is refused.
     type Outcome = Option<(i64, i64)>;
 
-    /// What a card gives for every amount up to a limit, with the fee.
+    /// What a card gives for every amount up to a limit, with the fee, to a member who has as much and
+    /// has converted nothing yet.
     fn outcomes(card: &Card) -> Option<Vec<Outcome>> {
         use super::super::price::price;
         let tariff = card.tariff(Scales::WHOLE, None).ok()?;
         let priced = (1..60).map(|given| {
             let priced = price(&tariff, given).ok()?;
-            Some((priced.total, priced.fee.unwrap_or(0)))
+            let use_of = Used {
+                at: clock::ALWAYS,
+                given: priced.used,
+                gained: priced.total,
+                times: 1,
+            };
+            let allows =
+                |limit: &Allowance| limit.count(&use_of) <= limit.most(Scales::WHOLE, "").unwrap();
+            let keep = card
+                .terms
+                .keep
+                .map_or(0, |keep| keep.units(Scale::WHOLE, "").unwrap());
+            let is_held = card.terms.allowances.iter().all(allows) && priced.used + keep <= 60;
+            is_held.then_some((priced.total, priced.fee.unwrap_or(0)))
         });
         Some(priced.collect())
     }
 
     proptest! {
         #[test]
-        fn a_card_does_not_differ_from_itself(terms in any_terms(), settlement in any_settlement()) {
-            let card = card(&terms, &settlement);
+        fn a_card_does_not_differ_from_itself(
+            terms in any_terms(), settlement in any_settlement(), rest in any_rest(),
+        ) {
+            let card = with(card(&terms, &settlement), rest);
             prop_assert_eq!(between(&card, &card), []);
         }
 
         #[test]
         fn two_cards_that_differ_have_a_change(
             one in any_terms(), other in any_terms(), paid in any_settlement(), owed in any_settlement(),
-            is_same in any::<bool>(), notice_days in 0..2_u16,
+            first in any_rest(), second in any_rest(), same in 0..8_u8,
         ) {
-            let other = card(if is_same { &one } else { &other }, &owed);
-            let (one, other) = (card(&one, &paid), Card { notice_days, ..other });
+            let pick = |bit: u8| same >> bit & 1 == 1;
+            let other = card(if pick(0) { &one } else { &other }, if pick(1) { &paid } else { &owed });
+            let other = with(other, if pick(2) { first.clone() } else { second });
+            let one = with(card(&one, &paid), first);
             prop_assert_eq!(one == other, between(&one, &other).is_empty());
             prop_assert_eq!(one == other, between(&other, &one).is_empty());
         }
 
         #[test]
         fn what_is_called_better_takes_nothing_from_anybody(
-            one in any_terms(), other in any_terms(), mask in 0..256_u32,
+            one in any_terms(), other in any_terms(), mask in 0..8192_u32,
         ) {
             let (other, one) = (at_cost(mixed(&one, &other, mask)), at_cost(one));
             let together = |changes: Vec<Change>| Effect::all(changes.iter().map(|it| it.member));

@@ -8,12 +8,15 @@ use super::body::SettlementKind;
 use super::bonus::On;
 use super::change::{Change, Subject, Turn, Value};
 use super::chinese;
-use super::sentence::{Names, fraction, money};
+use super::funding::Funders;
+use super::onward::Onward;
+use super::sentence::{Issuers, Names, fraction, money};
+use super::settlement::FeeTo;
 use super::terms::{Rate, Remainder};
 
-pub(super) fn told(change: &Change, names: Names<'_>) -> String {
+pub(super) fn told(change: &Change, names: Names<'_>, issuers: Issuers<'_>) -> String {
     let (noun, unit) = (noun(change.subject, names), unit(change.subject, names));
-    let value = |value: &Value| value_of(value, names);
+    let value = |value: &Value| value_of(value, names, issuers);
     // A clause of Chinese stands in brackets, a number between spaces.
     let between = |value: String| match value.is_ascii() {
         true => format!(" {value} "),
@@ -72,12 +75,22 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::FeeTax => "手續費的稅".into(),
         Subject::FeeCurrency => "手續費的貨幣".into(),
         Subject::Remainder => "除不盡的部分".into(),
+        Subject::Allowance { .. } => "限額".into(),
+        Subject::AllowanceOrder => "限額的次序".into(),
+        Subject::Keep => "須保留的數量".into(),
+        Subject::Excludes => "不可使用的積分".into(),
+        Subject::Onward => format!("所得 {target} 再兌換前的等候期"),
+        Subject::Delivery => "到帳時間".into(),
         Subject::Settlement => "結算方式".into(),
         Subject::Price => format!("每 1 {target} 的價格"),
         Subject::SourcePrice => format!("每轉出 1 {source} 所付的價格"),
         Subject::TargetPrice => format!("每發出 1 {target} 所收的價格"),
         Subject::Commission => "平台的分成".into(),
         Subject::Increment => "所得的遞增單位".into(),
+        Subject::Funders => "獎賞的承擔者".into(),
+        Subject::FeeTo => "手續費的收取者".into(),
+        Subject::Condition => "條件".into(),
+        Subject::Priority => "優先次序".into(),
         Subject::Notice => "不利更改的通知期".into(),
         Subject::Begins => "生效時間".into(),
         Subject::Ends => "結束時間".into(),
@@ -87,7 +100,9 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
 /// What is counted, said once behind the last number.
 fn unit(subject: Subject, names: Names<'_>) -> String {
     let code = match subject {
-        Subject::Min | Subject::Max | Subject::Step | Subject::StepOrigin => names.source,
+        Subject::Min | Subject::Max | Subject::Step | Subject::StepOrigin | Subject::Keep => {
+            names.source
+        }
         Subject::Line { .. }
         | Subject::DestMin
         | Subject::DestMax
@@ -101,7 +116,7 @@ fn unit(subject: Subject, names: Names<'_>) -> String {
     format!(" {code}")
 }
 
-fn value_of(value: &Value, names: Names<'_>) -> String {
+fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
     match value {
         Value::Amount(amount) => amount.to_string(),
         Value::Rate(rate) => rate_of(rate),
@@ -111,19 +126,60 @@ fn value_of(value: &Value, names: Names<'_>) -> String {
             let told = bonuses.iter().map(|bonus| chinese::campaign(bonus, names));
             told.collect::<Vec<_>>().join("；")
         }
-        Value::Fee(fee) => chinese::charge(fee, names),
-        Value::Money { amount, currency } => {
-            format!("{currency} {}", money(*amount, names.fee_scale))
+        Value::Fee(fee, scale) => {
+            let names = Names {
+                fee_scale: *scale,
+                ..names
+            };
+            chinese::charge(fee, names)
         }
+        Value::Money {
+            amount,
+            currency,
+            scale,
+        } => format!("{currency} {}", money(*amount, *scale)),
         Value::Fraction { num, den } => fraction(*num, *den),
         Value::Code(code) => code.clone(),
         Value::Remainder(Remainder::Absorb) => "捨去".into(),
         Value::Remainder(Remainder::LeaveInSource) => "保留".into(),
+        Value::Allowances(limits) => {
+            let told = limits.iter().map(|limit| chinese::allowance(limit, names));
+            told.collect::<Vec<_>>().join("；")
+        }
+        Value::Excluded(points) => {
+            let told = points.iter().map(|points| chinese::excluded(*points));
+            told.collect::<Vec<_>>().join("和")
+        }
+        Value::Onward(Onward::Never) => "永久".into(),
+        Value::Onward(Onward::AfterDays(1)) => "1 日".into(),
+        Value::Onward(Onward::AfterDays(days)) => format!("{days} 日"),
+        Value::Delivery(delivery) => chinese::arrival(*delivery),
         Value::Settlement(SettlementKind::CostPlus) => "成本加成".into(),
         Value::Settlement(SettlementKind::Priced) => "按價格".into(),
         Value::Price(price) => price.decimal().to_string(),
         Value::Share(share) => share.decimal().to_string(),
+        Value::Funders(funders) => {
+            let told = funders.iter().map(|funders| paid_by(*funders, issuers));
+            told.collect::<Vec<_>>().join("；")
+        }
+        Value::FeeTo(FeeTo::Partner) => issuers.source.into(),
+        Value::FeeTo(FeeTo::Hub) => "平台".into(),
+        Value::Condition(when) => chinese::condition(when, issuers).join("，"),
+        Value::Number(number) => number.to_string(),
         Value::Instant(at) => at.told(),
+    }
+}
+
+/// Who pays for a bonus.
+fn paid_by(funders: Funders, issuers: Issuers<'_>) -> String {
+    let Issuers { source, target } = issuers;
+    match funders {
+        Funders { target: 0, .. } => source.into(),
+        Funders { source: 0, .. } => target.into(),
+        Funders {
+            source: one,
+            target: other,
+        } => format!("{source} 與 {target} 按 {one} 比 {other}"),
     }
 }
 

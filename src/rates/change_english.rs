@@ -8,12 +8,15 @@ use super::body::SettlementKind;
 use super::bonus::On;
 use super::change::{Change, Subject, Turn, Value};
 use super::english;
-use super::sentence::{Names, fraction, money};
+use super::funding::Funders;
+use super::onward::Onward;
+use super::sentence::{Issuers, Names, fraction, money};
+use super::settlement::FeeTo;
 use super::terms::{Rate, Remainder};
 
-pub(super) fn told(change: &Change, names: Names<'_>) -> String {
+pub(super) fn told(change: &Change, names: Names<'_>, issuers: Issuers<'_>) -> String {
     let (noun, unit) = (noun(change.subject, names), unit(change, names));
-    let value = |value: &Value| value_of(value, names);
+    let value = |value: &Value| value_of(value, names, issuers);
     match change.turn() {
         None => noun,
         Some(Turn::New(new)) => format!("{noun} is new: {}{unit}", value(new)),
@@ -63,12 +66,22 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::FeeTax => "the tax on the fee".into(),
         Subject::FeeCurrency => "the money of the fee".into(),
         Subject::Remainder => "what does not divide".into(),
+        Subject::Allowance { .. } => "a limit".into(),
+        Subject::AllowanceOrder => "the order of the limits".into(),
+        Subject::Keep => "what has to stay".into(),
+        Subject::Excludes => "what is not taken".into(),
+        Subject::Onward => format!("the wait before this {target} can be converted again"),
+        Subject::Delivery => "its arrival".into(),
         Subject::Settlement => "the way it is settled".into(),
         Subject::Price => format!("the price of a {target}"),
         Subject::SourcePrice => format!("the price paid for a {source} that leaves"),
         Subject::TargetPrice => format!("the price asked for a {target} created"),
         Subject::Commission => "the hub's share".into(),
         Subject::Increment => "the increment of what is gained".into(),
+        Subject::Funders => "who pays for the bonuses".into(),
+        Subject::FeeTo => "who gets the fee".into(),
+        Subject::Condition => "the condition".into(),
+        Subject::Priority => "the priority".into(),
         Subject::Notice => "the notice of a change for the worse".into(),
         Subject::Begins => "its beginning".into(),
         Subject::Ends => "its end".into(),
@@ -79,7 +92,9 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
 fn unit(change: &Change, names: Names<'_>) -> String {
     let last = change.after.as_ref().or(change.before.as_ref());
     let code = match change.subject {
-        Subject::Min | Subject::Max | Subject::Step | Subject::StepOrigin => names.source,
+        Subject::Min | Subject::Max | Subject::Step | Subject::StepOrigin | Subject::Keep => {
+            names.source
+        }
         Subject::Line { .. }
         | Subject::DestMin
         | Subject::DestMax
@@ -94,7 +109,7 @@ fn unit(change: &Change, names: Names<'_>) -> String {
     format!(" {code}")
 }
 
-fn value_of(value: &Value, names: Names<'_>) -> String {
+fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
     match value {
         Value::Amount(amount) => amount.to_string(),
         Value::Rate(rate) => rate_of(rate),
@@ -104,19 +119,60 @@ fn value_of(value: &Value, names: Names<'_>) -> String {
             let told = bonuses.iter().map(|bonus| english::campaign(bonus, names));
             told.collect::<Vec<_>>().join("; ")
         }
-        Value::Fee(fee) => english::charge(fee, names),
-        Value::Money { amount, currency } => {
-            format!("{currency} {}", money(*amount, names.fee_scale))
+        Value::Fee(fee, scale) => {
+            let names = Names {
+                fee_scale: *scale,
+                ..names
+            };
+            english::charge(fee, names)
         }
+        Value::Money {
+            amount,
+            currency,
+            scale,
+        } => format!("{currency} {}", money(*amount, *scale)),
         Value::Fraction { num, den } => fraction(*num, *den),
         Value::Code(code) => code.clone(),
         Value::Remainder(Remainder::Absorb) => "dropped".into(),
         Value::Remainder(Remainder::LeaveInSource) => "staying".into(),
+        Value::Allowances(limits) => {
+            let told = limits.iter().map(|limit| english::allowance(limit, names));
+            told.collect::<Vec<_>>().join("; ")
+        }
+        Value::Excluded(points) => {
+            let told = points.iter().map(|points| english::excluded(*points));
+            told.collect::<Vec<_>>().join(" and ")
+        }
+        Value::Onward(Onward::Never) => "for ever".into(),
+        Value::Onward(Onward::AfterDays(1)) => "1 day".into(),
+        Value::Onward(Onward::AfterDays(days)) => format!("{days} days"),
+        Value::Delivery(delivery) => english::arrival(*delivery),
         Value::Settlement(SettlementKind::CostPlus) => "cost-plus".into(),
         Value::Settlement(SettlementKind::Priced) => "priced".into(),
         Value::Price(price) => price.decimal().to_string(),
         Value::Share(share) => share.decimal().to_string(),
+        Value::Funders(funders) => {
+            let told = funders.iter().map(|funders| paid_by(*funders, issuers));
+            told.collect::<Vec<_>>().join("; ")
+        }
+        Value::FeeTo(FeeTo::Partner) => issuers.source.into(),
+        Value::FeeTo(FeeTo::Hub) => "the hub".into(),
+        Value::Condition(when) => english::condition(when, issuers).join(", "),
+        Value::Number(number) => number.to_string(),
         Value::Instant(at) => at.told(),
+    }
+}
+
+/// Who pays for a bonus.
+fn paid_by(funders: Funders, issuers: Issuers<'_>) -> String {
+    let Issuers { source, target } = issuers;
+    match funders {
+        Funders { target: 0, .. } => source.into(),
+        Funders { source: 0, .. } => target.into(),
+        Funders {
+            source: one,
+            target: other,
+        } => format!("{source} and {target} at {one} to {other}"),
     }
 }
 

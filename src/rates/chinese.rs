@@ -4,12 +4,17 @@
 //! 5,000 STAR 起，以 1,250 為單位，按 5 比 2 兌換 MILE
 //! ```
 
+use std::ops::Deref;
+
+use super::allowance::{Allowance, Calendar, Most, Period};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
+use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::sentence::{Names, fraction, lowest, may_not_divide, money};
-use super::terms::{Band, Limits, Rate, Remainder, Terms};
+use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
+use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 
 /// Which amounts, and what they become.
 pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {
@@ -172,6 +177,91 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
         Remainder::Absorb => "小數捨去".into(),
         Remainder::LeaveInSource => "除不盡的部分保留".into(),
     }]
+}
+
+/// Limits within a period, what has to stay, and what is not taken.
+pub(super) fn held_to(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let allowances = terms.allowances.iter();
+    let allowances = allowances.map(|limit| allowance(limit, names));
+    let keep = terms
+        .keep
+        .map(|keep| format!("帳戶須保留 {keep} {}", names.source));
+    let excludes = terms.excludes.iter();
+    let excludes = excludes.map(|points| format!("{}不可使用", excluded(*points)));
+    allowances.chain(keep).chain(excludes).collect()
+}
+
+/// A limit within a period.
+pub(super) fn allowance(allowance: &Allowance, names: Names<'_>) -> String {
+    let within = period(allowance.period);
+    let most = match (allowance.most, allowance.period) {
+        (Most::Times(1), Period::Calendar(Calendar::Ever)) => "只限一次".to_owned(),
+        (Most::Times(times), _) => format!("{within}最多 {times} 次"),
+        (Most::Given(most), _) => format!("{within}最多 {most} {}", names.source),
+        (Most::Gained(most), _) => format!("{within}最多可得 {most} {}", names.target),
+    };
+    let group = allowance.group.as_deref();
+    let group = group.map_or_else(String::new, |group| format!("（與 {group} 組合併計算）"));
+    let from = allowance.from;
+    let from = from.map_or_else(String::new, |from| format!("{} 起，", from.format("%F")));
+    format!("{from}{most}{group}")
+}
+
+pub(super) fn excluded(excluded: Excluded) -> &'static str {
+    match excluded {
+        Excluded::Bonus => "獎賞積分",
+        Excluded::Expiring => "設有到期日的積分",
+    }
+}
+
+fn period(period: Period) -> String {
+    match period {
+        Period::Calendar(Calendar::Day) => "每日".into(),
+        Period::Calendar(Calendar::Month) => "每個曆月".into(),
+        Period::Calendar(Calendar::Year) => "每個曆年".into(),
+        Period::Calendar(Calendar::Ever) => "總共".into(),
+        Period::Hours(hours) => format!("任何 {hours} 小時內"),
+        Period::Months(months) => format!("任何 {months} 個月內"),
+    }
+}
+
+/// When what is gained arrives, and whether it may be converted again.
+pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let target = names.target;
+    let delivery = terms.delivery;
+    let delivery = delivery.map(|delivery| format!("{}到帳", arrival(delivery)));
+    let onward = terms.onward.map(|onward| match onward {
+        Onward::Never => format!("所得 {target} 不可再兌換"),
+        Onward::AfterDays(days) => format!("所得 {target} 於 {days} 日後方可再兌換"),
+    });
+    delivery.into_iter().chain(onward).collect()
+}
+
+pub(super) fn arrival(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::AfterDays(1) => "翌日".into(),
+        Delivery::AfterDays(days) => format!("{days} 日後"),
+        Delivery::DayOfMonth(day) => format!("於下一個 {day} 號"),
+    }
+}
+
+/// For whom the card is, and by which channel.
+pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
+    let claims = when.claims.as_ref().map(|Asked(claims)| {
+        let claims = claims
+            .iter()
+            .map(|(name, values)| format!("{} 為 {}", &**name, either(values)));
+        let claims = claims.collect::<Vec<_>>().join("、");
+        format!("限 {} 確認其 {claims} 的會員", issuers.of(when.of))
+    });
+    let channel = when.channel.as_ref();
+    let channel = channel.map(|channels| format!("限經 {}", either(channels)));
+    claims.into_iter().chain(channel).collect()
+}
+
+fn either<T: Deref<Target = str>>(values: &[T]) -> String {
+    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    values.join(" 或 ")
 }
 
 /// How early a change for the worse is told, where that is promised.

@@ -1,13 +1,13 @@
 //! A draft, and why it cannot become a card.
 //!
-//! The model says more than the hub can post today: a bonus needs a lot and a funder of its own, a
-//! fee an account. A card that promised them would be quoted and not kept, so it is refused here
-//! and not when somebody converts.
+//! A card that could be agreed to and not carried out would be quoted and not kept, so it is refused
+//! here and not when somebody converts.
 
 use super::boundary::{Boundary, NotOneInstant};
 use super::card::Card;
-use super::refusal::BadTerms;
-use super::terms::{Rate, Terms};
+use super::refusal::{BadTerms, Reason};
+use super::settlement::FeeTo;
+use super::terms::Rate;
 use super::version;
 use crate::clock::{self, Timestamp};
 use crate::points::account::Asset;
@@ -33,17 +33,9 @@ pub struct Draft {
 pub enum Refusal {
     OneCurrency,
     Terms(BadTerms),
-    NotPosted(NotPosted),
-    Dates(BadDates),
-}
-
-/// What a card may say and the hub cannot carry out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotPosted {
-    BlockBonus,
-    Bonuses,
-    Fee,
+    /// It records a shape without a usable rate.
     Unpriced,
+    Dates(BadDates),
 }
 
 /// Why a version cannot hold when it should.
@@ -62,13 +54,36 @@ pub enum BadDates {
 
 impl Draft {
     /// Refuses a draft that could not be quoted and carried out.
-    pub fn check(&self, scales: Scales, now: Timestamp) -> Result<(), Refusal> {
+    ///
+    /// `fee_money` is the money of the fee, where the hub knows it, and `source_money` that of the partner
+    /// whose points are given.
+    pub fn check(
+        &self,
+        scales: Scales,
+        fee_money: Option<Asset>,
+        source_money: Asset,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if self.from == self.to {
             return Err(Refusal::OneCurrency);
         }
         self.card.check(scales).map_err(Refusal::Terms)?;
-        posted(&self.card.terms).map_err(Refusal::NotPosted)?;
+        if self.card.terms.rate == Rate::Unpriced {
+            return Err(Refusal::Unpriced);
+        }
+        self.check_fee(fee_money, source_money)
+            .map_err(Refusal::Terms)?;
         self.check_dates(now).map_err(Refusal::Dates)
+    }
+
+    fn check_fee(&self, money: Option<Asset>, source: Asset) -> Result<(), BadTerms> {
+        let reason = match (&self.card.terms.fee, money, self.card.settlement.fee_to()) {
+            (None, ..) | (Some(_), Some(_), FeeTo::Partner) => return Ok(()),
+            (Some(_), Some(money), FeeTo::Hub) if money == source => return Ok(()),
+            (Some(_), Some(_), FeeTo::Hub) => Reason::NotTheSourcesMoney,
+            (Some(_), None, _) => Reason::NotAMoney,
+        };
+        Err(BadTerms::new("fee.currency", reason))
     }
 
     fn check_dates(&self, now: Timestamp) -> Result<(), BadDates> {
@@ -106,25 +121,6 @@ pub fn ends_after(
     }
 }
 
-fn posted(terms: &Terms) -> Result<(), NotPosted> {
-    let Terms {
-        rate,
-        source: _,
-        destination: _,
-        block_bonus,
-        bonuses,
-        fee,
-        remainder: _,
-    } = terms;
-    match (rate, block_bonus, bonuses.is_empty(), fee) {
-        (Rate::Unpriced, ..) => Err(NotPosted::Unpriced),
-        (_, Some(_), ..) => Err(NotPosted::BlockBonus),
-        (_, _, false, _) => Err(NotPosted::Bonuses),
-        (.., Some(_)) => Err(NotPosted::Fee),
-        (_, None, true, None) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::version::tests::noon;
@@ -149,31 +145,44 @@ mod tests {
         draft(r#"{"kind":"ratio","give":5,"get":1}"#)
     }
 
+    const USD: Asset = 840;
+
+    fn check(draft: &Draft) -> Result<(), Refusal> {
+        let fee = draft.card.terms.fee.as_ref();
+        let money = fee.and_then(|fee| match fee.currency.as_str() {
+            "USD" => Some(USD),
+            "HKD" => Some(344),
+            _ => None,
+        });
+        draft.check(Scales::WHOLE, money, USD, noon())
+    }
+
     #[test]
-    fn a_card_that_could_not_be_posted_is_refused() {
-        let cases = [
-            (r#"{"kind":"unpriced"}"#, NotPosted::Unpriced),
-            (
-                r#"{"kind":"ratio","give":5,"get":1,"block_bonus":{"block":60000,"bonus":5000,"mode":"once"}}"#,
-                NotPosted::BlockBonus,
-            ),
-            (
-                r#"{"kind":"ratio","give":5,"get":1,"bonuses":[{"kind":"percent","num":1,"den":5}]}"#,
-                NotPosted::Bonuses,
-            ),
-            (
-                r#"{"kind":"ratio","give":5,"get":1,"fee":{"kind":"flat","amount":5,"currency":"HKD"}}"#,
-                NotPosted::Fee,
-            ),
-        ];
-        for (terms, why) in cases {
-            assert_eq!(
-                draft(terms).check(Scales::WHOLE, noon()),
-                Err(Refusal::NotPosted(why)),
-                "{terms}"
+    fn a_card_that_could_not_be_carried_out_is_refused() {
+        assert_eq!(check(&plain()), Ok(()));
+        assert_eq!(
+            check(&draft(r#"{"kind":"unpriced"}"#)),
+            Err(Refusal::Unpriced)
+        );
+    }
+
+    #[test]
+    fn a_fee_is_in_money_and_the_hubs_in_the_money_of_the_source() {
+        let with = |money: &str, to: &str| {
+            let terms = format!(
+                r#"{{"kind":"ratio","give":5,"get":1,"fee":{{"kind":"flat","amount":5,"currency":"{money}"}}}}"#
             );
-        }
-        assert_eq!(plain().check(Scales::WHOLE, noon()), Ok(()));
+            let mut fee = draft(&terms);
+            let settlement =
+                format!(r#"{{"kind":"cost_plus","price":"1","commission":"0","fee_to":"{to}"}}"#);
+            fee.card.settlement = serde_json::from_str(&settlement).unwrap();
+            check(&fee)
+        };
+        let bad = |reason| Err(Refusal::Terms(BadTerms::new("fee.currency", reason)));
+        assert_eq!(with("HKD", "partner"), Ok(()));
+        assert_eq!(with("USD", "hub"), Ok(()));
+        assert_eq!(with("HKD", "hub"), bad(Reason::NotTheSourcesMoney));
+        assert_eq!(with("PEARLS", "partner"), bad(Reason::NotAMoney));
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
             to: 1001,
             ..plain()
         };
-        assert_eq!(own.check(Scales::WHOLE, noon()), Err(Refusal::OneCurrency));
+        assert_eq!(check(&own), Err(Refusal::OneCurrency));
     }
 
     #[test]
@@ -206,10 +215,7 @@ mod tests {
                 valid_to: boundary(valid_to),
                 ..plain()
             };
-            assert_eq!(
-                dated.check(Scales::WHOLE, noon()),
-                expected.map_err(Refusal::Dates)
-            );
+            assert_eq!(check(&dated), expected.map_err(Refusal::Dates));
         }
     }
 

@@ -6,25 +6,35 @@
 //! | minimum, maximum, steps  | every amount that could be given before still can be           |
 //! | block bonus, campaigns   | never less, from no later on                                   |
 //! | fee                      | never more                                                     |
+//! | limit within a period    | dropped, or more of the same                                   |
+//! | what has to stay         | less                                                           |
+//! | what is not taken        | nothing that was taken before                                  |
+//! | arrival, going on        | never later                                                    |
 //! | prices of a priced card  | what is given is worth more, what is gained costs less         |
 //! | notice, end              | more days, and later                                           |
+//!
+//! Who pays for bonuses and whose the fee is are nothing to a member; for whom a card is and its
+//! priority may be good for one and bad for another, so they are never decided.
 //!
 //! A change is decided as if it came last: with the other parts as they are after it. So when every
 //! change of a card is better or the same, no amount is treated worse by all of them together.
 //! Where a larger base may mean a smaller gain or another set of legal amounts (steps and maximum
-//! of what is gained, a remainder that stays, a fee on the base, a bonus whose bands fall), a rate is
-//! not decided and the answer is unclear, never a guess.
+//! of what is gained, also within a period, a remainder that stays, a fee on the base, a bonus whose
+//! bands fall), a rate is not decided and the answer is unclear, never a guess.
 
 use std::cmp::Ordering;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::allowance::{Allowance, Most};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
+use super::condition::Condition;
 use super::fee::FeeKind;
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::terms::{Band, Limits, Rate, Remainder, Terms};
+use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 use crate::points::amount::Scales;
 use crate::points::ratio::gcd;
 
@@ -140,12 +150,23 @@ pub(super) fn guarded(verdict: Effect, before: &Terms, after: &Terms, scales: Sc
         .fee
         .as_ref()
         .is_some_and(|fee| fee.on() == On::Base && fee.kind != FeeKind::Flat);
+    let verdict = gaining(verdict, after);
     match verdict {
         Effect::Same | Effect::Unclear => verdict,
         Effect::Better | Effect::Worse if is_bounded || falls || fee => Effect::Unclear,
         Effect::Better if divides_as_often(&after.rate, &before.rate, after, scales) => verdict,
         Effect::Worse if divides_as_often(&before.rate, &after.rate, after, scales) => verdict,
         Effect::Better | Effect::Worse => Effect::Unclear,
+    }
+}
+
+/// A verdict on what is gained, where more may be more than a limit within a period allows.
+pub(super) fn gaining(verdict: Effect, after: &Terms) -> Effect {
+    let is_of_gained = |limit: &Allowance| matches!(limit.most, Most::Gained(_));
+    match verdict {
+        Effect::Same => verdict,
+        _ if after.allowances.iter().any(is_of_gained) => Effect::Unclear,
+        _ => verdict,
     }
 }
 
@@ -171,7 +192,11 @@ fn divides_as_often(rate: &Rate, than: &Rate, terms: &Terms, scales: Scales) -> 
 /// Whether a member who offers an amount is glad when more of it is taken.
 fn is_good_to_take_more(terms: &Terms) -> bool {
     let is_slab = |bonus: &Bonus| matches!(bonus, Bonus::Slab { .. });
-    terms.fee.is_none() && !terms.bonuses.iter().any(is_slab)
+    let is_of_times = |limit: &Allowance| matches!(limit.most, Most::Times(_));
+    terms.fee.is_none()
+        && !terms.bonuses.iter().any(is_slab)
+        && terms.allowances.iter().all(is_of_times)
+        && terms.keep.is_none()
 }
 
 /// A bonus that may shrink when the base grows.
@@ -250,6 +275,42 @@ pub(super) fn allowed(verdict: Effect, before: &Terms, after: &Terms) -> Effect 
     match verdict {
         Effect::Same => verdict,
         _ if is_plain(before) && is_plain(after) => verdict,
+        _ => Effect::Unclear,
+    }
+}
+
+pub(super) fn of_allowance(before: Option<&Allowance>, after: Option<&Allowance>) -> Effect {
+    match (before, after) {
+        (Some(old), Some(new)) => old.grown(new).map_or(Effect::Unclear, Effect::more),
+        (old, new) => Effect::less(new.is_some().cmp(&old.is_some())),
+    }
+}
+
+pub(super) fn of_excluded(before: &[Excluded], after: &[Excluded]) -> Effect {
+    let has_all = |of: &[Excluded], all: &[Excluded]| all.iter().all(|it| of.contains(it));
+    Effect::allowing(has_all(before, after), has_all(after, before))
+}
+
+/// When what is gained arrives, where it is sure which is earlier.
+pub(super) fn of_delivery(before: Option<Delivery>, after: Option<Delivery>) -> Effect {
+    let (old, new) = (Delivery::within(before), Delivery::within(after));
+    match before == after {
+        true => Effect::Same,
+        false if new.1 <= old.0 => Effect::Better,
+        false if new.0 >= old.1 => Effect::Worse,
+        false => Effect::Unclear,
+    }
+}
+
+pub(super) fn of_onward(before: Option<Onward>, after: Option<Onward>) -> Effect {
+    Effect::less(Onward::grown(before, after))
+}
+
+/// For whom a card is. Whom it leaves out another card may take.
+pub(super) fn of_condition(before: Option<&Condition>, after: Option<&Condition>) -> Effect {
+    match (before, after) {
+        (None, None) => Effect::Same,
+        (Some(old), Some(new)) if old.is_met_as(new) => Effect::Same,
         _ => Effect::Unclear,
     }
 }

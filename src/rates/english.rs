@@ -4,12 +4,17 @@
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2
 //! ```
 
+use std::ops::Deref;
+
+use super::allowance::{Allowance, Calendar, Most, Period};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
+use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::sentence::{Names, fraction, lowest, may_not_divide, money};
-use super::terms::{Band, Limits, Rate, Remainder, Terms};
+use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
+use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 
 /// Which amounts, and what they become.
 pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {
@@ -191,6 +196,97 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
         Remainder::Absorb => "fractions are dropped".into(),
         Remainder::LeaveInSource => "what does not divide stays".into(),
     }]
+}
+
+/// Limits within a period, what has to stay, and what is not taken.
+pub(super) fn held_to(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let allowances = terms.allowances.iter();
+    let allowances = allowances.map(|limit| allowance(limit, names));
+    let keep = terms
+        .keep
+        .map(|keep| format!("{keep} {} have to stay", names.source));
+    let excludes = terms.excludes.iter();
+    let excludes = excludes.map(|points| format!("{} are not taken", excluded(*points)));
+    allowances.chain(keep).chain(excludes).collect()
+}
+
+/// A limit within a period.
+pub(super) fn allowance(allowance: &Allowance, names: Names<'_>) -> String {
+    let within = period(allowance.period);
+    let most = match (allowance.most, allowance.period) {
+        (Most::Times(1), Period::Calendar(Calendar::Ever)) => "only once".to_owned(),
+        (Most::Times(1), _) => format!("once in {within}"),
+        (Most::Times(times), _) => format!("{times} times in {within}"),
+        (Most::Given(most), _) => format!("at most {most} {} in {within}", names.source),
+        (Most::Gained(most), _) => format!("at most {most} {} in {within}", names.target),
+    };
+    let group = allowance.group.as_deref();
+    let group = group.map_or_else(String::new, |group| {
+        format!(", together with all of {group}")
+    });
+    let from = allowance.from;
+    let from = from.map_or_else(String::new, |from| format!(", from {}", from.format("%F")));
+    format!("{most}{group}{from}")
+}
+
+pub(super) fn excluded(excluded: Excluded) -> &'static str {
+    match excluded {
+        Excluded::Bonus => "bonuses",
+        Excluded::Expiring => "points that expire",
+    }
+}
+
+/// A period, such as `a calendar month`.
+pub(super) fn period(period: Period) -> String {
+    match period {
+        Period::Calendar(Calendar::Day) => "a day".into(),
+        Period::Calendar(Calendar::Month) => "a calendar month".into(),
+        Period::Calendar(Calendar::Year) => "a calendar year".into(),
+        Period::Calendar(Calendar::Ever) => "all time".into(),
+        Period::Hours(hours) => format!("any {hours} hours"),
+        Period::Months(months) => format!("any {months} months"),
+    }
+}
+
+/// When what is gained arrives, and whether it may be converted again.
+pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
+    let target = names.target;
+    let delivery = terms.delivery;
+    let delivery = delivery.map(|delivery| format!("it arrives {}", arrival(delivery)));
+    let onward = terms.onward.map(|onward| match onward {
+        Onward::Never => format!("this {target} cannot be converted again"),
+        Onward::AfterDays(days) => {
+            format!("this {target} can be converted again after {days} days")
+        }
+    });
+    delivery.into_iter().chain(onward).collect()
+}
+
+pub(super) fn arrival(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::AfterDays(1) => "the next day".into(),
+        Delivery::AfterDays(days) => format!("after {days} days"),
+        Delivery::DayOfMonth(day) => format!("on the next day {day} of a month"),
+    }
+}
+
+/// For whom the card is, and by which channel.
+pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
+    let claims = when.claims.as_ref().map(|Asked(claims)| {
+        let claims = claims
+            .iter()
+            .map(|(name, values)| format!("{} {}", &**name, either(values)));
+        let claims = claims.collect::<Vec<_>>().join(" and ");
+        format!("for members with {claims} of {}", issuers.of(when.of))
+    });
+    let channel = when.channel.as_ref();
+    let channel = channel.map(|channels| format!("via {}", either(channels)));
+    claims.into_iter().chain(channel).collect()
+}
+
+fn either<T: Deref<Target = str>>(values: &[T]) -> String {
+    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    values.join(" or ")
 }
 
 /// How early a change for the worse is told, where that is promised.

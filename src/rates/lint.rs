@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::card::Card;
+use super::condition::Condition;
 use super::printed::Printed;
 use super::sentence::burden;
 use super::split::{Parts, Split, split};
@@ -100,13 +101,13 @@ impl Lint {
 /// What is to be thought about of a card. Of a priced one whose moneys differ as if they did not: what
 /// rewards splitting is in the terms, not in the rate of the day.
 pub fn lints(card: &Card, scales: Scales) -> Vec<Lint> {
-    let tariff = card.tariff(scales, None);
-    tariff.map_or_else(|_| Vec::new(), |tariff| of(&card.terms, &tariff))
+    let (tariff, when) = (card.tariff(scales, None), card.when.as_ref());
+    tariff.map_or_else(|_| Vec::new(), |tariff| of(&card.terms, when, &tariff))
 }
 
-/// What is to be thought about of terms.
-pub(super) fn of(terms: &Terms, tariff: &Tariff) -> Vec<Lint> {
-    let burden = burden(terms);
+/// What is to be thought about of terms, and for whom they are.
+pub(super) fn of(terms: &Terms, when: Option<&Condition>, tariff: &Tariff) -> Vec<Lint> {
+    let burden = burden(terms, when);
     let heavy = (burden > LIGHT).then_some(Lint::HardToSay { burden });
     let pays = split(terms, tariff).map(Lint::SplittingPays);
     heavy.into_iter().chain(pays).collect()

@@ -20,18 +20,25 @@
 //! A version begins when its parties wanted, or when the last of them agreed if that is later:
 //! approval takes its time, and refusing the last word because a date went by would make everybody
 //! begin again. It never begins in the past, nor before the notice that the version before it promised
-//! ([`notice`]), unless it takes nothing from a member ([`change`]). The version of the pair that would go on for ever ends
-//! at the same instant, in the same transaction; any other overlap is refused by the table.
+//! ([`notice`]), unless it takes nothing from a member ([`change`]). The version of the pair and priority
+//! that would go on for ever ends at the same instant, in the same transaction; any other overlap is
+//! refused by the table.
+//!
+//! Cards of one pair that hold at one instant differ in *priority*, and each may say for whom it is
+//! ([`condition`]). Of those whose condition is met the highest priority decides, so that there is
+//! nothing to choose and the answer does not depend on who looks.
 //!
 //! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
 //! them all read it again. What a quote locked outlives both ([`find_published`], [`exchange`]).
 //!
 //! Nothing is published that would let a member gain by going in a circle ([`pump`]): what the last word
 //! would publish, what a withdrawal would let go on and what an exchange rate would make of priced
-//! cards is looked at as it would be, and refused with the circle.
+//! cards is looked at as it would be, and refused with the circle. Conditions protect from nothing there:
+//! every card is taken as one that somebody meets.
 //!
 //! Lock order: the pair (an advisory lock), the approval, the cards that hold, the gate of publications.
 
+pub mod allowance;
 pub mod api;
 pub mod block;
 pub mod body;
@@ -41,12 +48,15 @@ pub mod boundary;
 pub mod card;
 pub mod change;
 pub mod changes;
+pub mod condition;
 pub mod draft;
 pub mod effect;
 pub mod exchange;
 pub mod fee;
+pub mod funding;
 pub mod lint;
 pub mod notice;
+pub mod onward;
 pub mod price;
 pub mod printed;
 pub mod published;
@@ -159,7 +169,19 @@ pub async fn draft(
         source: from.scale,
         target: to.scale,
     };
-    draft.check(scales, now).map_err(api::refused_draft)?;
+    let fee = draft.card.terms.fee.as_ref();
+    let fee_money = fee.and_then(|fee| directory.money_by_code(&fee.currency));
+    let source_money = directory.money_of(from.issuer);
+    let source_money =
+        source_money.ok_or_else(|| anyhow::anyhow!("partner {} has no money", from.issuer))?;
+    draft
+        .check(
+            scales,
+            fee_money.map(|money| money.no),
+            source_money.no,
+            now,
+        )
+        .map_err(api::refused_draft)?;
 
     let hash = secrets.hash(&[SUBJECT.as_bytes(), &draft.approval_hash()]);
     let id = store::insert(conn, who, draft, hash.as_bytes(), now).await?;
@@ -372,7 +394,8 @@ pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Versi
     record(conn, who, &version, now).await
 }
 
-/// Stops an active version at once: there are no new quotes until another is published.
+/// Stops an active version at once: no new quote is priced by it. Whom it was for, a version of a lower
+/// priority takes, where there is one.
 pub async fn halt(conn: &mut Connection, who: &Who, id: i64) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 
@@ -460,8 +483,8 @@ async fn record(
     Ok(after)
 }
 
-/// The version to compare another with: the one that is asked for, or else the one of its pair that it
-/// replaces or would replace now.
+/// The version to compare another with: the one that is asked for, or else the one of its pair and
+/// priority that it replaces or would replace now.
 async fn compared(
     conn: &mut Connection,
     version: &Version,

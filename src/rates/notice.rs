@@ -16,14 +16,23 @@
 use chrono::Duration;
 
 use super::changes::is_as_good;
+use super::refusal::{BadTerms, Reason};
 use super::version::Version;
 use crate::clock::Timestamp;
 
 /// The most days a card may promise: a leap year.
 pub const MOST: u16 = 366;
 
+/// Refuses more days than may be promised.
+pub(super) fn check(days: u16) -> Result<(), BadTerms> {
+    match days <= MOST {
+        true => Ok(()),
+        false => Err(BadTerms::new("notice_days", Reason::TooLarge)),
+    }
+}
+
 /// When a version begins if its last word is given at `now`. `standing` are the versions of its pair
-/// that would hold but for a successor, oldest first.
+/// and priority that would hold but for a successor, oldest first.
 pub(super) fn start(version: &Version, standing: &[Version], now: Timestamp) -> Timestamp {
     let wanted = version.start(now);
     standing.iter().fold(wanted, |start, before| {

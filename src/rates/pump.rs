@@ -7,6 +7,8 @@
 //! The bests are exact fractions ([`Card::best`](super::card::Card::best)), so a circle that comes back with exactly what
 //! was taken is allowed and one that gains a ten-thousandth is not. Which cards hold changes only for
 //! the better of a pump when one begins, so the instants at which one does are all there is to look at.
+//! Of several cards of one pair the best counts, for whomever they are: a claim can be attested any day,
+//! and a channel chosen.
 //!
 //! The search is that of Bellman and Ford for the most a unit can become: while something can still
 //! become more, it is written down from where; a circle in what was written down is a pump.
@@ -197,6 +199,23 @@ mod tests {
         );
         let apart = [there(minutes(60, 115)), back(minutes(115, 180))];
         assert_eq!(find(&apart, noon()), None, "one ends as the other begins");
+    }
+
+    #[test]
+    fn of_several_cards_of_a_pair_the_best_counts() {
+        let (back, low) = (route(2, 1, 1, 1), route(1, 2, 2, 1));
+        let high = Route {
+            card: 9,
+            ..route(1, 2, 100, 101)
+        };
+        for routes in [
+            [low.clone(), high.clone(), back.clone()],
+            [high, back.clone(), low.clone()],
+        ] {
+            let pump = find(&routes, noon()).expect("by the better card");
+            assert!(pump.cards.contains(&(9, 1)), "{pump:?}");
+        }
+        assert_eq!(find(&[low, back], noon()), None);
     }
 
     #[test]

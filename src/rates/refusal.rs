@@ -144,6 +144,14 @@ pub enum Reason {
     NoStep,
     #[error("lists nothing")]
     Empty,
+    #[error("lists more than 50")]
+    TooMany,
+    #[error("is listed twice")]
+    Repeated,
+    #[error("needs claims that somebody attests")]
+    NoClaims,
+    #[error("must be from -1000 to 1000")]
+    NoPriority,
     #[error("leaves no amount that can be converted")]
     NothingLegal,
     #[error("mixes numbers too large to be evaluated exactly")]
@@ -154,4 +162,20 @@ pub enum Reason {
     NoExchange,
     #[error("does not belong to settlement terms of this kind")]
     NotSettledSo,
+    #[error("is said twice")]
+    SaidTwice,
+    #[error("is counted for one card alone, and not for a group")]
+    NotOfAGroup,
+    #[error("is not 1 to 40 lowercase letters, digits and dashes")]
+    NotAWord,
+    #[error("is not an instant of the years 2000 to 2199")]
+    NotSensible,
+    #[error("names one for all bonuses, or one for each")]
+    NotOnePerBonus,
+    #[error("is not a money that the hub knows")]
+    NotAMoney,
+    #[error(
+        "is not the money of the partner whose points are given, as a fee of the hub's must be"
+    )]
+    NotTheSourcesMoney,
 }

@@ -48,7 +48,7 @@ impl Row<'_> {
         let Some((terms, scales)) = read.zip(scales) else {
             return Vec::new();
         };
-        let lints = Tariff::of(&terms, scales, None).map(|tariff| lint::of(&terms, &tariff));
+        let lints = Tariff::of(&terms, scales, None).map(|tariff| lint::of(&terms, None, &tariff));
         let lints = lints.unwrap_or_default().into_iter();
         let told = lints.map(|lint| format!("{}: {}", lint.code().name(), lint.english(scales)));
         told.collect()

@@ -1,7 +1,9 @@
 //! A card as the one sentence a member is told, in English and in Traditional Chinese.
 //!
 //! ```text
-//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ; notice
+//! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ;
+//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on ; for whom ;
+//! notice
 //!
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2; 5,000 MILE more, once, from
 //! 50,000 STAR.
@@ -10,8 +12,10 @@
 //! A clause is written only when the card has something to say in it. How many things the
 //! sentence has to say is [`burden`]: when it grows, the card has stopped being simple.
 
+use super::allowance::Period;
 use super::bonus::Bonus;
 use super::card::Card;
+use super::condition::{Asked, Attester, Condition};
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
@@ -27,64 +31,71 @@ pub struct Names<'a> {
     pub fee_scale: Scale,
 }
 
-impl<'a> Names<'a> {
-    /// Without a money of its own a fee is written in whole units.
-    pub(super) fn of(source: &'a str, target: &'a str, scales: Scales) -> Names<'a> {
-        Names {
-            source,
-            target,
-            scales,
-            fee_scale: Scale::WHOLE,
+/// Who attests what a condition asks for: the issuers' codes.
+#[derive(Debug, Clone, Copy)]
+pub struct Issuers<'a> {
+    pub source: &'a str,
+    pub target: &'a str,
+}
+
+impl<'a> Issuers<'a> {
+    pub(super) fn of(self, attester: Attester) -> &'a str {
+        match attester {
+            Attester::Source => self.source,
+            Attester::Target => self.target,
         }
     }
 }
 
 /// The sentence of a card in English.
-pub fn english_of(card: &Card, names: Names<'_>) -> String {
-    let terms = english_clauses(&card.terms, names);
-    format!(
-        "{}.",
-        [terms, english::notice(card.notice_days)]
-            .concat()
-            .join("; ")
-    )
-}
-
-/// The sentence of a card in Traditional Chinese.
-pub fn chinese_of(card: &Card, names: Names<'_>) -> String {
-    let terms = chinese_clauses(&card.terms, names);
-    format!(
-        "{}。",
-        [terms, chinese::notice(card.notice_days)]
-            .concat()
-            .join("；")
-    )
-}
-
-fn english_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    [
+pub fn english_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
+    let terms = &card.terms;
+    let clauses = [
         vec![english::amounts_and_rate(terms, names)],
         english::destination(&terms.destination, names),
         english::bonuses(terms, names),
         english::fee(terms.fee.as_ref(), names),
         english::remainder(terms, names),
-    ]
-    .concat()
+        english::held_to(terms, names),
+        english::afterwards(terms, names),
+        for_whom(card, |when| english::condition(when, issuers)),
+        english::notice(card.notice_days),
+    ];
+    format!("{}.", clauses.concat().join("; "))
 }
 
-fn chinese_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    [
+/// The sentence of a card in Traditional Chinese.
+pub fn chinese_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
+    let terms = &card.terms;
+    let clauses = [
         vec![chinese::amounts_and_rate(terms, names)],
         chinese::destination(&terms.destination, names),
         chinese::bonuses(terms, names),
         chinese::fee(terms.fee.as_ref(), names),
         chinese::remainder(terms, names),
-    ]
-    .concat()
+        chinese::held_to(terms, names),
+        chinese::afterwards(terms, names),
+        for_whom(card, |when| chinese::condition(when, issuers)),
+        chinese::notice(card.notice_days),
+    ];
+    format!("{}。", clauses.concat().join("；"))
 }
 
-/// How many limits, bands, bonuses and fees a member has to keep in mind.
-pub fn burden(terms: &Terms) -> usize {
+fn for_whom(card: &Card, clauses: impl Fn(&Condition) -> Vec<String>) -> Vec<String> {
+    card.when.as_ref().map_or_else(Vec::new, clauses)
+}
+
+/// For whom a card is, in English and in Traditional Chinese.
+pub fn conditions(when: &Condition, issuers: Issuers<'_>) -> [String; 2] {
+    let (english, chinese) = (
+        english::condition(when, issuers),
+        chinese::condition(when, issuers),
+    );
+    [english.join(", "), chinese.join("，")]
+}
+
+/// How many limits, bands, bonuses, fees and conditions a member has to keep in mind.
+pub fn burden(terms: &Terms, when: Option<&Condition>) -> usize {
     let limits = |limits: &Limits| {
         [limits.min, limits.max, limits.step]
             .iter()
@@ -101,7 +112,22 @@ pub fn burden(terms: &Terms) -> usize {
         Bonus::Slab { bands, .. } | Bonus::Marginal { bands, .. } => bands.len(),
     });
     let extras = usize::from(terms.block_bonus.is_some()) + usize::from(terms.fee.is_some());
-    limits(&terms.source) + limits(&terms.destination) + rate + extras + bonuses.sum::<usize>()
+    let held_to = terms.allowances.len() + usize::from(terms.keep.is_some()) + terms.excludes.len();
+    let after = usize::from(terms.onward.is_some()) + usize::from(terms.delivery.is_some());
+    let both = limits(&terms.source) + limits(&terms.destination);
+    let of_terms = both + rate + extras + bonuses.sum::<usize>() + held_to + after;
+    of_terms + when.map_or(0, asked)
+}
+
+fn asked(when: &Condition) -> usize {
+    let claims = when.claims.as_ref();
+    let claims = claims.map_or(0, |Asked(claims)| claims.len());
+    claims + usize::from(when.channel.is_some())
+}
+
+/// A period as it is told in English.
+pub fn period(period: Period) -> String {
+    english::period(period)
 }
 
 /// A ratio in lowest terms, or as it is written where it is none.
@@ -167,6 +193,11 @@ mod tests {
         fee_scale: Scale::WHOLE,
     };
 
+    const ISSUERS: Issuers<'static> = Issuers {
+        source: "AERO",
+        target: "BAYVIEW",
+    };
+
     #[test]
     fn a_card_is_one_sentence_in_two_languages() {
         let cases = [
@@ -202,38 +233,78 @@ mod tests {
             ),
         ];
         for (json, in_english, in_chinese) in cases {
-            let card = card(json, 0);
-            assert_eq!(english_of(&card, NAMES), in_english);
-            assert_eq!(chinese_of(&card, NAMES), in_chinese);
+            let card = card(json, "");
+            assert_eq!(english_card(&card, NAMES, ISSUERS), in_english);
+            assert_eq!(chinese_card(&card, NAMES, ISSUERS), in_chinese);
         }
     }
 
-    fn card(terms: &str, notice_days: u16) -> Card {
+    /// A card with more than terms.
+    fn card(terms: &str, more: &str) -> Card {
         let settlement = r#"{"kind":"cost_plus","price":"1","commission":"0"}"#;
-        let card =
-            format!(r#"{{"terms":{terms},"settlement":{settlement},"notice_days":{notice_days}}}"#);
+        let card = format!(r#"{{"terms":{terms},"settlement":{settlement}{more}}}"#);
         serde_json::from_str(&card).unwrap()
     }
 
+    const PLAIN: &str = r#"{"kind":"ratio","give":1,"get":1}"#;
+
     #[test]
     fn the_notice_that_is_promised_is_said() {
-        let plain = r#"{"kind":"ratio","give":1,"get":1}"#;
-        let month = card(plain, 30);
+        let month = card(PLAIN, r#","notice_days":30"#);
         assert_eq!(
-            english_of(&month, NAMES),
+            english_card(&month, NAMES, ISSUERS),
             "Any amount of STAR becomes MILE at 1 to 1; 30 days' notice is given of a change for the worse."
         );
         assert_eq!(
-            chinese_of(&month, NAMES),
+            chinese_card(&month, NAMES, ISSUERS),
             "任何數量的 STAR，按 1 比 1 兌換 MILE；不利的更改於 30 日前通知。"
         );
-        let told = english_of(&card(plain, 1), NAMES);
+        let day = card(PLAIN, r#","notice_days":1"#);
+        let told = english_card(&day, NAMES, ISSUERS);
         assert!(told.ends_with("; 1 day's notice is given of a change for the worse."));
+    }
+
+    #[test]
+    fn for_whom_a_card_is_comes_after_what_it_says_of_points() {
+        let cases = [
+            (
+                r#"{"claims":{"tier":["platinum","diamond"]},"channel":["app"]}"#,
+                "; for members with tier platinum or diamond of AERO; via app.",
+                "；限 AERO 確認其 tier 為 platinum 或 diamond 的會員；限經 app。",
+            ),
+            (
+                r#"{"claims":{"card":["aeroplan visa"],"tier":["gold"]},"of":"target"}"#,
+                "; for members with card aeroplan visa and tier gold of BAYVIEW.",
+                "；限 BAYVIEW 確認其 card 為 aeroplan visa、tier 為 gold 的會員。",
+            ),
+            (
+                r#"{"channel":["app","web"]}"#,
+                "; via app or web.",
+                "；限經 app 或 web。",
+            ),
+        ];
+        for (when, in_english, in_chinese) in cases {
+            let card = card(PLAIN, &format!(r#","when":{when}"#));
+            let told = english_card(&card, NAMES, ISSUERS);
+            assert_eq!(
+                told,
+                format!("Any amount of STAR becomes MILE at 1 to 1{in_english}")
+            );
+            let told = chinese_card(&card, NAMES, ISSUERS);
+            assert_eq!(
+                told,
+                format!("任何數量的 STAR，按 1 比 1 兌換 MILE{in_chinese}")
+            );
+        }
     }
 
     #[test]
     fn a_simple_card_is_a_light_burden() {
         let plain = r#"{"kind":"ratio","give":5,"get":2,"min":5000,"step":1250}"#;
-        assert_eq!(burden(&serde_json::from_str(plain).unwrap()), 3);
+        let terms = serde_json::from_str(plain).unwrap();
+        assert_eq!(burden(&terms, None), 3);
+        let when = r#"{"claims":{"card":["visa"],"tier":["gold","ruby"]},"channel":["app"]}"#;
+        let when = serde_json::from_str(when).unwrap();
+        assert_eq!(burden(&terms, Some(&when)), 6);
     }
 }

@@ -18,7 +18,9 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::funding::Funders;
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use crate::points::agreed::{Price, Share};
@@ -26,11 +28,18 @@ use crate::points::amount::{Scale, Scales};
 use crate::points::money::{Micros, TooLarge};
 
 /// How the source partner pays the target partner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SettlementTerms {
     /// The card's ratio decides; the source pays what the target charges, and the commission.
-    CostPlus { price: Price, commission: Share },
+    CostPlus {
+        price: Price,
+        commission: Share,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bonus_funders: Vec<Funders>,
+        #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
+        fee_to: FeeTo,
+    },
     /// The money decides: the source pays for what leaves, and it buys what it buys.
     Priced {
         source_price: Price,
@@ -39,7 +48,29 @@ pub enum SettlementTerms {
         /// What is gained comes in whole increments; one smallest unit where nothing is said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         increment: Option<Printed>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bonus_funders: Vec<Funders>,
+        #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
+        fee_to: FeeTo,
     },
+}
+
+/// Whose the fee is that a member pays. The partner whose points are given collects it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RateCardFeeTo)]
+pub enum FeeTo {
+    /// Its own: nothing is posted.
+    #[default]
+    Partner,
+    /// The hub's: the partner owes it.
+    Hub,
+}
+
+impl FeeTo {
+    pub fn is_partner(&self) -> bool {
+        *self == FeeTo::Partner
+    }
 }
 
 /// An exchange rate locked in a quote: so many units of the quote money for one of the base.
@@ -63,7 +94,7 @@ pub struct Figures {
 }
 
 /// What the money of a priced card buys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     settlement: SettlementTerms,
     scales: Scales,
@@ -82,6 +113,22 @@ impl SettlementTerms {
         match self {
             SettlementTerms::CostPlus { price, .. } => *price,
             SettlementTerms::Priced { target_price, .. } => *target_price,
+        }
+    }
+
+    /// Who pays for each bonus; one for all when there is one.
+    pub fn bonus_funders(&self) -> &[Funders] {
+        match self {
+            SettlementTerms::CostPlus { bonus_funders, .. }
+            | SettlementTerms::Priced { bonus_funders, .. } => bonus_funders,
+        }
+    }
+
+    pub fn fee_to(&self) -> FeeTo {
+        match self {
+            SettlementTerms::CostPlus { fee_to, .. } | SettlementTerms::Priced { fee_to, .. } => {
+                *fee_to
+            }
         }
     }
 
@@ -105,7 +152,7 @@ impl SettlementTerms {
             return Err(BadTerms::new(field, Reason::NotPositive));
         }
         Ok(Some(Purchase {
-            settlement: *self,
+            settlement: self.clone(),
             scales,
             exchange,
             increment,

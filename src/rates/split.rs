@@ -13,7 +13,8 @@
 //! lie on one; `ENDS` of them are tried, and the `SMALLEST` legal amounts, each exactly as a quote
 //! would price it. What is found is true; that nothing is found proves nothing beyond those bounds.
 //!
-//! Fees are money and do not count.
+//! Only points count: fees are money, and who pays for a bonus pays for its parts too. Limits within a
+//! period, which may forbid the second conversion, do not make it pay less.
 
 use super::block::BlockMode;
 use super::bonus::{Bonus, BonusBand};

@@ -31,7 +31,8 @@ const LOCK: i32 = 0x6361_7264;
 const VERSIONS: &str = "
   select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target,
          f.scale as from_scale, t.scale as to_scale, c.version, c.state,
-         c.terms, c.settlement, c.notice_days, c.valid_from, c.valid_to, c.valid_from_local, c.valid_to_local,
+         c.terms, c.settlement, c.condition, c.priority, c.notice_days,
+         c.valid_from, c.valid_to, c.valid_from_local, c.valid_to_local,
          c.replaced_by is not null as is_replaced, c.origin,
          c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
@@ -49,7 +50,8 @@ const VERSIONS: &str = "
              array_agg(d.party order by d.decided_at) filter (where d.verdict = 'approved') as approved
         from approval_decisions d where d.approval_id = latest.id) said on latest.id is not null";
 
-const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, notice_days, valid_from, valid_to from rate_cards";
+const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, condition, priority, \
+     notice_days, valid_from, valid_to from rate_cards";
 
 #[derive(QueryableByName)]
 struct Row {
@@ -75,6 +77,10 @@ struct Row {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = SmallInt)]
     notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -117,6 +123,10 @@ struct PublishedRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = SmallInt)]
     notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -157,7 +167,13 @@ impl TryFrom<Row> for Version {
             scales: scales(row.from_scale, row.to_scale)?,
             number: row.version,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
-            card: card(id, row.terms, row.settlement, row.notice_days)?,
+            card: card(
+                id,
+                (row.terms, row.settlement),
+                row.condition,
+                row.priority,
+                row.notice_days,
+            )?,
             valid_from: row.valid_from,
             valid_to: row.valid_to,
             valid_from_local: local(id, row.valid_from_local)?,
@@ -183,7 +199,13 @@ impl TryFrom<PublishedRow> for PublishedCard {
             from: row.from_currency,
             to: row.to_currency,
             version: row.version,
-            card: Arc::new(card(id, row.terms, row.settlement, row.notice_days)?),
+            card: Arc::new(card(
+                id,
+                (row.terms, row.settlement),
+                row.condition,
+                row.priority,
+                row.notice_days,
+            )?),
             valid_from: row
                 .valid_from
                 .ok_or_else(|| anyhow::anyhow!("rate card {id} has no beginning"))?,
@@ -193,17 +215,15 @@ impl TryFrom<PublishedRow> for PublishedCard {
     }
 }
 
-fn card(id: i64, terms: Value, settlement: Value, notice_days: i16) -> anyhow::Result<Card> {
-    let unread = |error| anyhow::anyhow!("rate card {id} cannot be read: {error}");
-    let (terms, settlement) = (
-        serde_json::from_value(terms),
-        serde_json::from_value(settlement),
-    );
-    Ok(Card {
-        terms: terms.map_err(unread)?,
-        settlement: settlement.map_err(unread)?,
-        notice_days: notice_days.try_into()?,
-    })
+fn card(
+    id: i64,
+    (terms, settlement): (Value, Value),
+    condition: Option<Value>,
+    priority: i32,
+    notice_days: i16,
+) -> anyhow::Result<Card> {
+    Card::kept(terms, settlement, condition, priority, notice_days)
+        .map_err(|error| anyhow::anyhow!("rate card {id} cannot be read: {error}"))
 }
 
 fn local(id: i64, local: Option<Value>) -> anyhow::Result<Option<Local>> {
@@ -261,7 +281,7 @@ pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Versio
 }
 
 /// The version that another replaces or would replace when it begins at `start`: the one of its pair
-/// that began last before it, whether it still holds or not.
+/// and priority that began last before it, whether it still holds or not.
 pub(super) async fn find_predecessor(
     conn: &mut Connection,
     successor: &Version,
@@ -269,12 +289,13 @@ pub(super) async fn find_predecessor(
 ) -> Result<Option<Version>, Error> {
     let row: Option<Row> = diesel::sql_query(format!(
         "{VERSIONS}
-          where c.from_currency = $1 and c.to_currency = $2 and c.id <> $3 and c.state in ('published', 'halted')
-            and c.valid_from < $4
+          where c.from_currency = $1 and c.to_currency = $2 and c.priority = $3 and c.id <> $4
+            and c.state in ('published', 'halted') and c.valid_from < $5
           order by c.valid_from desc, c.id desc limit 1"
     ))
     .bind::<SmallInt, _>(successor.from)
     .bind::<SmallInt, _>(successor.to)
+    .bind::<Integer, _>(successor.card.priority)
     .bind::<BigInt, _>(successor.id)
     .bind::<Timestamptz, _>(start)
     .get_result(conn)
@@ -283,7 +304,7 @@ pub(super) async fn find_predecessor(
     row.map(Version::try_from).transpose()
 }
 
-/// The published versions of a pair that hold after `now`, or would but for a successor that everybody
+/// The published versions of a pair and priority that hold after `now`, or would but for a successor that everybody
 /// agreed to: what another successor cuts short. Oldest first.
 pub(super) async fn list_standing(
     conn: &mut Connection,
@@ -292,12 +313,13 @@ pub(super) async fn list_standing(
 ) -> Result<Vec<Version>, Error> {
     let rows: Vec<Row> = diesel::sql_query(format!(
         "{VERSIONS}
-          where c.from_currency = $1 and c.to_currency = $2 and c.id <> $3 and c.state = 'published'
-            and (c.valid_to is null or c.replaced_by is not null and c.valid_to > $4)
+          where c.from_currency = $1 and c.to_currency = $2 and c.priority = $3 and c.id <> $4
+            and c.state = 'published' and (c.valid_to is null or c.replaced_by is not null and c.valid_to > $5)
           order by c.valid_from, c.id"
     ))
     .bind::<SmallInt, _>(successor.from)
     .bind::<SmallInt, _>(successor.to)
+    .bind::<Integer, _>(successor.card.priority)
     .bind::<BigInt, _>(successor.id)
     .bind::<Timestamptz, _>(now)
     .load(conn)
@@ -342,13 +364,16 @@ pub(super) async fn insert(
     now: Timestamp,
 ) -> Result<i64, Error> {
     let terms = serde_json::to_value(&draft.card.terms).map_err(anyhow::Error::from)?;
-    let settlement = serde_json::to_value(draft.card.settlement).map_err(anyhow::Error::from)?;
+    let settlement = serde_json::to_value(&draft.card.settlement).map_err(anyhow::Error::from)?;
+    let condition = draft.card.when.as_ref().map(serde_json::to_value);
+    let condition = condition.transpose().map_err(anyhow::Error::from)?;
     let notice_days = i16::try_from(draft.card.notice_days).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, terms_hash, created_by, created_at, valid_from_local,
-                                 valid_to_local, notice_days)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+                                 origin, content_hash, terms_hash, created_by, created_at, condition, priority,
+                                 notice_days, valid_from_local, valid_to_local)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                $14, $15, $16
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -363,9 +388,11 @@ pub(super) async fn insert(
     .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Jsonb>, _>(condition)
+    .bind::<Integer, _>(draft.card.priority)
+    .bind::<SmallInt, _>(notice_days)
     .bind::<Nullable<Jsonb>, _>(written(draft.valid_from.as_ref())?)
     .bind::<Nullable<Jsonb>, _>(written(draft.valid_to.as_ref())?)
-    .bind::<SmallInt, _>(notice_days)
     .get_result(conn)
     .await?;
     Ok(id)
@@ -403,13 +430,13 @@ pub(super) async fn mark_published(
     .execute(conn)
     .await;
     let overlaps = || {
-        let detail = "another published version of this pair holds at that time: let this one begin when that one ends";
+        let detail = "another published version of this pair and priority holds at that time: let this one begin when that one ends, or give it a priority of its own";
         Problem::new(Slug::CardDates, detail)
     };
     on_constraint(marked, "rate_cards_no_overlap", overlaps).map(drop)
 }
 
-/// Ends the version of the pair that would go on for ever, where its successor starts.
+/// Ends the version of the pair and priority that would go on for ever, where its successor starts.
 pub(super) async fn end_predecessor(
     conn: &mut Connection,
     successor: &Version,
@@ -417,13 +444,15 @@ pub(super) async fn end_predecessor(
 ) -> Result<Option<i64>, Error> {
     let ended: Option<Id> = diesel::sql_query(
         "update rate_cards set valid_to = $3, replaced_by = $4
-          where from_currency = $1 and to_currency = $2 and state = 'published' and valid_to is null and valid_from < $3
+          where from_currency = $1 and to_currency = $2 and priority = $5
+            and state = 'published' and valid_to is null and valid_from < $3
          returning id",
     )
     .bind::<SmallInt, _>(successor.from)
     .bind::<SmallInt, _>(successor.to)
     .bind::<Timestamptz, _>(start)
     .bind::<BigInt, _>(successor.id)
+    .bind::<Integer, _>(successor.card.priority)
     .get_result(conn)
     .await
     .optional()?;
@@ -438,8 +467,8 @@ pub(super) async fn resume_predecessor(
     let resumed: Option<Id> = diesel::sql_query(
         "update rate_cards p set (valid_to, replaced_by) = (
            select n.valid_from, n.id from rate_cards n
-            where n.from_currency = p.from_currency and n.to_currency = p.to_currency and n.state = 'published'
-              and n.valid_from >= p.valid_to
+            where n.from_currency = p.from_currency and n.to_currency = p.to_currency
+              and n.priority = p.priority and n.state = 'published' and n.valid_from >= p.valid_to
             order by n.valid_from limit 1)
           where p.replaced_by = $1 and p.state = 'published'
          returning id",
@@ -495,8 +524,9 @@ pub(super) async fn lock_live(conn: &mut Connection) -> Result<Vec<Live>, Error>
         .execute(conn)
         .await?;
     let rows: Vec<LiveRow> = diesel::sql_query(
-        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement, c.notice_days, c.valid_from,
-                c.valid_to, f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
+        "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement,
+                c.condition, c.priority, c.notice_days, c.valid_from, c.valid_to,
+                f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
                 source.money as from_money, target.money as to_money
            from rate_cards c
            join currencies f on f.no = c.from_currency join partners source on source.id = f.issuer_id

@@ -8,6 +8,10 @@
 //! | [`Bonus`]     | extra points of a campaign, always counted on the base                 |
 //! | [`Fee`]       | what the member pays in money                                          |
 //! | [`Remainder`] | what happens to the part that does not divide                          |
+//! | [`Allowance`] | how much or how often within a period                                  |
+//! | `keep`        | what of the balance has to stay                                        |
+//! | [`Excluded`]  | which points may not be given                                          |
+//! | [`Onward`], [`Delivery`] | when what is gained may be converted again, and when it arrives |
 //!
 //! Amounts are in printed units; a [`Tariff`] is the same terms checked
 //! and in smallest units. The JSON is flat and its unknown fields are refused:
@@ -15,11 +19,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::allowance::{self, Allowance};
 use super::block::BlockBonus;
 use super::bonus::Bonus;
 use super::fee::Fee;
+use super::limit::positive_units;
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
-use super::refusal::BadTerms;
+use super::refusal::{BadTerms, Reason};
 use super::tariff::Tariff;
 use super::written::Written;
 use crate::points::amount::Scales;
@@ -35,6 +42,22 @@ pub struct Terms {
     pub bonuses: Vec<Bonus>,
     pub fee: Option<Fee>,
     pub remainder: Remainder,
+    pub allowances: Vec<Allowance>,
+    /// What of the wallet that gives has to stay.
+    pub keep: Option<Printed>,
+    pub excludes: Vec<Excluded>,
+    pub onward: Option<Onward>,
+    pub delivery: Option<Delivery>,
+}
+
+/// Points that a card does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Excluded {
+    /// Bonuses that a funder paid for.
+    Bonus,
+    /// Points that expire.
+    Expiring,
 }
 
 /// What an amount becomes before any bonus.
@@ -98,7 +121,19 @@ impl Terms {
     /// What a priced card leaves depends on the exchange rate of the day, so of it only the
     /// source side is examined.
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
-        Tariff::of(self, scales, None)?.examined()
+        let tariff = Tariff::of(self, scales, None)?;
+        tariff.examined()?;
+        allowance::check(&self.allowances, scales, tariff.smallest())?;
+        if let Some(keep) = self.keep {
+            positive_units(keep, scales.source, "keep")?;
+        }
+        for (at, excluded) in self.excludes.iter().enumerate() {
+            if self.excludes[..at].contains(excluded) {
+                return Err(BadTerms::new(format!("excludes[{at}]"), Reason::SaidTwice));
+            }
+        }
+        self.onward.map_or(Ok(()), Onward::check)?;
+        self.delivery.map_or(Ok(()), Delivery::check)
     }
 }
 

@@ -12,12 +12,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::allowance::Allowance;
 use super::block::BlockBonus;
 use super::bonus::Bonus;
 use super::fee::Fee;
+use super::onward::{Delivery, Onward};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
-use super::terms::{Band, Denomination, Limits, Rate, Remainder, Terms};
+use super::terms::{Band, Denomination, Excluded, Limits, Rate, Remainder, Terms};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +55,16 @@ pub(super) struct Written {
     fee: Option<Fee>,
     #[serde(skip_serializing_if = "is_absorb")]
     remainder: Remainder,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowances: Vec<Allowance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<Printed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    excludes: Vec<Excluded>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    onward: Option<Onward>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<Delivery>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -85,6 +97,11 @@ impl TryFrom<Written> for Terms {
             bonuses: written.bonuses,
             fee: written.fee,
             remainder: written.remainder,
+            allowances: written.allowances,
+            keep: written.keep,
+            excludes: written.excludes,
+            onward: written.onward,
+            delivery: written.delivery,
         })
     }
 }
@@ -150,6 +167,11 @@ impl From<Terms> for Written {
             bonuses: terms.bonuses,
             fee: terms.fee,
             remainder: terms.remainder,
+            allowances: terms.allowances,
+            keep: terms.keep,
+            excludes: terms.excludes,
+            onward: terms.onward,
+            delivery: terms.delivery,
             ..Written::default()
         };
         limits.with(terms.rate)

@@ -85,7 +85,12 @@ fn is_step(hold: &Operation, operation: &Operation, part: Part) -> bool {
 }
 
 fn is_mirror(original: &Operation, operation: &Operation, part: Part) -> bool {
-    let Mirror { out, into, figures } = mirror(original, part);
+    let Mirror {
+        out,
+        into,
+        figures,
+        transfers,
+    } = mirror(original, part);
     let lots_are_right = into.is_none_or(|leg| {
         let (paid, gains): (Vec<_>, Vec<_>) = operation
             .gains(leg.wallet)
@@ -95,6 +100,7 @@ fn is_mirror(original: &Operation, operation: &Operation, part: Part) -> bool {
     });
     lots_are_right
         && (operation.out, operation.into, operation.figures) == (out, into, figures)
+        && operation.transfers == transfers
         && (operation.card_id, operation.exchange_rate_id)
             == (original.card_id, original.exchange_rate_id)
 }

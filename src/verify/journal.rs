@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped};
+use crate::conversions::bonus::Parties;
+use crate::conversions::{limits, postings};
 use crate::ledger::operation::{self, Kind, Operation};
+use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
@@ -165,6 +168,24 @@ impl Proof {
             if right != kept {
                 return Err(wrong(format!("{name} is {kept} and should be {right}")));
             }
+        }
+        let parties = Parties {
+            source: figures.pays,
+            target: figures.paid,
+            gained: into.wallet.asset(),
+        };
+        let fee = postings::fee(&evaluated, self.terms.fee_money(card));
+        if operation.transfers != postings::transfers(card, &evaluated, parties, fee) {
+            return Err(wrong(
+                "its bonuses or its fee are not posted as its card says".into(),
+            ));
+        }
+        if postings::fee_kept(operation.memo.as_ref()) != fee {
+            return Err(wrong("its fee is not what its card says".into()));
+        }
+        let counted = limits::keys(&card.terms, out.wallet, into.wallet.asset());
+        if tally::keys(operation.memo.as_ref()) != counted {
+            return Err(wrong("it is not counted as its card says".into()));
         }
         report.conversions += 1;
         Ok(())

@@ -11,6 +11,7 @@
 //! | a capture, a release | the lots of its hold that come next |
 //! | lots, what is available and what is held | the legs of all operations |
 //! | holds | their operations and what followed |
+//! | tallies | the operations that name them |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | what a position owes in the slices of its cap | its totals |
@@ -63,6 +64,7 @@ pub struct Report {
     pub totals: i64,
     pub lots: i64,
     pub holds: i64,
+    pub tallies: i64,
     pub windows: i64,
     pub caps: i64,
     pub rate_cards: i64,
@@ -140,6 +142,7 @@ async fn check(
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
     store::holds(conn, report).await?;
+    store::tallies(conn, report).await?;
     store::adjustments(conn, page).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
@@ -228,6 +231,7 @@ impl fmt::Display for Report {
             totals,
             lots,
             holds,
+            tallies,
             windows,
             caps,
             rate_cards,
@@ -261,6 +265,10 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "holds       {holds:>10}  have open what nothing followed"
+        )?;
+        writeln!(
+            f,
+            "tallies     {tallies:>10}  count what their operations gave and gained"
         )?;
         writeln!(f, "windows     {windows:>10}  are as they were closed")?;
         writeln!(

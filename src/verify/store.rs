@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    Array, BigInt, Binary, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -20,6 +20,7 @@ use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
+use crate::partners::Money;
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
@@ -144,6 +145,10 @@ struct CardRow {
     terms: Value,
     #[diesel(sql_type = Jsonb)]
     settlement: Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    condition: Option<Value>,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
     #[diesel(sql_type = SmallInt)]
     notice_days: i16,
     #[diesel(sql_type = Binary)]
@@ -152,24 +157,20 @@ struct CardRow {
 
 impl CardRow {
     fn card(&self) -> Result<Card, Difference> {
-        let read = serde_json::from_value(self.terms.clone()).and_then(|terms| {
-            serde_json::from_value(self.settlement.clone()).map(|settlement| (terms, settlement))
-        });
-        let (terms, settlement) = read.map_err(|error| self.unread(&error))?;
-        let notice_days = u16::try_from(self.notice_days).map_err(|error| self.unread(&error))?;
-        Ok(Card {
+        let (terms, settlement) = (self.terms.clone(), self.settlement.clone());
+        let condition = self.condition.clone();
+        let read = Card::kept(
             terms,
             settlement,
-            notice_days,
-        })
-    }
-
-    fn unread(&self, error: &dyn std::fmt::Display) -> Difference {
-        Difference(format!("rate card {} cannot be read: {error}", self.id))
+            condition,
+            self.priority,
+            self.notice_days,
+        );
+        read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
     }
 }
 
-const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, notice_days, terms_hash \
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, condition, priority, notice_days, terms_hash \
      from rate_cards where state in ('published', 'halted') order by id";
 
 /// Published cards are what was approved.
@@ -232,12 +233,31 @@ struct CurrencyRow {
     money: i16,
 }
 
+#[derive(Debug, diesel::QueryableByName)]
+struct MoneyRow {
+    #[diesel(sql_type = SmallInt)]
+    no: i16,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = SmallInt)]
+    scale: i16,
+}
+
+impl MoneyRow {
+    fn money(self) -> Option<(String, Money)> {
+        let MoneyRow { no, code, scale } = self;
+        let scale = scale.try_into().ok()?;
+        Some((code.clone(), Money { no, code, scale }))
+    }
+}
+
 /// What conversions are evaluated by.
 pub struct Terms {
     cards: HashMap<i64, Card>,
     exchanges: HashMap<i64, ([Asset; 2], Price)>,
     scales: HashMap<Asset, Scale>,
     positions: HashMap<Asset, Account>,
+    moneys: HashMap<String, Money>,
 }
 
 pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
@@ -251,6 +271,9 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     )
     .load(conn)
     .await?;
+    let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys")
+        .load(conn)
+        .await?;
     let exchange = |row: ExchangeRow| {
         let rate = Price::new(row.rate).ok()?;
         Some((row.id, ([row.base, row.quote], rate)))
@@ -265,6 +288,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         exchanges: exchanges.into_iter().filter_map(exchange).collect(),
         scales: currencies.iter().filter_map(scale).collect(),
         positions: currencies.iter().map(position).collect(),
+        moneys: moneys.into_iter().filter_map(MoneyRow::money).collect(),
     })
 }
 
@@ -281,6 +305,11 @@ impl Terms {
             rate: *rate,
             source_is_base,
         })
+    }
+
+    /// What a card's fee is in.
+    pub fn fee_money(&self, card: &Card) -> Option<&Money> {
+        self.moneys.get(&card.terms.fee.as_ref()?.currency)
     }
 
     /// The position of a currency's issuer.
@@ -447,9 +476,9 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
         conn,
         "with legs as ( \
            select kind, out_wallet as wallet, out_expires_at as expires_at, '-infinity'::timestamptz as usable_from, \
-                  0::smallint as class, -out_amount as amount from operations where out_expires_at is not null \
+                  0::bigint as class, -out_amount as amount from operations where out_expires_at is not null \
            union all \
-           select kind, in_wallet, in_expires_at, '-infinity', 0::smallint, in_amount from operations \
+           select kind, in_wallet, in_expires_at, '-infinity', 0::bigint, in_amount from operations \
             where in_expires_at is not null \
            union all \
            select o.kind, m.wallet, m.expires_at, m.usable_from, m.class, m.amount \
@@ -472,6 +501,36 @@ pub async fn lots(conn: &mut Connection, report: &mut Report) -> Result<(), Stop
         .get_result(conn)
         .await?;
     report.lots = counted.count;
+    Ok(())
+}
+
+/// Tallies count each operation that names them in its memo, once; a reversal what it takes back, under
+/// the instant of what it undoes.
+pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with counted as ( \
+           select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
+                  case when u.id is null then o.out_amount else -o.in_amount end as given, \
+                  case when u.id is null then o.in_amount else -coalesce(o.out_amount, 0) end as gained, \
+                  case when u.id is null then 1 \
+                       when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
+             from operations o left join operations u on u.id = o.follows, \
+                  jsonb_array_elements(o.memo->'tallies') t \
+            where o.memo ? 'tallies' \
+         ) \
+         select 'operation ' || operation_id || ' is counted of wallet ' || wallet || ' as ' || \
+                coalesce(t.given || ' given, ' || t.gained || ' gained, ' || t.times || ' times', 'nothing') || \
+                ', and the journal says ' || \
+                coalesce(c.given || ', ' || c.gained || ', ' || c.times, 'nothing') as what \
+           from counted c full join tallies t using (wallet, key, at, operation_id) \
+          where (c.given, c.gained, c.times::bigint) is distinct from (t.given, t.gained, t.times::bigint) limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from tallies")
+        .get_result(conn)
+        .await?;
+    report.tallies = counted.count;
     Ok(())
 }
 
@@ -623,6 +682,15 @@ pub async fn chains(conn: &mut Connection) -> Result<(), Stopped> {
 
 /// What a foreign key would refuse.
 pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'operation ' || coalesce(o.id, m.operation_id) || ' has ' || coalesce(m.count, 0) || \
+                ' other transfers, not ' || coalesce(o.transfers, 0) as what \
+           from (select id, transfers from operations where transfers is not null) o \
+           full join (select operation_id, count(*) from more_transfers group by 1) m on m.operation_id = o.id \
+          where o.transfers is distinct from m.count limit 1",
+    )
+    .await?;
     nothing_from(
         conn,
         "select 'lots are kept for wallet ' || wallet || ', which does not exist' as what from lots \

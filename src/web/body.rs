@@ -1,6 +1,7 @@
 //! What a JSON body may look like: at most 64 KiB, at most 32 deep, UTF-8 without a byte order
 //! mark, no unknown field, no field twice. A body that is not that is refused with the place.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Problem, Slug};
@@ -205,6 +206,37 @@ pub fn object_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(read)| read))
 }
 
+/// Reads a field whose names the caller chooses, for `deserialize_with`. Serde would take the last of
+/// two entries of one name.
+pub fn entries<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord,
+    V: Deserialize<'de>,
+{
+    struct Entries<K, V>(PhantomData<(K, V)>);
+
+    impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+        type Value = BTreeMap<K, V>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry()? {
+                if entries.insert(name, value).is_some() {
+                    return Err(A::Error::custom("a name stands twice"));
+                }
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_map(Entries(PhantomData))
+}
+
 /// A path as a JSON pointer (RFC 6901).
 pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
@@ -272,6 +304,19 @@ mod tests {
             refusal(r#"{"inner":{"count":1,"count":2}}"#).slug,
             Slug::InvalidField
         );
+    }
+
+    #[test]
+    fn a_name_of_the_callers_stands_once() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Named(#[serde(deserialize_with = "entries")] BTreeMap<String, u32>);
+
+        let Named(read) = parse(br#"{"a":1,"b":2}"#).unwrap();
+        assert_eq!(read.len(), 2);
+        for (raw, pointer) in [(r#"{"a":1,"b":2,"a":1}"#, ""), (r#"{"a":"1"}"#, "/a")] {
+            let refused = parse::<Named>(raw.as_bytes()).expect_err(raw);
+            assert_eq!(refused.errors[0].pointer, pointer, "{raw}");
+        }
     }
 
     #[test]

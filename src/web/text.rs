@@ -7,6 +7,8 @@
 //! | [`Number`] | a member, in its programme     | 1 to 64 visible ASCII characters             |
 //! | [`Reference`] | an operation, at its partner | 1 to 128 printable ASCII characters, no space at either end |
 //! | [`Mark`]   | a channel or a place, at its partner | 1 to 64 of letters, digits and `._:-`   |
+//! | [`Word`]   | what conditions ask by         | `^[a-z0-9_]{1,40}$`                          |
+//! | [`Fact`]   | what conditions compare        | 1 to 60 characters in NFC, as a name, no space at either end |
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -35,6 +37,16 @@ pub struct Reference(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mark(String);
+
+/// The name of a claim or of a channel, as rate cards ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Word(String);
+
+/// What a claim says: compared whole, so that `Gold` is not `gold`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fact(String);
 
 impl TryFrom<String> for Mark {
     type Error = &'static str;
@@ -113,6 +125,38 @@ impl TryFrom<String> for Reference {
     }
 }
 
+impl TryFrom<String> for Word {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Word, Self::Error> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        match (1..=40).contains(&text.len()) && text.bytes().all(plain) {
+            true => Ok(Word(text)),
+            false => Err("a word is 1 to 40 of a to z, 0 to 9 and _"),
+        }
+    }
+}
+
+impl TryFrom<String> for Fact {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Fact, Self::Error> {
+        let composed: String = text.nfc().collect();
+        let is_short = (1..=60).contains(&composed.chars().count());
+        let is_read = composed.chars().any(char::is_alphanumeric);
+        match is_short
+            && is_read
+            && !composed.chars().any(is_harmful)
+            && composed.trim() == composed
+        {
+            true => Ok(Fact(composed)),
+            false => Err(
+                "a value is 1 to 60 printable characters, one of them a letter or digit, without a space at either end",
+            ),
+        }
+    }
+}
+
 /// Whether a character can make a text look like another: controls, overrides of direction, line
 /// separators, byte order marks. Joiners stay: Persian and families of emoji need them.
 fn is_harmful(c: char) -> bool {
@@ -139,7 +183,7 @@ macro_rules! reads_as_text {
     )* };
 }
 
-reads_as_text!(Name, Code, Number, Reference, Mark);
+reads_as_text!(Name, Code, Number, Reference, Mark, Word, Fact);
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +215,32 @@ mod tests {
             &long,
         ] {
             assert!(Name::try_from(name.to_owned()).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_lowercase_and_facts_are_printable() {
+        for word in ["tier", "a", "visa_infinite", "2", &"x".repeat(40)] {
+            assert!(Word::try_from(word.to_owned()).is_ok(), "{word}");
+        }
+        for word in ["", "Tier", "a b", "a-b", "é", "a\n", &"x".repeat(41)] {
+            assert!(Word::try_from(word.to_owned()).is_err(), "{word:?}");
+        }
+        for fact in ["gold", "Platinum Charge", "白金卡", "A+", "Cafe\u{301}"] {
+            assert!(Fact::try_from(fact.to_owned()).is_ok(), "{fact}");
+        }
+        for fact in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "a\0",
+            "a\n",
+            "+",
+            "a\u{202e}b",
+            &"x".repeat(61),
+        ] {
+            assert!(Fact::try_from(fact.to_owned()).is_err(), "{fact:?}");
         }
     }
 

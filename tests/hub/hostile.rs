@@ -14,6 +14,7 @@ use crate::world::{Answer, Member, World, send};
 /// A write that would succeed, ready to be spoiled.
 struct Write {
     id: String,
+    method: Method,
     path: String,
     token: String,
     body: Value,
@@ -32,9 +33,10 @@ async fn writes(world: &World) -> Vec<Write> {
     let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
+    let when = json!({"claims": {"tier": ["gold"]}, "of": "target", "channel": ["app"]});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
-        "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1",
-        "notice_days": 30});
+        "when": when, "priority": 1, "notice_days": 30,
+        "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1"});
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
     let hash = json!({"content_hash": drafted["content_hash"]});
@@ -71,6 +73,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"scopes": ["ledger:read"], "expires_at": "2100-01-01T00:00:00Z"}),
             ),
             "enrolMember" => (&aero, json!({"number": "N-1"})),
+            "attestClaims" => (
+                &aero,
+                json!({"claims": {"tier": {"value": "gold", "valid_until": tomorrow}}}),
+            ),
             "linkMembership" => (
                 &aero,
                 json!({"link_token": link["link_token"], "number": "N-2"}),
@@ -105,7 +111,7 @@ async fn writes(world: &World) -> Vec<Write> {
             ),
             "createQuote" => (
                 &aero,
-                json!({"member": member.id, "gives": miles, "to": "HPT"}),
+                json!({"member": member.id, "gives": miles, "to": "HPT", "channel": "app"}),
             ),
             "createConversion" => (&aero, json!({"quote": quote, "reference": "R"})),
             "draftRateCard" => (&aero, card.clone()),
@@ -130,6 +136,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let path = one
             .path
             .replace("{partner}", partner)
+            .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
@@ -137,6 +144,7 @@ async fn writes(world: &World) -> Vec<Write> {
         let (id, token) = (one.id, token.to_owned());
         Write {
             id,
+            method: one.method,
             path,
             token,
             body,
@@ -256,7 +264,7 @@ fn misshapen(body: &Value) -> Vec<String> {
 
 async fn post_raw(world: &World, write: &Write, body: Vec<u8>) -> Answer {
     let request = world
-        .request(Method::POST, &write.path)
+        .request(write.method.clone(), &write.path)
         .bearer_auth(&write.token)
         .header("idempotency-key", "hostile")
         .header("content-type", "application/json");
@@ -354,6 +362,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "origin",
         "notice_days",
         "terms",
+        "when",
+        "priority",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
@@ -679,6 +689,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                     json!({"content_hash": "0".repeat(32)})
                 }
                 "setPartnerState" => json!({"state": "live"}),
+                "attestClaims" => json!({"claims": {}}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),

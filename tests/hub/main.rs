@@ -6,7 +6,10 @@
 mod access;
 mod adjustments;
 mod approvals;
+mod bonuses;
 mod caps;
+mod claims;
+mod conditions;
 mod crowd;
 mod faults;
 mod feed;
@@ -15,6 +18,7 @@ mod history;
 mod holds;
 mod hostile;
 mod laws;
+mod limits;
 mod members;
 mod office;
 mod openapi;

@@ -5,11 +5,12 @@ use interline::demo::walk;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::bonuses;
 use crate::sql;
-use crate::world::{Member, World};
+use crate::world::{Member, World, card};
 
 /// A world in which every table that is proved has something in it: the worked month, spending that
-/// takes two lots, holds, expiry, references, reversals of each kind, a closed window.
+/// takes two lots, a card for some, holds, expiry, references, reversals of each kind, a closed window.
 async fn month() -> World {
     let world = World::new().await;
     walk::walk(&world.credentials, false).await.expect("a walk");
@@ -17,6 +18,18 @@ async fn month() -> World {
     let operators = crate::caps::Operators::of(&world).await;
     operators.cap(&world, "BAYVIEW", Some("250000")).await;
     let member = world.member().await;
+    let (mut terms, settlement) = (bonuses::terms(), bonuses::settlement("hub"));
+    terms["allowances"] = json!([{"period": "year", "given": 50000}]);
+    world
+        .publish(card("MILE", "STAR", terms, settlement))
+        .await
+        .ok();
+    world.award(&member, "9000", "MILE").await;
+    let with_bonus = world.convert(&member, "8000", "MILE", "STAR").await;
+    let aero = world.token("AERO").await;
+    let body =
+        json!({"operation": with_bonus["id"], "amount": {"amount": "3333", "currency": "MILE"}});
+    world.post(&aero, "/v1/reversals", body).await.ok();
     let bayview = world.token("BAYVIEW").await;
     let hpt = |amount: &str| json!({"amount": amount, "currency": "HPT"});
 
@@ -25,6 +38,7 @@ async fn month() -> World {
     world.award(&member, "6000", "HPT").await;
     let conversion = world.convert(&member, "4000", "HPT", "STAR").await;
     world.convert(&member, "4000", "HPT", "STAR").await;
+    crate::conditions::convert_in_the_app(&world, &member).await;
     let spend = json!({"member": member.id, "amount": hpt("500"), "reference": "spent"});
     let spent = world.post(&bayview, "/v1/redemptions", spend).await.ok();
     let gift =
@@ -126,11 +140,13 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 19] = [
     ("operations", "true"),
     ("more_legs", "true"),
+    ("more_transfers", "true"),
     ("lots", "true"),
     ("holds", "true"),
+    ("tallies", "true"),
     ("adjustments", "operation_id is not null"),
     ("totals", "amount > 0"),
     ("caps", "true"),
@@ -151,7 +167,7 @@ const TABLES: [(&str, &str); 17] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 11] = [
+const UNPROVED: [(&str, &[&str], &str); 12] = [
     ("caps", &["set_by", "set_at"], "the audit trail says it"),
     (
         "slices",
@@ -172,6 +188,11 @@ const UNPROVED: [(&str, &[&str], &str); 11] = [
         "more_legs",
         &["leg"],
         "counts the lots of an operation; their order means nothing",
+    ),
+    (
+        "more_transfers",
+        &["nth"],
+        "counts the transfers of an operation; another order is found, a gap means nothing",
     ),
     (
         "totals",
@@ -386,8 +407,10 @@ async fn a_row_that_was_added_is_noticed() {
             "id = id + 1, key_hash = gen_random_uuid(), quote = null, follows = null",
         ),
         ("more_legs", "leg = leg + 100"),
+        ("more_transfers", "nth = nth + 100"),
         ("lots", "class = 7"),
         ("holds", "operation_id = operation_id + 1"),
+        ("tallies", "operation_id = operation_id + 1"),
         ("adjustments", "id = id + 1000"),
         ("totals", "slot = 99"),
         ("groups", "id = (select max(id) + 1 from groups)"),
@@ -473,6 +496,8 @@ async fn the_hub_itself_cannot_change_the_journal() {
     for (table, column) in [
         ("operations", "kind"),
         ("more_legs", "amount"),
+        ("more_transfers", "amount"),
+        ("tallies", "given"),
         ("groups", "size"),
         ("seals", "groups"),
     ] {

@@ -7,6 +7,7 @@ use diesel_async::SimpleAsyncConnection;
 use interline::clock;
 use interline::db::{self, Pool};
 use interline::id::{Ids, Kind};
+use interline::rates::condition::Asker;
 use interline::rates::{self, Books};
 use serde_json::{Value, json};
 
@@ -289,10 +290,10 @@ async fn a_second_version_supersedes_the_first() {
     );
     let now = db::now(&mut conn).await.unwrap();
     assert_eq!(
-        book.card_for(star, mile, now).unwrap().id,
+        book.card_for(star, mile, Asker::default(), now).unwrap().id,
         world.internal(&first)
     );
-    assert!(book.card_for(mile, star, now).is_none());
+    assert!(book.card_for(mile, star, Asker::default(), now).is_none());
 
     let second = world.published(star_to_mile(4)).await;
     assert_eq!(
@@ -305,7 +306,7 @@ async fn a_second_version_supersedes_the_first() {
     let now = db::now(&mut conn).await.unwrap();
     assert!(after > before);
     assert_eq!(
-        book.card_for(star, mile, now).unwrap().id,
+        book.card_for(star, mile, Asker::default(), now).unwrap().id,
         world.internal(&second)
     );
     assert!(
@@ -651,14 +652,28 @@ async fn a_draft_that_cannot_work_is_told_why() {
                 json!({"kind": "ratio", "give": 1, "get": 1, "bonuses": [{"kind": "percent", "num": 1, "den": 5}]}),
             ),
             "card-terms",
-            "/terms/bonuses",
+            "/settlement/bonus_funders",
         ),
         (
             terms(
-                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "HKD"}}),
+                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "PEARLS"}}),
             ),
             "card-terms",
-            "/terms/fee",
+            "/terms/fee/currency",
+        ),
+        (
+            settlement(
+                json!({"kind": "cost_plus", "price": "1", "commission": "0", "fee_to": "hub"}),
+            ),
+            "card-terms",
+            "/settlement/fee_to",
+        ),
+        (
+            settlement(
+                json!({"kind": "cost_plus", "price": "1", "commission": "0", "bonus_funders": [{"source": 1}]}),
+            ),
+            "card-terms",
+            "/settlement/bonus_funders",
         ),
         (
             terms(json!({"kind": "ratio", "give": 1.5, "get": 1})),
@@ -1429,6 +1444,68 @@ async fn a_change_for_the_worse_waits_for_the_notice_that_was_promised() {
     let halted = world.step(&world.source, &better, "halt").await.is(200);
     assert_eq!(halted["state"], "halted");
     assert_eq!(world.published(promising(9, 0)).await["state"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_follows_the_one_of_its_own_priority() {
+    let world = Rates::new().await;
+    let first = world
+        .published(with(star_to_mile(5), "notice_days", 30))
+        .await;
+    let of_app = |give: u32, notice: u32| {
+        let card = with(star_to_mile(give), "when", json!({"channel": ["app"]}));
+        with(with(card, "priority", 3), "notice_days", notice)
+    };
+    let beside = world.published(of_app(6, 10)).await;
+    assert_eq!(beside["state"], "active", "it takes the place of nothing");
+    let (told, lines) = changes(&world, &world.source, &beside, "").await;
+    assert!(told["since"].is_null() && lines.is_empty(), "{told}");
+    let since = format!("?since={}", id(&first));
+    let (_, lines) = changes(&world, &world.source, &beside, &since).await;
+    assert_eq!(
+        lines[..4],
+        [
+            "terms.rate worse: the rate changes from 5:1 to 6:1",
+            "when unclear: the condition is new: via app",
+            "priority unclear: the priority rises from 0 to 3",
+            "notice_days worse: the notice of a change for the worse falls from 30 to 10 days",
+        ]
+    );
+
+    let worse = world.published(of_app(7, 10)).await;
+    assert_eq!(begins_in(&worse, 0), 10);
+    let (told, _) = changes(&world, &world.source, &worse, "").await;
+    assert_eq!(told["since"], beside["id"]);
+    let next = world
+        .draft(&world.source, with(star_to_mile(4), "notice_days", 30))
+        .await;
+    let (told, _) = changes(&world, &world.source, &next, "").await;
+    assert_eq!(told["since"], first["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_for_bonuses_is_told_to_both_brands_and_to_nobody_else() {
+    let world = Rates::new().await;
+    let funded = |funders: Value| {
+        let mut card = star_to_mile(5);
+        card["terms"]["bonuses"] = json!([{"kind": "percent", "num": 1, "den": 10}]);
+        card["settlement"]["bonus_funders"] = funders;
+        card
+    };
+    world.published(funded(json!([{"source": 1}]))).await;
+    let next = funded(json!([{"source": 1, "target": 2}]));
+    let next = world.published(next).await;
+    for (token, is_told) in [
+        (&world.source, true),
+        (&world.target, true),
+        (&world.operator, true),
+        (&world.stranger, false),
+    ] {
+        let (told, lines) = changes(&world, token, &next, "").await;
+        let field = "settlement.bonus_funders same:";
+        let funders = lines.iter().filter(|line| line.starts_with(field));
+        assert_eq!(funders.count(), usize::from(is_told), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

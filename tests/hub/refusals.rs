@@ -162,6 +162,11 @@ const PROVOCATIONS: &[Row] = table! {
     "invalid-field" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await
     };
+    "limit-reached" => async |w: World| {
+        let terms = json!({"kind": "ratio", "give": 4, "get": 1, "allowances": [{"period": "ever", "given": 5}]});
+        w.publish(card("MILE", "STAR", terms)).await.ok();
+        quote(&w, &w.member().await, "8", "MILE", "STAR").await
+    };
     "link-expired" => async |w: World| {
         let link = link(&w, &w.member().await).await;
         w.forward(Duration::minutes(11)).await;
@@ -208,6 +213,12 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "no-rate-card" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "STAR").await
+    };
+    "not-eligible" => async |w: World| {
+        let mut card = card("STAR", "HPT", ratio());
+        card["when"] = json!({"claims": {"tier": ["gold"]}});
+        publish(&w, card).await;
+        quote(&w, &w.member().await, "100", "STAR", "HPT").await
     };
     "not-found" => async |w: World| {
         w.get(&w.token("AERO").await, "/v1/members/mem_0000000000000000").await

@@ -223,8 +223,14 @@ async fn one_conversion_step_by_step() {
     insta::assert_json_snapshot!(masked(&quote), @r#"
     {
       "arrives": "at_once",
+      "base": {
+        "amount": "12187",
+        "currency": "HPT"
+      },
+      "bonuses": [],
       "card": "(card)",
       "cost": {
+        "bonuses": null,
         "commission": {
           "amount": "2.500000",
           "currency": "USD"
@@ -249,6 +255,7 @@ async fn one_conversion_step_by_step() {
         "amount": "0",
         "currency": "MILE"
       },
+      "limits": [],
       "quote": "(token)",
       "sentence": {
         "en": "10,000 MILE become 12,187 HPT at once. By what their issuers say that is worth 29 % less. There is no fee. The price holds until (date and time) HKT.",
@@ -273,8 +280,10 @@ async fn one_conversion_step_by_step() {
     insta::assert_json_snapshot!(masked(&conversion), @r#"
     {
       "at": "(instant)",
+      "bonuses": [],
       "card": "(card)",
       "cost": {
+        "bonuses": null,
         "commission": {
           "amount": "2.500000",
           "currency": "USD"
@@ -284,6 +293,7 @@ async fn one_conversion_step_by_step() {
           "currency": "USD"
         }
       },
+      "fee": null,
       "gains": {
         "amount": "12187",
         "currency": "HPT"

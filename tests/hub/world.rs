@@ -233,6 +233,20 @@ impl World {
         send(request).await
     }
 
+    /// A write that takes the place of what was there, under a fresh key.
+    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+        let key = Uuid::new_v4().to_string();
+        let request = self.request(Method::PUT, path).bearer_auth(token);
+        send(request.header("idempotency-key", key).json(&body)).await
+    }
+
+    /// What a partner says of a member, and nothing else.
+    pub async fn attest(&self, partner: &str, member: &Member, claims: Value) {
+        let path = format!("/v1/members/{}/claims", member.id);
+        let body = json!({"claims": claims});
+        self.put(&self.token(partner).await, &path, body).await.ok();
+    }
+
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base_url))
@@ -285,6 +299,29 @@ impl World {
             .as_str()
             .expect("an amount")
             .to_owned()
+    }
+
+    /// A card that all three agree to, knowing its lints: drafted and proposed by the source.
+    pub async fn publish(&self, card: Value) -> Answer {
+        let issuer_of = |side: &str| issuer(card[side].as_str().expect("a code"));
+        let (source, target) = (
+            self.token(issuer_of("from")).await,
+            self.token(issuer_of("to")).await,
+        );
+        let drafted = self.post(&source, "/v1/rate-cards", card).await.ok();
+        let to = |step| {
+            let id = drafted["id"].as_str().expect("an id");
+            format!("/v1/rate-cards/{id}/{step}")
+        };
+        let lints = drafted["lints"].as_array().expect("lints").iter();
+        let known: Vec<&Value> = lints.map(|lint| &lint["code"]).collect();
+        let hash = json!({"content_hash": drafted["content_hash"], "acknowledges": known});
+        let known = json!({"acknowledges": known});
+        self.post(&source, &to("propose"), known).await.ok();
+        let path = to("approve");
+        self.post(&target, &path, hash.clone()).await.ok();
+        let olivia = self.sign_in("olivia").await;
+        self.post(&olivia, &path, hash).await
     }
 
     /// The token of a quote.
@@ -348,6 +385,11 @@ pub struct Member {
 }
 
 /// The code of the brand that issues a currency.
+/// A card to draft.
+pub fn card(from: &str, to: &str, terms: Value, settlement: Value) -> Value {
+    json!({"from": from, "to": to, "terms": terms, "settlement": settlement})
+}
+
 pub fn issuer(currency: &str) -> &'static str {
     let brand = interline::demo::coalition::BRANDS
         .iter()

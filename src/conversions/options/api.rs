@@ -1,21 +1,29 @@
 //! Options over HTTP.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Choice, choices};
+use super::{Choice, Held, choices, deciding};
 use crate::access::{LedgerRead, Partner};
-use crate::conversions::api::WorthBody;
+use crate::clock::Timestamp;
+use crate::conversions::api::{LimitBody, WorthBody, arrives};
+use crate::conversions::limits;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
+use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::{AmountBody, Currency, Directory};
+use crate::points::account::Account;
 use crate::points::amount;
-use crate::rates::Books;
+use crate::rates::{Books, PublishedCard};
 use crate::web::Query;
 use crate::web::problem::ReadProblems;
+use crate::web::text::Word;
 
 #[derive(OpenApi)]
 #[openapi(paths(list), components(schemas(OptionsBody, OptionBody)))]
@@ -31,6 +39,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
 struct OfWallet {
     /// The wallet's id.
     wallet: String,
+    /// How the member asks, where rate cards tell by it.
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9_]{1,40}$")]
+    channel: Option<Word>,
 }
 
 /// Where the points of a wallet could go now.
@@ -59,14 +70,16 @@ pub struct OptionBody {
     missing: Option<AmountBody>,
     /// What both sides are worth to a member, as their issuers say.
     worth: WorthBody,
-    /// `at_once`: with the conversion.
+    /// Limits of the card within a period, as they stand now.
+    limits: Vec<LimitBody>,
+    /// `at_once`: with the conversion. Otherwise when it could be used, if it were converted now.
     arrives: String,
 }
 
 /// List what a wallet could become
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
-    description = "Every rate card that takes the wallet's points now, applied to what it holds, best first.",
+    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, best first.",
     security(("partner" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
@@ -82,15 +95,41 @@ async fn list(
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let lots = store::lots_of(&mut *shelf.pool.get().await?, wallet).await?;
     let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));
-    let available = usable.map(|lot| lot.available).sum();
-    let choices = choices(&book, &currency, available, moment.now);
+    let lots: Vec<_> = usable.map(|lot| (lot.key(), lot.available)).collect();
+    let available = lots.iter().map(|(_, available)| available).sum();
+    let channel = query.0.channel.as_ref();
+    let cards = deciding(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
+    let held = Held {
+        from: &currency,
+        wallet,
+        lots,
+        marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
+    };
+    let choices = choices(&book, &held, &cards, moment.now);
     let items = choices
         .iter()
-        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice));
+        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice, moment.now));
     Ok(web::Json(OptionsBody {
         available: AmountBody::of(&currency, available),
         items: items.collect::<Result<_, _>>()?,
     }))
+}
+
+/// The tallies of these cards.
+async fn marks(
+    shelf: &Shelf,
+    cards: &[Arc<PublishedCard>],
+    (from, wallet): (&Currency, Account),
+    now: Timestamp,
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let wanted = cards
+        .iter()
+        .flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
+    let wanted: Vec<Wanted> = wanted.collect();
+    match wanted.is_empty() {
+        true => Ok(HashMap::new()),
+        false => store::tallies(&mut *shelf.pool.get().await?, &wanted).await,
+    }
 }
 
 fn show(
@@ -98,6 +137,7 @@ fn show(
     directory: &Directory,
     from: &Currency,
     choice: &Choice,
+    now: Timestamp,
 ) -> Result<OptionBody, Error> {
     let to = &choice.to;
     let is_short = choice.missing > 0;
@@ -109,6 +149,11 @@ fn show(
         rate: amount::per_unit((choice.gained, to.scale), (choice.given, from.scale)),
         missing: is_short.then(|| AmountBody::of(from, choice.missing)),
         worth: WorthBody::of(directory, (from, to), &choice.worth)?,
-        arrives: "at_once".to_owned(),
+        arrives: arrives(&choice.card.card, to, now),
+        limits: choice
+            .limits
+            .iter()
+            .map(|limit| LimitBody::of(limit, from, to))
+            .collect(),
     })
 }

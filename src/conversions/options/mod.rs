@@ -1,19 +1,30 @@
 //! Where the points of a wallet could go now, and what they would become there.
 //!
-//! Of each card that takes the wallet's currency: the largest legal amount the wallet can pay, or, when
-//! it holds too little, the smallest there is and what is missing. Best first: by what is gained
-//! against what is given, both by their issuers' display values.
+//! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal
+//! amount that the wallet can pay and the card's limits leave, or, when that is too little, the smallest
+//! there is and what is missing. Best first: by what is gained against what is given, both by their
+//! issuers' display values.
 
 pub mod api;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
+use super::limits::{self, Limit};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::ledger::lot::LotKey;
 use crate::ledger::programme::Programme;
+use crate::ledger::shelf::Shelf;
+use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
+use crate::points::account::Account;
 use crate::rates::card;
 use crate::rates::{Book, PublishedCard};
+use crate::web::text::Word;
 
 /// One card, applied to what a wallet holds.
 #[derive(Debug)]
@@ -25,13 +36,50 @@ pub struct Choice {
     /// By how much the wallet falls short of `given`; zero when it does not.
     pub missing: i64,
     pub worth: Worth,
+    /// Of the card, as they stand now.
+    pub limits: Vec<Limit>,
 }
 
-/// Every card that could take points of `from` at `now`.
-pub fn choices(book: &Book, from: &Currency, available: i64, now: Timestamp) -> Vec<Choice> {
-    let cards = book.cards_at(now).filter(|card| card.from == from.no);
+/// A wallet as its options depend on it.
+pub struct Held<'a> {
+    pub from: &'a Currency,
+    pub wallet: Account,
+    pub lots: Vec<(LotKey, i64)>,
+    /// Of the cards that count in tallies.
+    pub marks: HashMap<TallyKey, Vec<Mark>>,
+}
+
+/// The cards that would decide quotes for the member whose wallet it is.
+pub async fn deciding(
+    shelf: &Shelf,
+    book: &Book,
+    (wallet, from): (Account, &Currency),
+    channel: Option<&Word>,
+    now: Timestamp,
+) -> Result<Vec<Arc<PublishedCard>>, Error> {
+    let targets = book.targets(from.no, now);
+    let targets = targets
+        .iter()
+        .filter_map(|to| book.directory.currency_no(*to));
+    let decides = async |to: &Arc<Currency>| {
+        let known = super::known(shelf, book, (from, to), wallet, now).await?;
+        let card = book.card_for(from.no, to.no, known.asker(channel), now);
+        Ok::<_, Error>(card.cloned())
+    };
+    let cards = try_join_all(targets.map(decides)).await?;
+    Ok(cards.into_iter().flatten().collect())
+}
+
+/// What each of these cards makes of the points of a wallet at `now`.
+pub fn choices(
+    book: &Book,
+    held: &Held<'_>,
+    cards: &[Arc<PublishedCard>],
+    now: Timestamp,
+) -> Vec<Choice> {
     let mut choices: Vec<Choice> = cards
-        .filter_map(|card| choice(book, from, available, card))
+        .iter()
+        .filter_map(|card| choice(book, held, card, now))
         .collect();
     let rank = |choice: &Choice| {
         let difference = choice.worth.difference.unwrap_or(i64::MIN);
@@ -44,18 +92,24 @@ pub fn choices(book: &Book, from: &Currency, available: i64, now: Timestamp) -> 
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
 fn choice(
     book: &Book,
-    from: &Currency,
-    available: i64,
+    held: &Held<'_>,
     card: &Arc<PublishedCard>,
+    now: Timestamp,
 ) -> Option<Choice> {
-    let directory = &book.directory;
+    let (directory, from, terms) = (&book.directory, held.from, &card.card.terms);
     let to = directory.currency_no(card.to)?;
     Programme::of(directory, to).must_be_live().ok()?;
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
     let tariff = card.card.tariff(scales, exchange).ok()?;
-    let given = tariff.legal_down(available).or_else(|| tariff.smallest())?;
+    let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
+    let limits = limits::limits(terms, scales, (from, held.wallet), to.no, marks, now);
+    let left = limits.iter().filter(|it| it.allowance.is_of_given());
+    let left = left.map(|limit| limit.standing.left()).min();
+    let usable = limits::usable(terms, scales, held.lots.iter().copied(), now);
+    let most = usable.min(left.unwrap_or(i64::MAX));
+    let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
     let priced = card::evaluate(&card.card, scales, exchange, given)
         .ok()?
         .priced;
@@ -64,7 +118,8 @@ fn choice(
         card: card.clone(),
         given: priced.used,
         gained: priced.total,
-        missing: (given - available).max(0),
+        missing: (given - usable).max(0),
         worth: worth::of((from, priced.used), (to, priced.total), exchange).ok()?,
+        limits,
     })
 }

@@ -16,7 +16,8 @@ use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
-use crate::ledger::operation::{Figures, Kind, Leg, Operation};
+use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
+use crate::ledger::tally::{self, Mark, TallyKey};
 use part::Part;
 
 #[derive(Debug, Clone)]
@@ -47,13 +48,9 @@ impl Command for Reversal {
 
     fn touches(&self) -> Touches {
         let legs = [self.original.out, self.original.into];
-        let figures = &self.original.figures;
         Touches {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
-            positions: figures
-                .iter()
-                .flat_map(|figures| [figures.pays, figures.paid])
-                .collect(),
+            positions: self.original.positions(),
             follows: Some(self.original.id),
             ..Touches::default()
         }
@@ -64,8 +61,18 @@ impl Command for Reversal {
         let kind = original.kind;
         let reversal = kind.reversal().ok_or(Refusal::NotReversible(kind))?;
         let part = self.part(seen.so_far.of(reversal))?;
-        let Mirror { out, into, figures } = mirror(original, part);
+        let Mirror {
+            out,
+            into,
+            figures,
+            transfers,
+        } = mirror(original, part);
 
+        let mut memo = follow_ups::memo(part.before);
+        let tallies = tally::keys(original.memo.as_ref());
+        if !tallies.is_empty() {
+            memo["tallies"] = tally::memo(&tallies);
+        }
         let mut moves = Vec::new();
         if let Some(leg) = out {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
@@ -79,10 +86,12 @@ impl Command for Reversal {
             into,
             moves,
             figures,
+            transfers,
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
-            memo: Some(follow_ups::memo(part.before)),
+            marks: self.marks(part, out, into),
+            memo: Some(memo),
             ..Decided::new(reversal)
         })
     }
@@ -93,9 +102,10 @@ pub struct Mirror {
     pub out: Option<Leg>,
     pub into: Option<Leg>,
     pub figures: Option<Figures>,
+    pub transfers: Vec<Transfer>,
 }
 
-/// The legs the other way round, and the money of the part.
+/// The legs and the transfers the other way round, and the money of the part.
 pub fn mirror(original: &Operation, part: Part) -> Mirror {
     let share = |leg: Leg| Leg {
         amount: part.units(leg.amount),
@@ -106,6 +116,7 @@ pub fn mirror(original: &Operation, part: Part) -> Mirror {
         out: original.into.map(share).filter(|leg| leg.amount > 0),
         into: original.out.map(share),
         figures: original.figures.map(|figures| part.figures(&figures)),
+        transfers: part.transfers(original),
     }
 }
 
@@ -116,6 +127,19 @@ pub fn back(original: &Operation, leg: Leg, before: i64, pays: i64) -> Vec<(LotK
 }
 
 impl Reversal {
+    /// What was used of limits comes back, in the period it was used in.
+    fn marks(&self, part: Part, out: Option<Leg>, into: Option<Leg>) -> Vec<(TallyKey, Mark)> {
+        let amount = |leg: Option<Leg>| leg.map_or(0, |leg| leg.amount);
+        let mark = Mark {
+            at: self.original.at,
+            given: -amount(into),
+            gained: -amount(out),
+            times: -i64::from(part.after == part.whole),
+        };
+        let keys = tally::keys(self.original.memo.as_ref()).into_iter();
+        keys.map(|key| (key, mark)).collect()
+    }
+
     fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {
         let SoFar { last, amount } = so_far;
         let whole = self.original.amount();

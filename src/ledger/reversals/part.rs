@@ -6,12 +6,14 @@
 //!                     q6(figure × undone so far / given)
 //! net                 gross − commission
 //! residual            converted − value
+//! a bonus             floor(bonus × taken back so far / gained)
+//! other transfers     q6(amount × undone so far / given)
 //! ```
 //!
 //! A part carries the difference between two such sums, so parts never drift: together they are the
 //! operation, to the last digit. That digit of a part's net or residual may be below zero.
 
-use crate::ledger::operation::Figures;
+use crate::ledger::operation::{Figures, Operation, Transfer};
 use crate::points::money::Micros;
 use crate::points::ratio::Quotient;
 
@@ -47,6 +49,39 @@ impl Part {
             value: Micros(value),
             residual: Micros(converted - value),
         }
+    }
+
+    /// The other transfers of the operation, the other way round. Points that are a part of what was
+    /// gained follow what is taken back of that, so that a part never takes back more than its leg.
+    pub fn transfers(&self, original: &Operation) -> Vec<Transfer> {
+        let gained = original.into;
+        let part = |transfer: &Transfer| {
+            let of_leg = gained.filter(|leg| leg.wallet.asset() == transfer.debit.asset());
+            let amount = match of_leg {
+                Some(leg) => self.of_leg(leg.amount, transfer.amount),
+                None => self.between(transfer.amount, Quotient::half_even),
+            };
+            Transfer {
+                amount,
+                ..transfer.turned()
+            }
+        };
+        let parts = original.transfers.iter().map(part);
+        parts.filter(|transfer| transfer.amount > 0).collect()
+    }
+
+    /// A part of what was gained, by how much of that is taken back.
+    fn of_leg(&self, gained: i64, part: i64) -> i64 {
+        let taken_back = |after| {
+            let so_far = Part {
+                before: 0,
+                after,
+                ..*self
+            };
+            let share = i128::from(part) * i128::from(so_far.units(gained));
+            Quotient::new(share, gained.into()).map_or(0, |share| share.floor() as i64)
+        };
+        taken_back(self.after) - taken_back(self.before)
     }
 
     fn between(&self, total: i64, round: fn(Quotient) -> i128) -> i64 {

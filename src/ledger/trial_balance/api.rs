@@ -161,6 +161,7 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::ConvertedOut) => "converted_out".to_owned(),
         Some(AccountKind::Expired) => "expired".to_owned(),
         Some(AccountKind::Adjusted) => "adjusted".to_owned(),
+        Some(AccountKind::Bonus) => "bonus".to_owned(),
         Some(AccountKind::Position) => {
             let owner = directory
                 .partner(account.owner())
@@ -170,6 +171,8 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::Commission) => "hub/commission".to_owned(),
         Some(AccountKind::Rounding) => "hub/rounding".to_owned(),
         Some(AccountKind::FxClearing) => "hub/fx_clearing".to_owned(),
+        Some(AccountKind::MemberFees) => "hub/member_fees".to_owned(),
+        Some(AccountKind::BonusFunding) => "hub/bonus_funding".to_owned(),
         None => "unknown".to_owned(),
     };
     format!("{name}/{asset}")

@@ -1,0 +1,163 @@
+//! What a card holds a member to besides the amount: limits within a period, points it does not take,
+//! what has to stay.
+//!
+//! The limits are counted in tallies of the ledger, one per route, or per group of routes out of one
+//! currency. A quote looks at them to tell the member beforehand; the decision looks again, under the
+//! locks, and is the one that counts.
+
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::ledger::lot::{LotKey, Short};
+use crate::ledger::tally::{Mark, TallyKey, Wanted};
+use crate::partners::Currency;
+use crate::points::account::{Account, Asset};
+use crate::points::amount::Scales;
+use crate::rates::allowance::{Allowance, Standing, Used};
+use crate::rates::terms::{Excluded, Terms};
+
+/// A limit of a card as it stands for a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    pub allowance: Allowance,
+    pub standing: Standing,
+}
+
+/// A conversion would go over a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub limit: Limit,
+    pub needed: i64,
+}
+
+/// The tallies of a card, each once.
+pub fn keys(terms: &Terms, from: Account, to: Asset) -> Vec<TallyKey> {
+    let mut keys: Vec<TallyKey> = Vec::new();
+    for allowance in &terms.allowances {
+        let key = key(allowance, from, to);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// What has to be read of them to decide at `now` or later.
+pub fn wanted(
+    terms: &Terms,
+    (from, wallet): (&Currency, Account),
+    to: Asset,
+    now: Timestamp,
+) -> Vec<Wanted> {
+    let allowances = terms.allowances.iter();
+    let wanted = allowances.map(|allowance| Wanted {
+        of: key(allowance, wallet, to),
+        since: allowance.begins(from.zone, now),
+    });
+    wanted.collect()
+}
+
+fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
+    let from = wallet.asset();
+    let name = match &allowance.group {
+        Some(group) => format!("{from}:{group}"),
+        None => format!("{from}>{to}"),
+    };
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    let first = digest
+        .first_chunk()
+        .map_or(0, |first| i64::from_be_bytes(*first));
+    TallyKey {
+        wallet,
+        key: first & i64::MAX,
+    }
+}
+
+/// The limits that hold now.
+pub fn limits(
+    terms: &Terms,
+    scales: Scales,
+    (from, wallet): (&Currency, Account),
+    to: Asset,
+    marks: impl Fn(TallyKey) -> Vec<Mark>,
+    now: Timestamp,
+) -> Vec<Limit> {
+    let limit = |allowance: &Allowance| {
+        let marks = marks(key(allowance, wallet, to));
+        let used: Vec<Used> = marks.into_iter().map(used).collect();
+        let standing = allowance.standing(scales, &used, (from.zone, now))?;
+        Some(Limit {
+            allowance: allowance.clone(),
+            standing,
+        })
+    };
+    terms.allowances.iter().filter_map(limit).collect()
+}
+
+fn used(mark: Mark) -> Used {
+    let Mark {
+        at,
+        given,
+        gained,
+        times,
+    } = mark;
+    Used {
+        at,
+        given,
+        gained,
+        times,
+    }
+}
+
+/// Refuses what would go over one of the limits.
+pub fn check(limits: &[Limit], mark: Mark) -> Result<(), Reached> {
+    for limit in limits {
+        let needed = limit.allowance.count(&used(mark));
+        if needed > limit.standing.left() {
+            let limit = limit.clone();
+            return Err(Reached { limit, needed });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a card takes points of a lot.
+pub fn takes(terms: &Terms, lot: &LotKey, now: Timestamp) -> bool {
+    let is_excluded = |excluded: &Excluded| match excluded {
+        Excluded::Bonus => lot.is_bonus(),
+        Excluded::Expiring => lot.expires_at != crate::clock::NEVER,
+    };
+    lot.is_convertible(now) && !terms.excludes.iter().any(is_excluded)
+}
+
+/// What of some usable lots a card would take: those it takes, without what has to stay of all.
+pub fn usable(
+    terms: &Terms,
+    scales: Scales,
+    lots: impl Iterator<Item = (LotKey, i64)>,
+    now: Timestamp,
+) -> i64 {
+    let (mut all, mut taken) = (0, 0);
+    for (lot, available) in lots.filter(|(lot, _)| lot.is_usable(now)) {
+        all += available;
+        if takes(terms, &lot, now) {
+            taken += available;
+        }
+    }
+    // What a draft was refused for is on no card.
+    let keep = terms
+        .keep
+        .and_then(|keep| keep.units(scales.source, "keep").ok());
+    taken.min((all - keep.unwrap_or(0)).max(0))
+}
+
+/// Refuses more than a card would take.
+pub fn must_be_usable(usable: i64, needed: i64) -> Result<(), Short> {
+    match needed > usable {
+        true => Err(Short {
+            held: usable,
+            needed,
+        }),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Tallies: what a wallet did before under a key, so that a decision can hold it to a limit.
+//!
+//! A command names the tallies it has to see, and a decision the keys that its operation is kept under.
+//! Each operation that moves a wallet takes the wallet's turn, so no two of them see the same tally
+//! unnoticed; that is why a tally needs no lock of its own, and why its wallet has to be one that the
+//! command touches. What a key means is for who asks: the ledger only counts.
+//!
+//! A reversal takes back what it undoes, under the instant of the original: what was used of a month
+//! comes back in that month.
+
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::points::account::Account;
+
+/// A wallet, and what is counted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TallyKey {
+    pub wallet: Account,
+    pub key: i64,
+}
+
+/// A tally to be read, from an instant on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    pub of: TallyKey,
+    pub since: Timestamp,
+}
+
+/// One operation in a tally; below zero what a reversal took back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub at: Timestamp,
+    pub given: i64,
+    pub gained: i64,
+    pub times: i64,
+}
+
+/// The memo of an operation that is kept in tallies.
+pub fn memo(keys: &[TallyKey]) -> Value {
+    let keys = keys
+        .iter()
+        .map(|it| json!({"wallet": it.wallet.0, "key": it.key}));
+    keys.collect()
+}
+
+/// The tallies an operation is kept in.
+pub fn keys(memo: Option<&Value>) -> Vec<TallyKey> {
+    let listed = memo.and_then(|memo| memo.get("tallies")?.as_array());
+    let number = |it: &Value, field: &str| it.get(field)?.as_i64();
+    let key = |it: &Value| {
+        Some(TallyKey {
+            wallet: Account(number(it, "wallet")?),
+            key: number(it, "key")?,
+        })
+    };
+    listed.into_iter().flatten().filter_map(key).collect()
+}

@@ -1,0 +1,523 @@
+//! How much or how often one member may convert under a card within a period.
+//!
+//! | JSON                                | says                                                     |
+//! |-------------------------------------|----------------------------------------------------------|
+//! | `{"period":"year","given":30000}`   | 30,000 given in a calendar year where the source's issuer is |
+//! | `{"period":"month","times":5}`      | five conversions a calendar month                        |
+//! | `{"months":12,"times":1}`           | once in any twelve months                                |
+//! | `{"hours":24,"times":1}`            | once in any 24 hours: a cooldown                         |
+//! | `{"period":"ever","times":1}`       | only once                                                |
+//! | `"gained": 180000`                  | of what is gained, instead of what is given              |
+//! | `"group": "airlines"`               | together with all cards of the source that name the group |
+//! | `"from": "2026-02-01T00:00:00Z"`    | only from then on                                        |
+//!
+//! A member here is the wallet that gives. Days, months and years are the calendar's in the zone of the
+//! currency that is given; what was given exactly a rolling period ago counts no more.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use chrono::{Datelike, Duration, Months};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::limit::positive_units;
+use super::printed::Printed;
+use super::refusal::{BadTerms, Reason};
+use super::written::needed;
+use crate::clock::{self, Timestamp};
+use crate::partners::expiry::start_of_day;
+use crate::points::amount::Scales;
+
+/// A limit within a period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenAllowance", into = "WrittenAllowance")]
+pub struct Allowance {
+    pub period: Period,
+    pub most: Most,
+    /// Counted together with every card of the source currency that names the group; alone where none.
+    pub group: Option<String>,
+    pub from: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    Calendar(Calendar),
+    /// Any so many hours.
+    Hours(u32),
+    /// Any so many months.
+    Months(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calendar {
+    Day,
+    Month,
+    Year,
+    Ever,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Most {
+    Given(Printed),
+    Gained(Printed),
+    Times(i64),
+}
+
+/// What was done under an allowance before, or taken back when below zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    pub at: Timestamp,
+    pub given: i64,
+    pub gained: i64,
+    pub times: i64,
+}
+
+/// How much of an allowance is used at an instant, in smallest units or times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub most: i64,
+    pub used: i64,
+    /// When something of it comes back; none when nothing is used, or it never does.
+    pub renews_at: Option<Timestamp>,
+}
+
+impl Standing {
+    pub fn left(&self) -> i64 {
+        (self.most - self.used).max(0)
+    }
+}
+
+/// The most hours and months of a rolling period: ten years.
+const HOURS: u32 = 10 * 366 * 24;
+const MONTHS: u32 = 120;
+
+/// The most times.
+const TIMES: i64 = 1_000_000;
+
+impl Allowance {
+    /// The limit in smallest units or times; `field` is its place in the terms.
+    pub(super) fn most(&self, scales: Scales, field: &str) -> Result<i64, BadTerms> {
+        match self.most {
+            Most::Given(most) => positive_units(most, scales.source, &format!("{field}.given")),
+            Most::Gained(most) => positive_units(most, scales.target, &format!("{field}.gained")),
+            Most::Times(times) => match times {
+                ..1 => Err(BadTerms::new(format!("{field}.times"), Reason::NotPositive)),
+                1..=TIMES => Ok(times),
+                _ => Err(BadTerms::new(format!("{field}.times"), Reason::TooLarge)),
+            },
+        }
+    }
+
+    /// The first instant that counts.
+    pub fn begins(&self, zone: Tz, now: Timestamp) -> Timestamp {
+        let today = now.with_timezone(&zone).date_naive();
+        let first = |day: Option<chrono::NaiveDate>| start_of_day(zone, day.unwrap_or(today));
+        let just_after = |instant: Timestamp| instant + Duration::microseconds(1);
+        let begins = match self.period {
+            Period::Calendar(Calendar::Day) => start_of_day(zone, today),
+            Period::Calendar(Calendar::Month) => first(today.with_day(1)),
+            Period::Calendar(Calendar::Year) => first(today.with_ordinal(1)),
+            Period::Calendar(Calendar::Ever) => clock::ALWAYS,
+            Period::Hours(hours) => just_after(now - Duration::hours(hours.into())),
+            Period::Months(months) => {
+                let before = now
+                    .with_timezone(&zone)
+                    .checked_sub_months(Months::new(months));
+                before.map_or(clock::ALWAYS, |before| just_after(before.to_utc()))
+            }
+        };
+        self.from.map_or(begins, |from| begins.max(from))
+    }
+
+    /// How much is used at `now`; none while the limit does not hold yet.
+    pub fn standing<'a>(
+        &self,
+        scales: Scales,
+        used: impl IntoIterator<Item = &'a Used>,
+        (zone, now): (Tz, Timestamp),
+    ) -> Option<Standing> {
+        if self.from.is_some_and(|from| now < from) {
+            return None;
+        }
+        let begins = self.begins(zone, now);
+        let counted = used.into_iter().filter(|used| used.at >= begins);
+        let (mut sum, mut oldest) = (0, None);
+        for used in counted {
+            sum += self.count(used);
+            oldest = Some(oldest.map_or(used.at, |oldest: Timestamp| oldest.min(used.at)));
+        }
+        Some(Standing {
+            most: self.most(scales, "allowances").unwrap_or(0),
+            used: sum,
+            renews_at: oldest.and_then(|oldest| self.ends(oldest, zone)),
+        })
+    }
+
+    /// How much of the same another allows: none where it counts another thing, or in another period.
+    pub(super) fn grown(&self, other: &Allowance) -> Option<Ordering> {
+        let counted = |it: &Allowance| (it.period, it.from);
+        match (self.most, other.most) {
+            _ if counted(self) != counted(other) || self.group != other.group => None,
+            (Most::Given(most), Most::Given(other)) => Some(other.cmp(&most)),
+            (Most::Gained(most), Most::Gained(other)) => Some(other.cmp(&most)),
+            (Most::Times(most), Most::Times(other)) => Some(other.cmp(&most)),
+            (Most::Given(_) | Most::Gained(_) | Most::Times(_), _) => None,
+        }
+    }
+
+    /// Whether it limits what is given.
+    pub fn is_of_given(&self) -> bool {
+        matches!(self.most, Most::Given(_))
+    }
+
+    /// How much one use counts.
+    pub fn count(&self, used: &Used) -> i64 {
+        match self.most {
+            Most::Given(_) => used.given,
+            Most::Gained(_) => used.gained,
+            Most::Times(_) => used.times,
+        }
+    }
+
+    /// When a use at an instant counts no more.
+    fn ends(&self, at: Timestamp, zone: Tz) -> Option<Timestamp> {
+        let local = at.with_timezone(&zone);
+        let day = local.date_naive();
+        let next = |day: Option<chrono::NaiveDate>| day.map(|day| start_of_day(zone, day));
+        match self.period {
+            Period::Calendar(Calendar::Day) => next(day.succ_opt()),
+            Period::Calendar(Calendar::Month) => {
+                let first = day.with_day(1);
+                next(first.and_then(|first| first.checked_add_months(Months::new(1))))
+            }
+            Period::Calendar(Calendar::Year) => {
+                next(chrono::NaiveDate::from_ymd_opt(day.year() + 1, 1, 1))
+            }
+            Period::Calendar(Calendar::Ever) => None,
+            Period::Hours(hours) => Some(at + Duration::hours(hours.into())),
+            Period::Months(months) => local
+                .checked_add_months(Months::new(months))
+                .map(|then| then.to_utc()),
+        }
+    }
+}
+
+/// Refuses allowances that nothing could be converted under, or that say nothing.
+pub(super) fn check(
+    allowances: &[Allowance],
+    scales: Scales,
+    smallest: Option<i64>,
+) -> Result<(), BadTerms> {
+    for (at, allowance) in allowances.iter().enumerate() {
+        let field = format!("allowances[{at}]");
+        let most = allowance.most(scales, &field)?;
+        let is_below = allowance.is_of_given() && smallest.is_some_and(|smallest| most < smallest);
+        if is_below {
+            return Err(BadTerms::new(
+                format!("{field}.given"),
+                Reason::BelowMinimum,
+            ));
+        }
+        let earlier = &allowances[..at];
+        if earlier.iter().any(|other| other.grown(allowance).is_some()) {
+            return Err(BadTerms::new(field, Reason::SaidTwice));
+        }
+    }
+    Ok(())
+}
+
+/// The JSON of an allowance: one flat object.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAllowance {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period: Option<Calendar>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hours: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    months: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<Printed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gained: Option<Printed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Timestamp>,
+}
+
+impl TryFrom<WrittenAllowance> for Allowance {
+    type Error = BadTerms;
+
+    fn try_from(written: WrittenAllowance) -> Result<Allowance, BadTerms> {
+        let WrittenAllowance {
+            period,
+            hours,
+            months,
+            given,
+            gained,
+            times,
+            group,
+            from,
+        } = written;
+        let within = |count: u32, most: u32, field: &str| match count {
+            0 => Err(BadTerms::new(place(field), Reason::NotPositive)),
+            count if count > most => Err(BadTerms::new(place(field), Reason::TooLarge)),
+            count => Ok(count),
+        };
+        let periods = [
+            period.map(|calendar| Ok(Period::Calendar(calendar))),
+            hours.map(|hours| within(hours, HOURS, "hours").map(Period::Hours)),
+            months.map(|months| within(months, MONTHS, "months").map(Period::Months)),
+        ];
+        let limits = [
+            given.map(Most::Given),
+            gained.map(Most::Gained),
+            times.map(Most::Times),
+        ];
+        let (period, most) = (one_of(periods, "period")?, one_of(limits, "given")?);
+        if group.is_some() && matches!(most, Most::Gained(_)) {
+            return Err(BadTerms::new(place("gained"), Reason::NotOfAGroup));
+        }
+        if group.as_deref().is_some_and(|group| !is_word(group)) {
+            return Err(BadTerms::new(place("group"), Reason::NotAWord));
+        }
+        if from.is_some_and(|from| !clock::is_sensible(from)) {
+            return Err(BadTerms::new(place("from"), Reason::NotSensible));
+        }
+        Ok(Allowance {
+            period: period?,
+            most,
+            group,
+            from,
+        })
+    }
+}
+
+impl From<Allowance> for WrittenAllowance {
+    fn from(allowance: Allowance) -> WrittenAllowance {
+        let Allowance {
+            period,
+            most,
+            group,
+            from,
+        } = allowance;
+        let (mut calendar, mut hours, mut months) = (None, None, None);
+        match period {
+            Period::Calendar(of) => calendar = Some(of),
+            Period::Hours(count) => hours = Some(count),
+            Period::Months(count) => months = Some(count),
+        }
+        let (mut given, mut gained, mut times) = (None, None, None);
+        match most {
+            Most::Given(most) => given = Some(most),
+            Most::Gained(most) => gained = Some(most),
+            Most::Times(most) => times = Some(most),
+        }
+        WrittenAllowance {
+            period: calendar,
+            hours,
+            months,
+            given,
+            gained,
+            times,
+            group,
+            from,
+        }
+    }
+}
+
+fn place(field: &str) -> Cow<'static, str> {
+    format!("allowances.{field}").into()
+}
+
+/// Exactly one of some, named by the first when there is none.
+fn one_of<T, const N: usize>(all: [Option<T>; N], field: &str) -> Result<T, BadTerms> {
+    let mut said = all.into_iter().flatten();
+    let one = needed(said.next(), &place(field))?;
+    match said.next() {
+        None => Ok(one),
+        Some(_) => Err(BadTerms::new(place(field), Reason::SaidTwice)),
+    }
+}
+
+/// Lowercase letters, digits and dashes, 1 to 40.
+fn is_word(text: &str) -> bool {
+    let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=40).contains(&text.len()) && text.bytes().all(is_letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HONG_KONG: Tz = chrono_tz::Asia::Hong_Kong;
+
+    fn allowance(json: &str) -> Allowance {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn used(at_text: &str, given: i64) -> Used {
+        let at = at(at_text);
+        Used {
+            at,
+            given,
+            gained: given / 2,
+            times: 1,
+        }
+    }
+
+    fn standing(json: &str, used: &[Used], now: &str) -> Option<(i64, i64, Option<String>)> {
+        let standing = allowance(json).standing(Scales::WHOLE, used, (HONG_KONG, at(now)))?;
+        let renews = standing.renews_at.map(|at| at.format("%FT%TZ").to_string());
+        Some((standing.used, standing.left(), renews))
+    }
+
+    #[test]
+    fn a_period_counts_what_is_in_it() {
+        let uses = [
+            used("2026-12-31T15:59:59Z", 400),
+            used("2026-12-31T16:00:00Z", 300),
+            used("2027-01-15T00:00:00Z", 200),
+        ];
+        let renews = |at: &str| Some(at.to_owned());
+        let now = "2027-01-31T04:00:00Z";
+        let cases = [
+            // The year begins at midnight where the issuer is.
+            (
+                r#"{"period":"year","given":1000}"#,
+                (500, 500, renews("2027-12-31T16:00:00Z")),
+            ),
+            (
+                r#"{"period":"month","gained":300}"#,
+                (250, 50, renews("2027-01-31T16:00:00Z")),
+            ),
+            (r#"{"period":"day","times":1}"#, (0, 1, None)),
+            (r#"{"period":"ever","given":100}"#, (900, 0, None)),
+            (
+                r#"{"months":1,"times":3}"#,
+                (3, 0, renews("2027-01-31T15:59:59Z")),
+            ),
+            (r#"{"hours":388,"times":3}"#, (0, 3, None)),
+            (
+                r#"{"hours":389,"times":3}"#,
+                (1, 2, renews("2027-01-31T05:00:00Z")),
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(standing(json, &uses, now), Some(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_was_exactly_a_period_ago_counts_no_more() {
+        let uses = [used("2027-01-01T00:00:00Z", 1)];
+        let once = r#"{"hours":24,"times":1}"#;
+        let left = |now| standing(once, &uses, now).unwrap().1;
+        assert_eq!(left("2027-01-01T23:59:59.999999Z"), 0);
+        assert_eq!(left("2027-01-02T00:00:00Z"), 1);
+    }
+
+    #[test]
+    fn a_limit_with_a_beginning_does_not_count_what_was_before() {
+        let from = r#"{"period":"month","times":5,"from":"2027-01-20T00:00:00Z"}"#;
+        let uses = [
+            used("2027-01-10T00:00:00Z", 1),
+            used("2027-01-21T00:00:00Z", 1),
+        ];
+        assert_eq!(standing(from, &uses, "2027-01-19T00:00:00Z"), None);
+        assert_eq!(standing(from, &uses, "2027-01-22T00:00:00Z").unwrap().0, 1);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_free_again() {
+        let undone = Used {
+            given: -300,
+            times: -1,
+            ..used("2027-01-10T00:00:00Z", 0)
+        };
+        let uses = [used("2027-01-10T00:00:00Z", 300), undone];
+        let year = r#"{"period":"year","given":1000}"#;
+        assert_eq!(standing(year, &uses, "2027-02-01T00:00:00Z").unwrap().0, 0);
+    }
+
+    #[test]
+    fn what_says_too_little_or_too_much_is_refused() {
+        let cases = [
+            (r#"{"given":5}"#, "allowances.period: is missing"),
+            (r#"{"period":"day"}"#, "allowances.given: is missing"),
+            (
+                r#"{"period":"day","hours":3,"given":5}"#,
+                "allowances.period: is said twice",
+            ),
+            (
+                r#"{"period":"day","given":5,"times":1}"#,
+                "allowances.given: is said twice",
+            ),
+            (
+                r#"{"hours":0,"times":1}"#,
+                "allowances.hours: must be at least 1",
+            ),
+            (
+                r#"{"months":121,"times":1}"#,
+                "allowances.months: is larger",
+            ),
+            (
+                r#"{"period":"day","gained":5,"group":"a"}"#,
+                "allowances.gained: is counted",
+            ),
+            (
+                r#"{"period":"day","given":5,"group":"A b"}"#,
+                "allowances.group: is not",
+            ),
+            (r#"{"period":"week","given":5}"#, "unknown variant `week`"),
+        ];
+        for (json, expected) in cases {
+            let told = serde_json::from_str::<Allowance>(json)
+                .unwrap_err()
+                .to_string();
+            assert!(told.contains(expected), "{json}: {told}");
+        }
+    }
+
+    #[test]
+    fn allowances_are_written_as_they_are_read() {
+        for json in [
+            r#"{"period":"year","given":30000,"group":"airlines"}"#,
+            r#"{"hours":24,"times":1}"#,
+            r#"{"months":12,"gained":"12.50","from":"2026-02-01T00:00:00Z"}"#,
+        ] {
+            assert_eq!(serde_json::to_string(&allowance(json)).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn nothing_is_allowed_that_no_amount_could_use() {
+        let check = |json: &[&str]| {
+            let all: Vec<Allowance> = json.iter().map(|json| allowance(json)).collect();
+            check(&all, Scales::WHOLE, Some(1000)).map_err(|bad| bad.to_string())
+        };
+        let day = r#"{"period":"day","given":999}"#;
+        assert_eq!(
+            check(&[day]),
+            Err("allowances[0].given: is below the minimum".into())
+        );
+        let (year, other) = (
+            r#"{"period":"year","given":1000}"#,
+            r#"{"period":"year","given":2000}"#,
+        );
+        assert_eq!(
+            check(&[year, other]),
+            Err("allowances[1]: is said twice".into())
+        );
+        assert_eq!(check(&[year, r#"{"period":"year","times":3}"#]), Ok(()));
+    }
+}
