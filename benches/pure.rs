@@ -73,6 +73,8 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         card: card.clone(),
         exchange: None,
         fee_money: None,
+        promises: Vec::new(),
+        rates: Vec::new(),
         at: noon(),
     };
     let inputs = || {
@@ -112,7 +114,7 @@ fn look_for_a_pump_among_1500_cards(bencher: Bencher<'_, '_>) {
             card: from * 60 + to,
             from: *from as i16,
             to: *to as i16,
-            best: card.best(scales(), None).unwrap(),
+            best: card.best(std::iter::empty(), scales(), None).unwrap(),
             since: noon(),
             until: None,
         });
@@ -150,6 +152,8 @@ fn quote() -> Quote {
         given: 100,
         gained: 90,
         exp: noon().timestamp() + 600,
+        campaigns: Vec::new(),
+        rates: Vec::new(),
     }
 }
 

@@ -6,11 +6,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
 use crate::access::{Role, Who, people};
 use crate::db::{self, Pool};
 use crate::id::Ids;
+use crate::partners::Directories;
+use crate::rates::imports::transcript::Transcript;
+use crate::rates::imports::{self, Desk, Way};
 use crate::rates::published;
 use crate::secret::Secrets;
 use crate::web::text::Name;
@@ -41,6 +45,43 @@ pub fn check_rates(file: &Path) -> anyhow::Result<ExitCode> {
         std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let tally = published::check(BufReader::new(opened), &mut std::io::stdout().lock())?;
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+/// Makes cards of a file of published rules. Exit status 1 when rows were left out.
+pub async fn import_rates(
+    pool: &Pool,
+    file: &Path,
+    transcribed: Option<&Path>,
+    way: Way,
+) -> anyhow::Result<ExitCode> {
+    let read = |file: &Path| {
+        std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+    };
+    let rules = read(file)?;
+    let transcript = match transcribed {
+        None => Transcript::default(),
+        Some(path) => serde_json::from_slice(&read(path)?)
+            .with_context(|| format!("{} is no transcript", path.display()))?,
+    };
+    let mut conn = pool.get().await?;
+    let secrets = Secrets::load(&mut conn).await?;
+    let ids = Ids::new(&secrets.ids);
+    let desk = Desk {
+        ids: &ids,
+        secrets: &secrets,
+        directories: Directories::default(),
+    };
+
+    let bar = ProgressBar::new(0);
+    let tell = |line: String| bar.suspend(|| say(line));
+    let step = |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let tally = imports::import(&mut conn, &desk, &rules, &transcript, way, tell, step).await?;
+    bar.finish_and_clear();
+    say(tally);
+    Ok(ExitCode::from(u8::from(tally.left_out > 0)))
 }
 
 /// Closes the open window.

@@ -40,6 +40,11 @@ problems! {
     ApprovalOpen 409 "approval-open" "An approval of this is under way" "Wait for it to be decided, or withdraw it first.";
     BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
     BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
+    CampaignBudgetUsedUp 422 "campaign-budget-used-up" "What is left of a campaign is less than its bonus" "Ask for a new quote: it says what there is without the bonus. `left` is what the campaign can still give.";
+    CampaignDates 422 "campaign-dates" "The dates of the campaign do not work" "The detail says which date is wrong and what would be right.";
+    CampaignLimitReached 422 "campaign-limit-reached" "The member has had what the campaign gives to one" "Ask for a new quote: it says what there is without the bonus.";
+    CampaignState 409 "campaign-state" "The campaign is not in a state for that" "`state` is the one it is in.";
+    CampaignTerms 422 "campaign-terms" "The terms of the campaign cannot work" "The detail names the field and the reason.";
     CardDates 422 "card-dates" "The dates of the rate card do not work" "The detail says which date is wrong and what would be right.";
     CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
     CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";
@@ -70,7 +75,7 @@ problems! {
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
-    PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap.";
+    PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap. Without them it is a partner that pays for a bonus who may not.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";

@@ -8,7 +8,7 @@
 //!
 //! | step | where it is decided |
 //! |------|---------------------|
-//! | a partner asks for a quote: card, exchange rate, amount | [`conversions::offer`] |
+//! | a partner asks for a quote: card, campaigns, exchange rate, amount | [`conversions::offer`] |
 //! | the card says what the amount becomes, and what that costs | [`rates::card::evaluate`] |
 //! | the price becomes a signed token; nothing is written | [`conversions::quote`] |
 //! | the partner takes it: an order, decided purely | [`conversions::decision`] |
@@ -38,6 +38,7 @@
 //! * No lot goes below zero, and an expired lot cannot be spent.
 //! * One card decides a quote: of the cards of a pair that hold at one instant no two have one priority.
 //! * A member gets what the quote said, to the unit.
+//! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.

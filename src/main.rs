@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use interline::config::{AnchorArgs, DatabaseArgs, Use};
 use interline::ledger::seals::anchors;
+use interline::rates::imports::Way;
 use interline::server::{self, Hub};
 use interline::{bench, cli, db, demo, torture, verify};
 
@@ -78,6 +79,21 @@ enum Command {
 enum RatesCommand {
     /// Evaluate a file of published rules through the code that quotes
     Check { file: PathBuf },
+    /// Make cards of a file of published rules; start it again to go on where it was
+    Import {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        file: PathBuf,
+        /// What its text columns say, transcribed: rows with other texts are left out
+        #[arg(long, value_name = "FILE")]
+        transcribed: Option<PathBuf>,
+        /// Admit programmes that have no currency here
+        #[arg(long)]
+        admit: bool,
+        /// Both brands agreed on paper: publish the cards instead of proposing them
+        #[arg(long)]
+        agreed: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -169,6 +185,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Torture(arguments) => torture::run(arguments).await,
         Command::Rates(RatesCommand::Check { file }) => cli::check_rates(&file),
+        Command::Rates(RatesCommand::Import {
+            database,
+            file,
+            transcribed,
+            admit,
+            agreed,
+        }) => {
+            let database = database.open("hub", Use::Beside).await?;
+            let pool = db::Pool::new(&database.url, 1)?;
+            let way = Way { admit, agreed };
+            cli::import_rates(&pool, &file, transcribed.as_deref(), way).await
+        }
         Command::Windows(WindowsCommand::Close { database, json }) => {
             database.must_exist("hub")?;
             let database = database.open("hub", Use::Beside).await?;

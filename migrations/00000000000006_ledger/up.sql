@@ -319,6 +319,17 @@ end $$;
 comment on function all_as_granted is
   'Ends a group whose slices were called back since it remembers them.';
 
+create table campaign_uses (
+  campaign_id bigint not null,
+  wallet bigint not null,
+  times bigint not null,
+  units bigint not null,
+  constraint campaign_uses_pk primary key (campaign_id, wallet),
+  constraint campaign_uses_not_negative check (times >= 0 and units >= 0)
+) with (fillfactor = 50);
+comment on table campaign_uses is
+  'What campaigns have given: to the wallet that gave, and in all (wallet 0), where that is limited. times: how many conversions; units: of what is gained. A group locks the rows of wallet 0 in the order of their ids. What is undone is not given back. verify sums it again from the journal.';
+
 create table operation_references (
   partner_id bigint not null,
   kind smallint not null,
@@ -333,5 +344,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
-grant select, insert, update on lots, holds, adjustments, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, holds, adjustments, campaign_uses, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

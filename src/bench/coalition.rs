@@ -338,6 +338,8 @@ fn route(
         given: 0,
         gained: 0,
         exp: (now + PROMISED).timestamp(),
+        campaigns: Vec::new(),
+        rates: Vec::new(),
     };
     let order = Order {
         quote,
@@ -347,6 +349,8 @@ fn route(
         card: card.card.clone(),
         exchange,
         fee_money: None,
+        promises: Vec::new(),
+        rates: Vec::new(),
         at: now,
     };
     Ok(Route { from, to, order })

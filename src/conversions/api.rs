@@ -2,43 +2,38 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
-use uuid::Uuid;
 
-use super::bonus::{self, Line};
+use super::Wish;
+use super::body::{BonusBody, ConversionBody, campaigns_in, show};
 use super::decision::Refusal;
-use super::limits::{Limit, Reached};
-use super::postings;
+use super::limits::Reached;
 use super::quote::Quotes;
-use super::sentence::{self, Told};
-use super::worth::{self, Worth};
-use super::{Offer, Wish, local};
+use super::quoted::{
+    self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, SentenceBody,
+    WorthBody,
+};
+use super::sentence;
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
-use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::follow_ups::SoFar;
-use crate::ledger::operation::{Kind, Leg};
+use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
-use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
-use crate::points::account::{Account, Asset};
-use crate::points::amount::{self, Scale};
-use crate::points::money::Micros;
+use crate::partners::{AmountBody, Currency};
+use crate::points::amount;
 use crate::rates::Books;
 use crate::rates::allowance::Most;
-use crate::rates::card::{Card, Evaluated};
-use crate::rates::funding::Funder;
-use crate::rates::price::Priced;
-use crate::rates::sentence as card_sentence;
+use crate::rates::campaigns::limits::Exhausted;
+use crate::rates::campaigns::{self, Names};
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Word};
 use crate::web::{Json, Query, Write};
-use chrono::{DateTime, SecondsFormat, Utc};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,7 +47,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
         SentenceBody,
         NewConversion,
         ConversionBody,
-        BonusBody
+        BonusBody,
+        CampaignGainBody,
+        QuotedBonusBody
     ))
 )]
 pub struct Doc;
@@ -106,80 +103,6 @@ impl NewQuote {
     }
 }
 
-/// A price the hub promises until it expires.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct QuoteBody {
-    /// The token that takes it: send it to /v1/conversions as it is.
-    quote: String,
-    id: Uuid,
-    /// The version of the rate card that priced it.
-    card: String,
-    /// What leaves the wallet.
-    gives: AmountBody,
-    /// What of the amount asked for stays in the wallet, because it does not divide.
-    left: AmountBody,
-    /// What the member gets, bonuses included.
-    gains: AmountBody,
-    /// What of it the rate alone gives.
-    base: AmountBody,
-    /// What of it are bonuses, each rounded down by itself.
-    bonuses: Vec<AmountBody>,
-    /// What the member pays you in money; null when nothing.
-    fee: Option<MoneyBody>,
-    /// What both sides are worth to a member, as their issuers say.
-    worth: WorthBody,
-    /// What it costs you in settlement.
-    cost: CostBody,
-    /// `at_once`: with the conversion. Otherwise when it can be used, if it is taken now.
-    arrives: String,
-    /// Limits of the card within a period, as they stand before the conversion.
-    limits: Vec<LimitBody>,
-    expires_at: DateTime<Utc>,
-    sentence: SentenceBody,
-}
-
-/// Amounts by the display values that the issuers publish.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct WorthBody {
-    gives: MoneyBody,
-    gains: MoneyBody,
-    /// What is gained against what is given, in percent of that, both in the giving issuer's money at the
-    /// locked rate: -29 when it is 29 % less. Null where what is given is worth nothing.
-    difference: Option<i64>,
-}
-
-/// How much a limit of the card leaves, before the conversion.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LimitBody {
-    /// The period, such as `a calendar month` or `any 24 hours`.
-    #[schema(example = "a calendar month")]
-    within: String,
-    /// What may still be given or gained; null for a limit of times.
-    left: Option<AmountBody>,
-    /// How often more; null for a limit of an amount.
-    times_left: Option<i64>,
-    /// When something comes back; null when nothing is used, or it never does.
-    renews_at: Option<DateTime<Utc>>,
-}
-
-/// What the partner whose points are given pays.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CostBody {
-    gross: MoneyBody,
-    /// The hub's part of it.
-    commission: MoneyBody,
-    /// What bonuses cost on top that the partner whose points are given pays for; null when nothing.
-    bonuses: Option<MoneyBody>,
-}
-
-/// The same in words, for the member.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SentenceBody {
-    en: String,
-    #[serde(rename = "zh-Hant")]
-    zh_hant: String,
-}
-
 /// Ask for a quote
 ///
 /// Prices an amount to give, or the least that gains what is wanted, for one of your members, and promises
@@ -208,162 +131,7 @@ async fn quote(
     )
     .await?;
     let token = quotes.sign(&offer.quote)?;
-    Ok(web::Json(show_offer(&offer, token)?))
-}
-
-fn show_offer(offer: &Offer, token: String) -> Result<QuoteBody, Error> {
-    let Offer {
-        quote,
-        evaluated,
-        from,
-        to,
-        exchange,
-        book,
-        card,
-        limits,
-        now,
-    } = offer;
-    let (priced, figures) = (&evaluated.priced, &evaluated.figures);
-    let directory = &book.directory;
-    let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
-    let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
-    let words =
-        |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
-    let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
-    let until = local(quote.expires_at(), from);
-    let fee_money = super::fee_money(directory, card);
-    let fee = postings::fee(evaluated, fee_money);
-    let fee_words = fee_money.zip(priced.fee).filter(|_| fee.is_some());
-    let fee_words = fee_words.map(|(money, units)| {
-        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
-        format!(
-            "{} {}",
-            money.code,
-            sentence::grouped(&amount::print(units, scale))
-        )
-    });
-    let delivery = card.terms.delivery;
-    let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
-    let extra: i64 = bonuses(priced).sum();
-    let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
-    let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
-    let worth = worth.map_err(anyhow::Error::from)?;
-    let told = Told {
-        gives: &gives_words,
-        gains: &gains_words,
-        left: (priced.left > 0).then_some(left_words.as_str()),
-        difference: worth.difference,
-        bonus: bonus.as_deref(),
-        fee: fee_words.as_deref(),
-        arrives: arrives_words.as_deref(),
-        until: &until,
-    };
-    Ok(QuoteBody {
-        id: quote.jti,
-        card: quote.card.clone(),
-        fee: fee
-            .map(|(no, fee)| money_no(directory, no, fee))
-            .transpose()?,
-        base: AmountBody::of(to, priced.base),
-        bonuses: bonuses(priced)
-            .map(|units| AmountBody::of(to, units))
-            .collect(),
-        worth: WorthBody::of(directory, (from, to), &worth)?,
-        cost: CostBody {
-            gross: money(directory, from, figures.gross)?,
-            commission: money(directory, from, figures.commission)?,
-            bonuses: match source_pays(evaluated) {
-                Micros::ZERO => None,
-                cost => Some(money(directory, from, cost)?),
-            },
-        },
-        arrives: arrives(card, to, *now),
-        limits: limits
-            .iter()
-            .map(|limit| LimitBody::of(limit, from, to))
-            .collect(),
-        expires_at: quote.expires_at(),
-        sentence: SentenceBody {
-            en: sentence::english(&told),
-            zh_hant: sentence::chinese(&told),
-        },
-        quote: token,
-        gives,
-        left,
-        gains,
-    })
-}
-
-/// The bonuses that are any, the block bonus first.
-fn bonuses(priced: &Priced) -> impl Iterator<Item = i64> {
-    let block = std::iter::once(priced.block_bonus);
-    let all = block.chain(priced.bonuses.iter().copied());
-    all.filter(|units| *units > 0)
-}
-
-/// What the source pays for bonuses.
-fn source_pays(evaluated: &Evaluated) -> Micros {
-    let grants = evaluated.grants.iter();
-    let own = grants.filter(|grant| grant.funder == Funder::Source);
-    Micros(own.map(|grant| grant.charge.0).sum())
-}
-
-/// When what is gained under a card can be used, if it is converted now.
-pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
-    match card.terms.delivery {
-        None => "at_once".to_owned(),
-        Some(delivery) => {
-            let at = delivery.arrives(to.zone, now);
-            at.to_rfc3339_opts(SecondsFormat::Secs, true)
-        }
-    }
-}
-
-fn money_no(directory: &Directory, no: Asset, micros: Micros) -> Result<MoneyBody, Error> {
-    let money = directory.money(no);
-    let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
-    Ok(MoneyBody::of(money, micros))
-}
-
-impl LimitBody {
-    pub fn of(limit: &Limit, from: &Currency, to: &Currency) -> LimitBody {
-        let Limit {
-            allowance,
-            standing,
-        } = limit;
-        let left = standing.left();
-        LimitBody {
-            within: card_sentence::period(allowance.period),
-            left: match allowance.most {
-                Most::Given(_) => Some(AmountBody::of(from, left)),
-                Most::Gained(_) => Some(AmountBody::of(to, left)),
-                Most::Times(_) => None,
-            },
-            times_left: matches!(allowance.most, Most::Times(_)).then_some(left),
-            renews_at: standing.renews_at,
-        }
-    }
-}
-
-impl WorthBody {
-    pub fn of(
-        directory: &Directory,
-        (from, to): (&Currency, &Currency),
-        worth: &Worth,
-    ) -> Result<WorthBody, Error> {
-        Ok(WorthBody {
-            gives: money(directory, from, worth.gives)?,
-            gains: money(directory, to, worth.gains)?,
-            difference: worth.difference,
-        })
-    }
-}
-
-fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {
-    let money = directory.money_of(currency.issuer);
-    let money =
-        money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
-    Ok(MoneyBody::of(money, micros))
+    Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?))
 }
 
 /// A quote to take.
@@ -375,43 +143,6 @@ pub struct NewConversion {
     /// What you call it: unique among your conversions for ever.
     #[schema(value_type = Option<String>, max_length = 128)]
     reference: Option<text::Reference>,
-}
-
-/// Points that became points of another brand.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConversionBody {
-    id: String,
-    /// `completed`, `partially_reversed` or `reversed`.
-    status: String,
-    quote: Option<Uuid>,
-    card: Option<String>,
-    gives: AmountBody,
-    /// What the member got, bonuses included.
-    gains: AmountBody,
-    /// What of it were bonuses, by who paid for them.
-    bonuses: Vec<BonusBody>,
-    /// What the member paid in money to the partner whose points were given; null when nothing.
-    fee: Option<MoneyBody>,
-    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
-    cost: Option<CostBody>,
-    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
-    value: Option<MoneyBody>,
-    /// How much of what was given has been given back.
-    reversed: Option<AmountBody>,
-    /// The last reversal, when there is one.
-    reversed_by: Option<String>,
-    reference: Option<String>,
-    at: DateTime<Utc>,
-}
-
-/// A part of a bonus.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BonusBody {
-    amount: AmountBody,
-    /// What its funder pays for it, whoever that is; shown to the funder and to the hub's people.
-    cost: Option<MoneyBody>,
-    /// What the partner whose points were got is owed for it; shown to that partner and to the hub's people.
-    value: Option<MoneyBody>,
 }
 
 /// Take a quote
@@ -457,7 +188,9 @@ async fn create(
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
-    let body = show(&shelf.ids, &named, Some(partner.partner), SoFar::default())?;
+    let names = names_of(&shelf, &named).await?;
+    let so_far = SoFar::default();
+    let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
     Ok(HttpResponse::Created().json(body))
 }
 
@@ -507,6 +240,10 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
                 .with("conversion", by)
                 .into()
         }
+        Refusal::Campaign(campaign, why, currency) => {
+            let campaign = ids.show(id::Kind::Campaign, campaign);
+            exhausted(&campaign, why, &currency).into()
+        }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;
@@ -516,6 +253,30 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
         }
     }
+}
+
+/// The refusal of a bonus that was promised and is no longer there.
+fn exhausted(campaign: &str, why: Exhausted, currency: &Currency) -> Problem {
+    let left = |slug, of: &str, units| {
+        let left = AmountBody::of(currency, units);
+        let detail = format!("{of} has {} {} left", left.amount, left.currency);
+        Problem::new(slug, detail).with("left", json!(left))
+    };
+    let problem = match why {
+        Exhausted::Budget { left: units } => {
+            left(Slug::CampaignBudgetUsedUp, "the campaign", units)
+        }
+        Exhausted::Most { left: units } => left(
+            Slug::CampaignLimitReached,
+            "the member's part of the campaign",
+            units,
+        ),
+        Exhausted::Times => Problem::new(
+            Slug::CampaignLimitReached,
+            "the wallet has had it as often as the campaign gives it to one",
+        ),
+    };
+    problem.with("campaign", campaign)
 }
 
 /// Look a conversion up by your reference
@@ -540,6 +301,7 @@ async fn find(
         &named,
         Some(partner.partner),
         so_far,
+        &names_of(&shelf, &named).await?,
     )?))
 }
 
@@ -565,6 +327,7 @@ async fn read(
         &named,
         reader.partner(),
         so_far,
+        &names_of(&shelf, &named).await?,
     )?))
 }
 
@@ -574,93 +337,11 @@ async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {
     Ok(follow_ups.of(Kind::ConversionReversal))
 }
 
-/// A conversion as `partner` sees it; as the hub's people do when none.
-pub fn show(
-    ids: &Ids,
-    named: &Named,
-    partner: Option<i64>,
-    so_far: SoFar,
-) -> Result<ConversionBody, Error> {
-    let Named {
-        operation,
-        reference,
-        directory,
-    } = named;
-    let parts = operation.out.zip(operation.into).zip(operation.figures);
-    let ((out, into), figures) =
-        parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
-    let sees = |position: Account| partner.is_none_or(|partner| partner == position.owner());
-    let money = |account: Account, micros| money_no(directory, account.asset(), micros);
-    let bonuses = bonus::lines(&operation.transfers);
-    let source_pays = Micros(
-        bonuses
-            .iter()
-            .filter_map(|line| line.charge)
-            .filter(|(funder, _)| *funder == figures.pays)
-            .map(|(_, charge)| charge.0)
-            .sum(),
-    );
-    let cost = || {
-        let gross = money(figures.pays, figures.gross)?;
-        Ok::<_, Error>(CostBody {
-            gross,
-            commission: money(figures.pays, figures.commission)?,
-            bonuses: match source_pays {
-                Micros::ZERO => None,
-                cost => Some(money(figures.pays, cost)?),
-            },
-        })
-    };
-    let bonus_body = |line: &Line| {
-        let amount = api::amount(
-            directory,
-            Leg {
-                amount: line.units,
-                ..into
-            },
-        )?;
-        let charge = line.charge.filter(|(funder, _)| sees(*funder));
-        let value = sees(figures.paid).then_some(line.value);
-        Ok::<_, Error>(BonusBody {
-            amount,
-            cost: charge
-                .map(|(funder, charge)| money(funder, charge))
-                .transpose()?,
-            value: value.map(|value| money(figures.paid, value)).transpose()?,
-        })
-    };
-    let fee = postings::fee_kept(operation.memo.as_ref());
-    let is_reversed = so_far.amount > 0;
-    Ok(ConversionBody {
-        id: ids.show(id::Kind::Conversion, operation.id),
-        status: match so_far.amount {
-            0 => "completed",
-            part if part < out.amount => "partially_reversed",
-            _ => "reversed",
-        }
-        .to_owned(),
-        quote: operation.quote,
-        card: operation
-            .card_id
-            .map(|card| ids.show(id::Kind::RateCard, card)),
-        gives: api::amount(directory, out)?,
-        gains: api::amount(directory, into)?,
-        bonuses: bonuses.iter().map(bonus_body).collect::<Result<_, _>>()?,
-        fee: fee
-            .map(|(no, fee)| money_no(directory, no, fee))
-            .transpose()?,
-        cost: sees(figures.pays).then(cost).transpose()?,
-        value: sees(figures.paid)
-            .then(|| money(figures.paid, figures.value))
-            .transpose()?,
-        reversed: is_reversed
-            .then(|| {
-                let amount = so_far.amount;
-                api::amount(directory, Leg { amount, ..out })
-            })
-            .transpose()?,
-        reversed_by: is_reversed.then(|| ids.show(id::Kind::Reversal, so_far.last)),
-        reference: reference.clone(),
-        at: operation.at,
-    })
+/// What the campaigns of a conversion are called.
+async fn names_of(shelf: &Shelf, named: &Named) -> Result<Names, Error> {
+    let ids = campaigns_in(&named.operation);
+    match ids.is_empty() {
+        true => Ok(Names::new()),
+        false => campaigns::names(&mut *shelf.pool.get().await?, &ids).await,
+    }
 }

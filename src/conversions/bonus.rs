@@ -30,6 +30,7 @@ impl Parties {
         match funder {
             Funder::Source => self.source,
             Funder::Target => self.target,
+            Funder::Partner(position) => position,
         }
     }
 

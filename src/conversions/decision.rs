@@ -8,14 +8,17 @@ use std::sync::Arc;
 use super::bonus::Parties;
 use super::limits::{self, Reached};
 use super::postings;
+use super::promise::{self, Promise};
 use super::quote::Quote;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
 use crate::ledger::tally::Mark;
+use crate::ledger::uses::Place;
 use crate::partners::{Currency, Money};
 use crate::points::account::Account;
+use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::price::Priced;
 use crate::rates::refusal;
@@ -32,6 +35,10 @@ pub struct Order {
     pub exchange: Option<(i64, Exchange)>,
     /// What the card's fee is in.
     pub fee_money: Option<Money>,
+    /// The campaigns that the quote counts on.
+    pub promises: Vec<Promise>,
+    /// The exchange rates for their sponsors that the quote locked.
+    pub rates: Vec<i64>,
     /// When it came.
     pub at: Timestamp,
 }
@@ -52,6 +59,8 @@ pub enum Refusal {
     QuoteTaken {
         by: i64,
     },
+    /// A campaign, by its id, may no longer give its bonus.
+    Campaign(i64, Exhausted, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
@@ -64,9 +73,10 @@ impl Command for Order {
     fn touches(&self) -> Touches {
         Touches {
             wallets: vec![self.from.wallet, self.to.wallet],
-            positions: vec![self.from.position, self.to.position],
+            positions: self.positions(),
             quote: Some(self.quote.jti),
             follows: None,
+            uses: self.uses().map(|(place, _)| place).collect(),
             tallies: limits::wanted(
                 &self.card.terms,
                 (&self.from.programme.currency, self.from.wallet),
@@ -94,6 +104,13 @@ impl Command for Order {
         }
 
         let evaluated = self.evaluate()?;
+        for promise in &self.promises {
+            let id = promise.campaign.id;
+            let gained = &self.to.programme.currency;
+            promise
+                .keep(self.from.wallet, |place| seen.used(place))
+                .map_err(|why| Refusal::Campaign(id, why, gained.clone()))?;
+        }
         self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
@@ -108,6 +125,23 @@ impl Order {
             target: self.to.position,
             gained: self.to.wallet.asset(),
         }
+    }
+
+    /// Whose money it may move: the two issuers', and that of sponsors.
+    fn positions(&self) -> Vec<Account> {
+        let shares = self.promises.iter().flat_map(|it| &it.shares);
+        let sponsors = shares.map(|share| self.parties().position(share.funder));
+        let all = [self.from.position, self.to.position];
+        all.into_iter().chain(sponsors).collect()
+    }
+
+    /// Where campaigns count what they give with it.
+    pub fn uses(&self) -> impl Iterator<Item = (Place, i64)> {
+        let giving = self.promises.iter().filter(|it| it.gives);
+        giving.flat_map(|it| {
+            let places = it.places(self.from.wallet).into_iter();
+            places.map(|place| (place, it.units))
+        })
     }
 
     /// The lot that what is gained goes into: from when on it can be used, and converted again.
@@ -146,13 +180,21 @@ impl Order {
         })
     }
 
-    /// The same function that priced the quote, on the same card, amount and exchange rate.
+    /// The same function that priced the quote, on the same card, campaigns, amount and exchange rate.
     fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
         let (from, to) = (&self.from.programme, &self.to.programme);
         let scales = super::scales(&from.currency, &to.currency);
-        match card::evaluate(&self.card, scales, exchange, self.quote.given) {
-            Ok(evaluated) if evaluated.priced.total == self.quote.gained => Ok(evaluated),
+        let gifts = promise::gifts(&self.promises);
+        let promised = self.promises.iter().filter(|it| it.gives);
+        let given = self.quote.given;
+        match card::evaluate_with(&self.card, &gifts, scales, exchange, given) {
+            Ok(evaluated)
+                if evaluated.priced.total == self.quote.gained
+                    && promised.map(|it| &it.units).eq(&evaluated.gifts) =>
+            {
+                Ok(evaluated)
+            }
             other => Err(Refusal::NotAsQuoted(Box::new(other))),
         }
     }

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::bonus::Parties;
 use super::decision::{self, Order};
 use super::limits;
+use super::promise::Promise;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::Short;
@@ -80,8 +81,9 @@ pub fn of(
             residual,
         }),
         transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, &keys),
+        memo: memo(fee, &keys, &order.promises, &order.rates),
         marks: keys.into_iter().map(|key| (key, mark)).collect(),
+        uses: order.uses().collect(),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -114,14 +116,27 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee, and what it is counted in.
-fn memo(fee: Option<(Asset, Micros)>, tallies: &[TallyKey]) -> Option<Value> {
+/// What the operation remembers: the fee, what it is counted in, what campaigns gave, and the rates their
+/// sponsors pay at.
+fn memo(
+    fee: Option<(Asset, Micros)>,
+    tallies: &[TallyKey],
+    promises: &[Promise],
+    rates: &[i64],
+) -> Option<Value> {
     let mut memo = Map::new();
     if let Some((money, Micros(amount))) = fee {
         memo.insert("fee".into(), json!({"money": money, "amount": amount}));
     }
     if !tallies.is_empty() {
         memo.insert("tallies".into(), tally::memo(tallies));
+    }
+    if !promises.is_empty() {
+        let kept: Vec<_> = promises.iter().map(Promise::remembered).collect();
+        memo.insert("campaigns".into(), json!(kept));
+    }
+    if !rates.is_empty() {
+        memo.insert("rates".into(), json!(rates));
     }
     (!memo.is_empty()).then_some(Value::Object(memo))
 }

@@ -1,7 +1,7 @@
 //! A quote: a price the hub promises for a while.
 //!
 //! It is a signed token (HS256, RFC 7519) that names the card, the amount and the locked exchange
-//! rate; issuing it writes nothing. Its id grows with time (UUIDv7), so that the index that keeps
+//! rate, and what campaigns add; issuing it writes nothing. Its id grows with time (UUIDv7), so that the index that keeps
 //! it from being taken twice grows at its end. What the brands pay each other is not in it: a
 //! conversion works it out again, with the same function, from the same card.
 
@@ -32,6 +32,24 @@ pub struct Quote {
     pub gained: i64,
     /// In seconds of the database's clock.
     pub exp: i64,
+    /// The campaigns that it counts on, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaigns: Vec<Promised>,
+    /// The exchange rates between the moneys of their sponsors and that of the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<String>,
+}
+
+/// What a campaign adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promised {
+    pub id: String,
+    /// The wallet's arm of an experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// In the target currency's smallest unit.
+    pub units: i64,
 }
 
 /// Signs quotes and reads them back.
@@ -101,6 +119,12 @@ mod tests {
             given: 10_000,
             gained: 12_187,
             exp: 4_000_000_000,
+            campaigns: vec![Promised {
+                id: "cmp_1".into(),
+                arm: Some("more".into()),
+                units: 100,
+            }],
+            rates: vec![],
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Told<'a> {
     pub difference: Option<i64>,
     /// What of `gains` are bonuses; none when nothing is.
     pub bonus: Option<&'a str>,
+    /// The campaigns that give bonuses, in English and in Chinese.
+    pub campaigns: &'a [(&'a str, &'a str)],
     /// What the member pays in money; none when nothing.
     pub fee: Option<&'a str>,
     /// When what is gained can be used; none when at once.
@@ -26,6 +28,7 @@ pub fn english(
         left,
         difference,
         bonus,
+        campaigns,
         fee,
         arrives,
         until,
@@ -44,7 +47,12 @@ pub fn english(
         Some(left) => format!("; {left} stay in your wallet because they do not divide"),
         None => String::new(),
     };
-    let bonus = bonus.map(|bonus| format!(", {bonus} of them a bonus,"));
+    let names: Vec<&str> = campaigns.iter().map(|(name, _)| *name).collect();
+    let of = match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", names.join(", ")),
+    };
+    let bonus = bonus.map(|bonus| format!(", {bonus} of them a bonus{of},"));
     let bonus = bonus.unwrap_or_default();
     let fee = match fee {
         Some(fee) => format!("The fee is {fee}."),
@@ -66,6 +74,7 @@ pub fn chinese(
         left,
         difference,
         bonus,
+        campaigns,
         fee,
         arrives,
         until,
@@ -81,7 +90,12 @@ pub fn chinese(
         Some(left) => format!("；{left} 因不足一個單位而留在您的錢包"),
         None => String::new(),
     };
-    let bonus = bonus.map(|bonus| format!("（其中 {bonus} 為獎賞）"));
+    let names: Vec<&str> = campaigns.iter().map(|(_, name)| *name).collect();
+    let of = match names.is_empty() {
+        true => String::new(),
+        false => format!("：{}", names.join("、")),
+    };
+    let bonus = bonus.map(|bonus| format!("（其中 {bonus} 為獎賞{of}）"));
     let bonus = bonus.unwrap_or_default();
     let fee = match fee {
         Some(fee) => format!("手續費 {fee}。"),
@@ -139,6 +153,7 @@ mod tests {
             left: None,
             difference: None,
             bonus: None,
+            campaigns: &[],
             fee: None,
             arrives: None,
             until: "noon",
@@ -160,6 +175,14 @@ mod tests {
             "2,000 A become 1,333 B, 100 B of them a bonus, at once. The fee is SGD 25.00. The price holds until noon."
         );
         assert!(chinese(&more).contains("1,333 B（其中 100 B 為獎賞）。手續費 SGD 25.00。"));
+        let by_campaigns = Told {
+            campaigns: &[("Double June", "六月雙倍"), ("More", "更多")],
+            ..more
+        };
+        assert!(
+            english(&by_campaigns).contains("100 B of them a bonus (Double June, More), at once")
+        );
+        assert!(chinese(&by_campaigns).contains("（其中 100 B 為獎賞：六月雙倍、更多）"));
         let later = Told {
             arrives: Some("Monday"),
             ..told

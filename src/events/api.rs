@@ -11,7 +11,7 @@ use super::{Asked, LOOKED_AT, event, store};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
-use crate::conversions::api::ConversionBody;
+use crate::conversions::body::ConversionBody;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
@@ -25,6 +25,7 @@ use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{adjustments, api as ledger_api, awards, holds, redemptions, reversals};
 use crate::partners::AmountBody;
+use crate::rates::campaigns::{self, Names};
 use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
 
@@ -158,12 +159,18 @@ async fn list(
         None => Default::default(),
     };
 
+    let campaigns = found
+        .operations
+        .iter()
+        .flat_map(conversions::body::campaigns_in);
+    let names = campaigns::names(&mut conn, &campaigns.collect::<Vec<_>>()).await?;
+
     let named = found.operations.into_iter().map(|operation| Named {
         reference: references.remove(&operation.id),
         operation,
         directory: Arc::clone(&directory),
     });
-    let items = named.map(|named| show(&shelf.ids, &named, partner));
+    let items = named.map(|named| show(&shelf.ids, &named, partner, &names));
     Ok(web::Json(EventsBody {
         items: items.collect::<Result<_, Error>>()?,
         next_cursor: shelf.ids.show_cursor("events", found.next),
@@ -172,13 +179,18 @@ async fn list(
 }
 
 /// The event of an operation as `partner` sees it; as the hub's people do when none.
-pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<EventBody, Error> {
+pub fn show(
+    ids: &Ids,
+    named: &Named,
+    partner: Option<i64>,
+    names: &Names,
+) -> Result<EventBody, Error> {
     let operation = &named.operation;
     let data = match operation.kind {
         Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
         Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
         Kind::Conversion => DataBody::Conversion(
-            conversions::api::show(ids, named, partner, SoFar::default())?.into(),
+            conversions::body::show(ids, named, partner, SoFar::default(), names)?.into(),
         ),
         Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
         Kind::Hold => DataBody::Hold(holds::body::show_made(ids, named)?.into()),

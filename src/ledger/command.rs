@@ -14,6 +14,7 @@ use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
+use super::uses::{Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -31,12 +32,14 @@ pub trait Command: Send + Sync + 'static {
 #[derive(Debug, Clone, Default)]
 pub struct Touches {
     pub wallets: Vec<Account>,
-    /// The positions whose money this may move.
+    /// The positions whose money this may move, that of who asks first.
     pub positions: Vec<Account>,
     /// The quote this takes.
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
+    /// Where campaigns count what this may give.
+    pub uses: Vec<Place>,
     /// Of wallets among these.
     pub tallies: Vec<Wanted>,
 }
@@ -68,6 +71,7 @@ pub struct Seen<'a> {
     pub quote_taken: Option<i64>,
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
+    pub(super) uses: &'a Uses,
     pub(super) marks: &'a HashMap<TallyKey, Vec<Mark>>,
 }
 
@@ -80,6 +84,11 @@ impl Seen<'_> {
     /// A wallet the command said it touches.
     pub fn wallet(&self, account: Account) -> &Wallet {
         self.wallets.get(&account).unwrap_or(&NOTHING)
+    }
+
+    /// What is used at a place the command said it touches.
+    pub fn used(&self, place: Place) -> Used {
+        self.uses.at(place)
     }
 
     /// A tally the command asked for: at least from the instant it named.
@@ -101,6 +110,8 @@ pub struct Decided {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
+    /// What campaigns give, by where it is counted, in units of what is gained.
+    pub uses: Vec<(Place, i64)>,
     pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }
@@ -126,6 +137,7 @@ impl Decided {
             exchange_rate_id: None,
             quote: None,
             follows: None,
+            uses: Vec::new(),
             marks: Vec::new(),
             memo: None,
         }

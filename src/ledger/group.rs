@@ -17,6 +17,7 @@ use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Leg, LotChange, Operation};
 use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
+use super::uses::Uses;
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -65,6 +66,8 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
+    /// What campaigns gave.
+    pub uses: Uses,
     pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
@@ -76,6 +79,7 @@ pub(super) struct Written {
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
+    pub uses: Uses,
     /// By which operation.
     pub marks: Vec<(TallyKey, i64, Mark)>,
 }
@@ -100,7 +104,7 @@ pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
     written.lots = lots(&written.operations, &read.wallets);
-    written.rooms = read.rooms;
+    (written.rooms, written.uses) = (read.rooms, read.uses);
     (written, outcomes)
 }
 
@@ -125,6 +129,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .follows
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
+        uses: &read.uses,
         marks: &read.marks,
     };
     let Some(decided) = command.decide(&seen, read.now) else {
@@ -134,9 +139,17 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
         return outcome;
     }
+    let uses = decided.uses.clone();
+    if !uses
+        .iter()
+        .all(|(place, _)| command.touches().uses.contains(place))
+    {
+        return Outcome::Broken("a decision is counted where it did not say".to_owned());
+    }
     let marks = decided.marks.clone();
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
+            read.uses.add(&uses);
             for (of, mark) in marks {
                 read.marks.entry(of).or_default().push(mark);
                 written.marks.push((of, operation.id, mark));
@@ -566,7 +579,7 @@ mod tests {
             });
             Fake {
                 wish,
-                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, tallies: Vec::new() },
+                touches: Touches { wallets, positions: positions().to_vec(), quote, follows, ..Touches::default() },
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,

@@ -12,7 +12,8 @@
 //! `verify` makes them again from the journal.
 //!
 //! Lock order: the gate (shared; closing a window and publishing take it alone), wallets by id, caps
-//! by position and then their slices, then, in new statements, everything else. Within a writer's slot
+//! by position and then their slices, what limited campaigns gave in all by campaign, then, in new
+//! statements, everything else. Within a writer's slot
 //! of the totals nobody waits, and of the slices only while a cap is asked for more.
 
 pub mod adjustments;
@@ -42,6 +43,7 @@ pub mod store;
 pub mod tally;
 pub mod transfer;
 pub mod trial_balance;
+pub mod uses;
 pub mod wallets;
 pub mod window;
 
@@ -94,6 +96,7 @@ impl Ledger {
     ) -> Result<Operation, Error> {
         for _ in 0..BUILDS {
             let (command, stamp) = build(moment).await?;
+            let pays = command.touches().positions.first().copied();
             return match self.writers.execute(command, stamp).await {
                 Ok(Done::Now(operation)) => Ok(*operation),
                 Ok(Done::Before(id)) => self.find(id).await,
@@ -102,6 +105,9 @@ impl Ledger {
                     continue;
                 }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
+                Err(Failed::CapReached(reached)) if pays != Some(reached.position) => {
+                    Err(caps::api::reached_by_another().into())
+                }
                 Err(Failed::CapReached(reached)) => {
                     Err(caps::reached(&mut *self.pool.get().await?, reached).await)
                 }

@@ -28,6 +28,7 @@ use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
 use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
+use super::uses::{Added, Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
@@ -45,6 +46,11 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
      where follows = any($1) group by follows, kind";
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
+// Whoever gives out of a budget waits for the others, so that the last unit is given once.
+const BUDGETS: &str = "select campaign_id, wallet, times, units from campaign_uses \
+     where wallet = 0 and campaign_id = any($1) order by campaign_id for update";
+const USED: &str = "select campaign_id, wallet, times, units from campaign_uses \
+     where (campaign_id, wallet) in (select * from unnest($1::bigint[], $2::bigint[]))";
 const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
      join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
      on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
@@ -91,6 +97,12 @@ const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, 
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
      on conflict (window_id, kind, debit, credit, slot) \
      do update set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
+const ADD_USES: &str = "with changed as (update campaign_uses u set times = u.times + s.times, units = u.units + s.units \
+     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as s (campaign_id, wallet, times, units) \
+     where u.campaign_id = s.campaign_id and u.wallet = s.wallet returning 1) \
+     select all_as_read(cardinality($1), (select count(*) from changed))";
+const BEGIN_USES: &str = "insert into campaign_uses (campaign_id, wallet, times, units) \
+     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])";
 const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, kind, reference_hash, reference, operation_id) \
      select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[])";
 
@@ -105,6 +117,8 @@ pub(super) struct Statements {
     quotes: Statement,
     follow_ups: Statement,
     references: Statement,
+    budgets: Statement,
+    used: Statement,
     tallies: Statement,
     insert_tallies: Statement,
     insert_group: Statement,
@@ -117,6 +131,8 @@ pub(super) struct Statements {
     update_holds: Statement,
     add_totals: Statement,
     begin_totals: Statement,
+    add_uses: Statement,
+    begin_uses: Statement,
     insert_references: Statement,
     caps: caps::statements::Statements,
 }
@@ -133,6 +149,8 @@ impl Statements {
             quotes: client.prepare(QUOTES).await?,
             follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
+            budgets: client.prepare(BUDGETS).await?,
+            used: client.prepare(USED).await?,
             tallies: client.prepare(TALLIES).await?,
             insert_tallies: client.prepare(INSERT_TALLIES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
@@ -145,6 +163,8 @@ impl Statements {
             update_holds: client.prepare(UPDATE_HOLDS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
+            add_uses: client.prepare(ADD_USES).await?,
+            begin_uses: client.prepare(BEGIN_USES).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
             caps: caps::statements::Statements::prepare(client).await?,
         })
@@ -167,6 +187,8 @@ impl Statements {
             positions,
             tallies,
             references,
+            budgets,
+            used,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
@@ -181,8 +203,10 @@ impl Statements {
             _,
             locked,
             locked_caps,
+            budgets,
             context,
             lots,
+            used,
             tallies,
             follow_ups,
             references,
@@ -196,21 +220,29 @@ impl Statements {
                 ask(client, &self.lock_wallets, [&wallets])
             ),
             Box::pin(self.caps.lock(client, &capped)),
+            Box::pin(unless(
+                budgets.is_empty(),
+                ask(client, &self.budgets, [&budgets])
+            )),
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
             // After the lots: what is counted between the two shows in a turn that is not as it was read.
             Box::pin(unless(
+                used.0.is_empty(),
+                ask(client, &self.used, [&used.0, &used.1])
+            )),
+            Box::pin(unless(
                 counted.is_empty(),
                 ask(client, &self.tallies, [&counted, &counts, &since])
             )),
-            unless(
+            Box::pin(unless(
                 followed.is_empty(),
                 ask(client, &self.follow_ups, [&followed])
-            ),
-            unless(
+            )),
+            Box::pin(unless(
                 partners.is_empty(),
                 ask(client, &self.references, [&partners, &kinds, &hashes])
-            ),
+            )),
             unless(keys.is_empty(), ask(client, &self.keys, [&keys])),
             unless(quotes.is_empty(), ask(client, &self.quotes, [&quotes])),
         )?;
@@ -251,8 +283,14 @@ impl Statements {
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
             rooms: Rooms::default(),
+            uses: Uses::default(),
             marks: HashMap::new(),
         };
+        for row in budgets.iter().chain(&used) {
+            let (times, units) = (row.get(2), row.get(3));
+            let place = Place::of_row(row.get(0), row.get(1));
+            read.uses.read(place, Used { times, units });
+        }
         for row in &tallies {
             let (of, mark) = marked(row);
             read.marks.entry(of).or_default().push(mark);
@@ -286,6 +324,7 @@ impl Statements {
     ) -> anyhow::Result<()> {
         let (old, new) = slot.part(read.window, &written.sums);
         let steps = slot.caps.steps(slot.number, &written.rooms);
+        let (used, newly_used) = written.uses.changed();
         futures_util::try_join!(
             Box::pin(self.caps.write(client, slot.number, &steps)),
             self.write_group(client, read, written),
@@ -299,6 +338,8 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
+            Box::pin(self.write_uses(client, &used, &self.add_uses)),
+            Box::pin(self.write_uses(client, &newly_used, &self.begin_uses)),
             Box::pin(self.write_marks(client, written)),
             client.batch_execute("commit"),
         )?;
@@ -595,6 +636,19 @@ impl Statements {
                     &sums().map(|(_, sum)| sum.operations).collect::<Vec<_>>(),
                 ],
             )
+            .await
+    }
+
+    async fn write_uses(&self, client: &Client, uses: &[Added], statement: &Statement) -> Sent {
+        if uses.is_empty() {
+            return Ok(0);
+        }
+        let campaigns: Vec<i64> = uses.iter().map(|(place, _)| place.campaign).collect();
+        let wallets: Vec<i64> = uses.iter().map(|(place, _)| place.wallet_kept()).collect();
+        let times: Vec<i64> = uses.iter().map(|(_, used)| used.times).collect();
+        let units: Vec<i64> = uses.iter().map(|(_, used)| used.units).collect();
+        client
+            .execute(statement, &[&campaigns, &wallets, &times, &units])
             .await
     }
 

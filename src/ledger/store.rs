@@ -18,6 +18,7 @@ use super::follow_ups::FollowUps;
 use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
+use super::uses::{Place, Used, Uses};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -304,6 +305,41 @@ pub async fn follow_ups(conn: &mut Connection, operation: i64) -> Result<FollowU
         found.insert(kind, row.last, row.amount);
     }
     Ok(found)
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct UsedRow {
+    #[diesel(sql_type = BigInt)]
+    campaign_id: i64,
+    #[diesel(sql_type = BigInt)]
+    wallet: i64,
+    #[diesel(sql_type = BigInt)]
+    times: i64,
+    #[diesel(sql_type = BigInt)]
+    units: i64,
+}
+
+/// What campaigns have given at some places, as far as they have given anything.
+pub async fn uses(conn: &mut Connection, places: &[Place]) -> Result<Uses, Error> {
+    let mut uses = Uses::default();
+    if places.is_empty() {
+        return Ok(uses);
+    }
+    let row = |place: &Place| (place.campaign, place.wallet_kept());
+    let (campaigns, wallets): (Vec<i64>, Vec<i64>) = places.iter().map(row).unzip();
+    let sql = "select campaign_id, wallet, times, units from campaign_uses \
+               where (campaign_id, wallet) in (select * from unnest($1, $2))";
+    let rows: Vec<UsedRow> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(campaigns)
+        .bind::<Array<BigInt>, _>(wallets)
+        .load(conn)
+        .await?;
+    for row in rows {
+        let (times, units) = (row.times, row.units);
+        let place = Place::of_row(row.campaign_id, row.wallet);
+        uses.read(place, Used { times, units });
+    }
+    Ok(uses)
 }
 
 /// A lot of a wallet.

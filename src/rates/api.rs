@@ -19,7 +19,7 @@ use super::lint::Code;
 use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
-use super::{Missing, Version, exchange, store, unknown};
+use super::{Missing, Version, campaigns, exchange, store, unknown};
 use crate::access::{Auditor, Finance, Operator, RatesRead, RatesWrite, Reader, Who};
 use crate::approvals::PartyName;
 use crate::db::{self, Connection, Pool};
@@ -45,6 +45,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(step("withdraw").route(web::post().to(withdraw)))
     .service(step("halt").route(web::post().to(halt)));
     exchange::api::routes(cfg);
+    campaigns::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -58,13 +59,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
 )]
 struct CardsDoc;
 
-/// What rate cards and exchange rates add to the OpenAPI document.
+/// What rate cards, campaigns and exchange rates add to the OpenAPI document.
 pub struct Doc;
 
 impl OpenApi for Doc {
     fn openapi() -> utoipa::openapi::OpenApi {
         let mut document = CardsDoc::openapi();
         document.merge(exchange::api::Doc::openapi());
+        document.merge(campaigns::api::Doc::openapi());
         document
     }
 }

@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::printed::Printed;
+use crate::web::body::objects;
 
 /// A campaign's bonus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,7 @@ pub enum Bonus {
     Slab {
         #[serde(default)]
         on: On,
+        #[serde(deserialize_with = "objects")]
         bands: Vec<BonusBand>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min_given: Option<Printed>,
@@ -41,6 +43,7 @@ pub enum Bonus {
     Marginal {
         #[serde(default)]
         on: On,
+        #[serde(deserialize_with = "objects")]
         bands: Vec<BonusBand>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min_given: Option<Printed>,

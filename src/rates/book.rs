@@ -4,6 +4,7 @@
 //! |------------------------|-------------------------------------------------|
 //! | the card of a route    | pair, the instant in its validity, its condition, the highest priority |
 //! | a card a quote names   | its id; one whose time is over is in the database |
+//! | the campaigns of a route | pair, and the instant in their windows        |
 //! | an exchange rate       | the pair of moneys, either way round            |
 //!
 //! Validity begins with its first instant and ends before its last, so that a version and its
@@ -13,6 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::campaigns::PublishedCampaign;
 use super::card::Card;
 use super::condition::Asker;
 use super::exchange::ExchangeRate;
@@ -49,6 +51,7 @@ pub struct Book {
     by_id: HashMap<i64, Arc<PublishedCard>>,
     by_route: HashMap<(Asset, Asset), Vec<Arc<PublishedCard>>>,
     exchange_rates: HashMap<(Asset, Asset), ExchangeRate>,
+    campaigns: Vec<Arc<PublishedCampaign>>,
 }
 
 /// There is no exchange rate between these moneys.
@@ -89,6 +92,30 @@ impl Book {
             }
         }
         book
+    }
+
+    /// The same book with campaigns.
+    pub fn with(self, campaigns: Vec<PublishedCampaign>) -> Book {
+        Book {
+            campaigns: campaigns.into_iter().map(Arc::new).collect(),
+            ..self
+        }
+    }
+
+    /// The campaigns that a quote of this route may have at `now`, oldest first.
+    pub fn campaigns_for(
+        &self,
+        from: Asset,
+        to: Asset,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Arc<PublishedCampaign>> {
+        let campaigns = self.campaigns.iter();
+        campaigns.filter(move |it| it.is_open(from, to) && it.holds_at(now))
+    }
+
+    /// A campaign that is published and not over.
+    pub fn campaign(&self, id: i64) -> Option<&Arc<PublishedCampaign>> {
+        self.campaigns.iter().find(|campaign| campaign.id == id)
     }
 
     /// The card that prices a quote of this route for who asks at `now`: of those whose condition

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::best;
+use super::bonus::Bonus;
 use super::condition::{self, Asker, Attester, Condition};
-use super::funding::{self, Grant};
+use super::funding::{self, Gift, Grant};
 use super::notice;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
@@ -61,6 +62,8 @@ pub struct Evaluated {
     pub figures: Figures,
     /// The bonuses, in parts.
     pub grants: Vec<Grant>,
+    /// What each campaign adds, in their order: the last of the bonuses.
+    pub gifts: Vec<i64>,
 }
 
 impl Card {
@@ -113,10 +116,29 @@ impl Card {
         )
     }
 
-    /// The most a unit given becomes, over all legal amounts, both in smallest units. None when nothing
-    /// is legal.
-    pub fn best(&self, scales: Scales, exchange: Option<Exchange>) -> Option<BigRational> {
-        best::best(&self.tariff(scales, exchange).ok()?)
+    /// The same with the bonuses of campaigns, counted after the card's own.
+    pub fn tariff_with<'a>(
+        &self,
+        bonuses: impl Iterator<Item = &'a Bonus>,
+        scales: Scales,
+        exchange: Option<Exchange>,
+    ) -> Result<Tariff, BadTerms> {
+        let mut tariff = self.tariff(scales, exchange)?;
+        for bonus in bonuses {
+            tariff.extras.push(bonus.extra(scales, "bonus")?);
+        }
+        Ok(tariff)
+    }
+
+    /// The most a unit given becomes with these bonuses, over all legal amounts, both in smallest units.
+    /// None when nothing is legal.
+    pub fn best<'a>(
+        &self,
+        bonuses: impl Iterator<Item = &'a Bonus>,
+        scales: Scales,
+        exchange: Option<Exchange>,
+    ) -> Option<BigRational> {
+        best::best(&self.tariff_with(bonuses, scales, exchange).ok()?)
     }
 
     fn fee_goes_somewhere(&self) -> Result<(), BadTerms> {
@@ -140,14 +162,16 @@ impl Card {
     }
 }
 
-/// The smallest legal amount that becomes at least `wanted` units under a card.
+/// The smallest legal amount that becomes at least `wanted` units under a card and some campaigns.
 pub fn smallest_for(
     card: &Card,
+    gifts: &[Gift<'_>],
     scales: Scales,
     exchange: Option<Exchange>,
     wanted: i64,
 ) -> Result<i64, Refusal> {
-    spend::smallest_for(&card.tariff(scales, exchange)?, wanted)
+    let bonuses = gifts.iter().map(|gift| gift.bonus);
+    spend::smallest_for(&card.tariff_with(bonuses, scales, exchange)?, wanted)
 }
 
 /// What `given` units become under a card, and what that costs. `exchange` is the rate locked
@@ -158,19 +182,34 @@ pub fn evaluate(
     exchange: Option<Exchange>,
     given: i64,
 ) -> Result<Evaluated, Refusal> {
-    let tariff = card.tariff(scales, exchange)?;
+    evaluate_with(card, &[], scales, exchange, given)
+}
+
+/// The same with what campaigns add, each counted by itself on the base.
+pub fn evaluate_with(
+    card: &Card,
+    gifts: &[Gift<'_>],
+    scales: Scales,
+    exchange: Option<Exchange>,
+    given: i64,
+) -> Result<Evaluated, Refusal> {
+    let bonuses = gifts.iter().map(|gift| gift.bonus);
+    let tariff = card.tariff_with(bonuses, scales, exchange)?;
     let priced = price(&tariff, given)?;
     let figures = card
         .settlement
         .figures(priced.used, priced.base, scales, exchange)
         .map_err(|_| Refusal::TooLarge)?;
     let has_block = card.terms.block_bonus.is_some();
-    let grants = funding::grants(&card.settlement, has_block, &priced, scales, exchange)
+    let settlement = &card.settlement;
+    let grants = funding::grants(settlement, has_block, gifts, &priced, scales, exchange)
         .map_err(|_| Refusal::TooLarge)?;
+    let gifts = priced.bonuses[priced.bonuses.len() - gifts.len()..].to_vec();
     Ok(Evaluated {
         priced,
         figures,
         grants,
+        gifts,
     })
 }
 

@@ -1,4 +1,4 @@
-//! A campaign's bonus checked and in smallest units, ready to be counted.
+//! A bonus checked and in smallest units, ready to be counted.
 //!
 //! ```text
 //! percent    one band from 0                 slab       lines through the origin

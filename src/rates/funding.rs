@@ -1,4 +1,4 @@
-//! Who pays for the bonuses of a card.
+//! Who pays for the bonuses of a card, and for those that campaigns add.
 //!
 //! ```text
 //! 300 bonus, source 1 and target 2     100 the source pays for, 200 the target
@@ -11,10 +11,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bonus::Bonus;
 use super::price::Priced;
 use super::refusal::{BadTerms, Reason};
 use super::settlement::{Exchange, SettlementTerms, to_source};
 use super::terms::Terms;
+use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::points::money::{Micros, TooLarge};
 use crate::points::share::by_largest_remainder;
@@ -45,6 +47,24 @@ fn is_none(parts: &i64) -> bool {
 pub enum Funder {
     Source,
     Target,
+    /// Somebody else, by its position.
+    Partner(Account),
+}
+
+/// One party's part of what a campaign costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    pub funder: Funder,
+    pub weight: i64,
+    /// From the funder's money to the target's; none when they are one.
+    pub exchange: Option<Exchange>,
+}
+
+/// A bonus that a campaign adds to what the card gives.
+#[derive(Debug, Clone, Copy)]
+pub struct Gift<'a> {
+    pub bonus: &'a Bonus,
+    pub shares: &'a [Share],
 }
 
 /// A part of a bonus and who pays for it.
@@ -90,38 +110,62 @@ fn bonuses(terms: &Terms) -> usize {
     usize::from(terms.block_bonus.is_some()) + terms.bonuses.len()
 }
 
-/// The parts of all bonuses of a conversion: the block bonus first, as funders are named.
+/// The parts of all bonuses of a conversion: the block bonus first, as funders are named, and then what
+/// campaigns add, which `priced` counts last.
 pub(super) fn grants(
     settlement: &SettlementTerms,
     has_block: bool,
+    gifts: &[Gift<'_>],
     priced: &Priced,
     scales: Scales,
     exchange: Option<Exchange>,
 ) -> Result<Vec<Grant>, TooLarge> {
     let funders = settlement.bonus_funders();
     let block = has_block.then_some(priced.block_bonus);
-    let bonuses = block.into_iter().chain(priced.bonuses.iter().copied());
+    let own = priced.bonuses.len() - gifts.len();
+    let (bonuses, given) = priced.bonuses.split_at(own);
+    let bonuses = block.into_iter().chain(bonuses.iter().copied());
     let mut grants = Vec::new();
     for (at, units) in bonuses.enumerate() {
         let Some(named) = funders.get(at).or(funders.last()) else {
             continue;
         };
-        let parts = by_largest_remainder(units, &[named.source, named.target]);
-        for (funder, units) in [Funder::Source, Funder::Target].into_iter().zip(parts) {
-            if units > 0 {
-                let cost = settlement.price_of(units, scales.target)?;
-                let charge = match funder {
-                    Funder::Source => to_source(cost, exchange)?,
-                    Funder::Target => cost,
-                };
-                grants.push(Grant {
-                    funder,
-                    units,
-                    cost,
-                    charge,
-                });
-            }
-        }
+        let share = |funder, weight, exchange| Share {
+            funder,
+            weight,
+            exchange,
+        };
+        let shares = [
+            share(Funder::Source, named.source, exchange),
+            share(Funder::Target, named.target, None),
+        ];
+        grants.extend(split(units, &shares, settlement, scales)?);
+    }
+    for (gift, units) in gifts.iter().zip(given) {
+        grants.extend(split(*units, gift.shares, settlement, scales)?);
     }
     Ok(grants)
+}
+
+/// A bonus in the parts of those who pay for it.
+fn split(
+    units: i64,
+    shares: &[Share],
+    settlement: &SettlementTerms,
+    scales: Scales,
+) -> Result<Vec<Grant>, TooLarge> {
+    let weights: Vec<i64> = shares.iter().map(|share| share.weight).collect();
+    let parts = by_largest_remainder(units, &weights);
+    let parts = shares.iter().zip(parts).filter(|(_, units)| *units > 0);
+    parts
+        .map(|(share, units)| {
+            let cost = settlement.price_of(units, scales.target)?;
+            Ok(Grant {
+                funder: share.funder,
+                units,
+                cost,
+                charge: to_source(cost, share.exchange)?,
+            })
+        })
+        .collect()
 }

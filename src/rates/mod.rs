@@ -31,6 +31,8 @@
 //! Every hub quotes from a [`Book`] in memory; publishing and ending are publications, which make
 //! them all read it again. What a quote locked outlives both ([`find_published`], [`exchange`]).
 //!
+//! A [campaign](campaigns) adds a bonus to what cards give, for a time.
+//!
 //! Nothing is published that would let a member gain by going in a circle ([`pump`]): what the last word
 //! would publish, what a withdrawal would let go on and what an exchange rate would make of priced
 //! cards is looked at as it would be, and refused with the circle. Conditions protect from nothing there:
@@ -45,6 +47,7 @@ pub mod body;
 pub mod bonus;
 pub mod book;
 pub mod boundary;
+pub mod campaigns;
 pub mod card;
 pub mod change;
 pub mod changes;
@@ -54,6 +57,7 @@ pub mod effect;
 pub mod exchange;
 pub mod fee;
 pub mod funding;
+pub mod imports;
 pub mod lint;
 pub mod notice;
 pub mod onward;
@@ -88,6 +92,7 @@ mod stretch;
 mod written;
 
 pub use book::{Book, Missing, PublishedCard};
+pub use campaigns::PublishedCampaign;
 pub use draft::Draft;
 pub use state::State;
 pub use store::find_published;
@@ -105,6 +110,7 @@ use crate::partners::{Directories, Directory};
 use crate::points::account::Asset;
 use crate::points::amount::Scales;
 use crate::secret::Secrets;
+use campaigns::spans::spans;
 use draft::{BadDates, ends_after};
 use pump::Route;
 use state::{Kept, Step};
@@ -137,7 +143,8 @@ impl Books {
     async fn load(&self, conn: &mut Connection) -> Result<Book, Error> {
         let (_, directory) = self.directories.current(conn).await?;
         let cards = store::list_published(conn).await?;
-        Ok(Book::new(directory, cards, exchange::latest(conn).await?))
+        let campaigns = campaigns::list_published(conn).await?;
+        Ok(Book::new(directory, cards, exchange::latest(conn).await?).with(campaigns))
     }
 }
 
@@ -299,17 +306,24 @@ async fn publish(
 /// circle. One at a time over all hubs, so that no two changes make one together.
 async fn must_not_pump(conn: &mut Connection) -> Result<(), Error> {
     let live = store::lock_live(conn).await?;
+    let campaigns = campaigns::list_published(conn).await?;
     let book = Book::new(Arc::default(), Vec::new(), exchange::latest(conn).await?);
     let now = db::now(conn).await?;
-    let found = tokio::task::spawn_blocking(move || find_pump(&live, &book, now)).await;
+    let found = tokio::task::spawn_blocking(move || find_pump(&live, &campaigns, &book, now)).await;
     match found.map_err(anyhow::Error::from)? {
         None => Ok(()),
         Some(problem) => Err(problem.into()),
     }
 }
 
-fn find_pump(live: &[Live], book: &Book, now: Timestamp) -> Option<Problem> {
-    let routes: Vec<Route> = live.iter().filter_map(|it| route(it, book)).collect();
+fn find_pump(
+    live: &[Live],
+    campaigns: &[PublishedCampaign],
+    book: &Book,
+    now: Timestamp,
+) -> Option<Problem> {
+    let routes = live.iter().flat_map(|it| routes(it, campaigns, book));
+    let routes: Vec<Route> = routes.collect();
     let pump = pump::find(&routes, now)?;
     let code = |currency: Asset| {
         let of = live.iter().find(|it| it.card.from == currency);
@@ -318,23 +332,32 @@ fn find_pump(live: &[Live], book: &Book, now: Timestamp) -> Option<Problem> {
     Some(api::pump(&pump, code))
 }
 
-/// A card as the search for pumps sees it; none when it prices nothing, for want of an exchange rate.
-fn route(live: &Live, book: &Book) -> Option<Route> {
+/// A card as the search for pumps sees it, with the campaigns that may add to it, span by span; none when
+/// it prices nothing, for want of an exchange rate.
+fn routes(live: &Live, campaigns: &[PublishedCampaign], book: &Book) -> Vec<Route> {
     let Live { card, scales, .. } = live;
     let [source, target] = live.moneys;
     let exchange = match book.exchange(source, target) {
         Ok(exchange) => exchange.map(|(_, exchange)| exchange),
-        Err(Missing { .. }) if card.card.terms.rate == terms::Rate::Priced => return None,
+        Err(Missing { .. }) if card.card.terms.rate == terms::Rate::Priced => return Vec::new(),
         Err(Missing { .. }) => None,
     };
-    Some(Route {
-        card: card.id,
-        from: card.from,
-        to: card.to,
-        best: card.card.best(*scales, exchange)?,
-        since: card.valid_from,
-        until: card.valid_to,
-    })
+    let of_route = campaigns.iter().filter(|it| it.is_open(card.from, card.to));
+    let of_route: Vec<&PublishedCampaign> = of_route.collect();
+    let spans = spans(&of_route, card.valid_from, card.valid_to).into_iter();
+    let routes = spans.flat_map(|span| {
+        span.bonuses.into_iter().filter_map(move |bonuses| {
+            Some(Route {
+                card: card.id,
+                from: card.from,
+                to: card.to,
+                best: card.card.best(bonuses.into_iter(), *scales, exchange)?,
+                since: span.since,
+                until: span.until,
+            })
+        })
+    });
+    routes.collect()
 }
 
 /// Does not agree, which ends the proposal.
@@ -415,7 +438,8 @@ pub struct Speakers<'a> {
 }
 
 /// What the parties of an agreed card do one after the other: the source drafts and proposes, the
-/// target and the hub approve. For the sample coalition; every rule holds as over HTTP.
+/// target and the hub approve, and both brands know what its lints say. For the sample coalition and for
+/// what was agreed on paper; every rule holds as over HTTP.
 pub async fn publish_agreed(
     conn: &mut Connection,
     ids: &Ids,
@@ -425,14 +449,15 @@ pub async fn publish_agreed(
     wanted: &Draft,
 ) -> Result<Version, Error> {
     let drafted = draft(conn, speakers.source, secrets, directory, wanted).await?;
-    let proposed = propose(conn, speakers.source, ids, drafted.id, &[]).await?;
+    let lints = lint::grave(&drafted.card, drafted.scales);
+    let proposed = propose(conn, speakers.source, ids, drafted.id, &lints).await?;
     if proposed.source != proposed.target {
         approve(
             conn,
             speakers.target,
             proposed.id,
             &proposed.content_hash,
-            &[],
+            &lints,
         )
         .await?;
     }

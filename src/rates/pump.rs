@@ -4,7 +4,8 @@
 //! best(A → B) × best(B → C) × best(C → A) ≤ 1      for every cycle of cards that hold at one instant
 //! ```
 //!
-//! The bests are exact fractions ([`Card::best`](super::card::Card::best)), so a circle that comes back with exactly what
+//! The bests are exact fractions ([`Card::best`](super::card::Card::best)), counting every campaign that
+//! may add to a card ([`spans`](super::campaigns::spans)), so a circle that comes back with exactly what
 //! was taken is allowed and one that gains a ten-thousandth is not. Which cards hold changes only for
 //! the better of a pump when one begins, so the instants at which one does are all there is to look at.
 //! Of several cards of one pair the best counts, for whomever they are: a claim can be attested any day,

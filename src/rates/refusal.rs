@@ -172,6 +172,10 @@ pub enum Reason {
     NotSensible,
     #[error("names one for all bonuses, or one for each")]
     NotOnePerBonus,
+    #[error("is named twice")]
+    NamedTwice,
+    #[error("turns a currency into itself")]
+    OneCurrency,
     #[error("is not a money that the hub knows")]
     NotAMoney,
     #[error(

@@ -89,7 +89,7 @@ impl Row<'_> {
 
 /// The same JSON with numbers such as `12.5` in quotes: a JSON reader would make them floating
 /// point, and a printed amount may as well be a string.
-fn with_quoted_decimals(json: &str) -> String {
+pub(super) fn with_quoted_decimals(json: &str) -> String {
     let mut quoted = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(next) = rest.chars().next() {

@@ -6,12 +6,14 @@ use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped};
 use crate::conversions::bonus::Parties;
+use crate::conversions::promise::{self, Promise};
 use crate::conversions::{limits, postings};
-use crate::ledger::operation::{self, Kind, Operation};
+use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
+use crate::rates::settlement::Exchange;
 
 /// What is carried from one operation to the next. Grows with windows, accounts and cards, not with
 /// operations.
@@ -144,7 +146,11 @@ impl Proof {
         );
         let scales = self.terms.scales(out.wallet.asset(), into.wallet.asset());
         let scales = scales.ok_or_else(|| wrong("is of an unknown currency".into()))?;
-        let evaluated = card::evaluate(card, scales, exchange, out.amount)
+        let promises = self
+            .promises(operation, &figures, exchange)
+            .map_err(wrong)?;
+        let gifts = promise::gifts(&promises);
+        let evaluated = card::evaluate_with(card, &gifts, scales, exchange, out.amount)
             .map_err(|refusal| wrong(format!("its card refuses the amount: {refusal:?}")))?;
 
         let expected = [
@@ -169,6 +175,12 @@ impl Proof {
                 return Err(wrong(format!("{name} is {kept} and should be {right}")));
             }
         }
+        let promised = promises.iter().filter(|it| it.gives).map(|it| it.units);
+        if !promised.eq(evaluated.gifts.iter().copied()) {
+            let right = &evaluated.gifts;
+            let what = format!("its campaigns should have given {right:?}");
+            return Err(wrong(what));
+        }
         let parties = Parties {
             source: figures.pays,
             target: figures.paid,
@@ -189,6 +201,52 @@ impl Proof {
         }
         report.conversions += 1;
         Ok(())
+    }
+
+    /// The campaigns that a conversion remembers, as they were agreed to.
+    fn promises(
+        &self,
+        operation: &Operation,
+        figures: &Figures,
+        exchange: Option<Exchange>,
+    ) -> Result<Vec<Promise>, String> {
+        let memo = operation.memo.as_ref();
+        let rates = promise::rates_remembered(memo);
+        let (source, paid) = (figures.pays.asset(), figures.paid.asset());
+        let rate = |money| {
+            let own = exchange.filter(|_| money == source);
+            let other = |id: &i64| self.terms.exchange(Some(*id), money, paid);
+            own.or_else(|| rates.iter().find_map(other))
+        };
+        let from = operation.out.map(|leg| leg.wallet.asset());
+        let to = operation.into.map(|leg| leg.wallet.asset());
+        let kept = promise::remembered(memo).into_iter().map(|kept| {
+            let id = kept.id;
+            let found = self.terms.campaign(id);
+            let campaign = found.ok_or_else(|| format!("there is no campaign {id}"))?;
+            let of = &campaign.campaign;
+            if Some(of.target) != to || !of.sources.iter().any(|source| Some(*source) == from) {
+                return Err(format!("campaign {id} is not for its route"));
+            }
+            if !of.may_price(operation.at) {
+                return Err(format!("campaign {id} did not hold then"));
+            }
+            let is_arm = |name: &String| of.terms.arms.iter().any(|arm| arm.name == *name);
+            if kept.arm.is_some() == of.terms.arms.is_empty() || !kept.arm.iter().all(is_arm) {
+                return Err(format!("campaign {id} has no such arm"));
+            }
+            let sides = (figures.pays, figures.paid);
+            let position = |partner| self.terms.position_of(partner);
+            let shares = promise::shares(&of.terms.funders, sides, position, rate);
+            Ok(Promise {
+                shares: shares.ok_or_else(|| format!("nobody can pay for campaign {id}"))?,
+                campaign: campaign.clone(),
+                arm: kept.arm,
+                gives: kept.units > 0,
+                units: kept.units,
+            })
+        });
+        kept.collect()
     }
 }
 

@@ -6,7 +6,7 @@
 //! | a group's digest, size and instant | its operations and their references, read in order |
 //! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
-//! | what a conversion gave and cost | its card, its locked exchange rate and the amount it took |
+//! | what a conversion gave and cost | its card, its campaigns, its locked exchange rates and the amount it took |
 //! | a reversal | the part of the operation it undoes, after the parts before |
 //! | a capture, a release | the lots of its hold that come next |
 //! | lots, what is available and what is held | the legs of all operations |
@@ -17,6 +17,7 @@
 //! | what a position owes in the slices of its cap | its totals |
 //! | a cap | the audit trail of who approved it |
 //! | a rate card's terms | their hash, and the approval that binds to it |
+//! | a campaign | its hash, the approval that binds to it, and what conversions say it gave |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
 //! Groups behind the last seal are counted. Where seals were anchored outside of the database, each
@@ -68,6 +69,7 @@ pub struct Report {
     pub windows: i64,
     pub caps: i64,
     pub rate_cards: i64,
+    pub campaigns: i64,
     /// The first thing found wrong.
     pub difference: Option<String>,
 }
@@ -138,6 +140,7 @@ async fn check(
     page: i64,
 ) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
+    store::campaigns(conn, report).await?;
     journal(conn, report, anchors, page).await?;
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
@@ -235,9 +238,14 @@ impl fmt::Display for Report {
             windows,
             caps,
             rate_cards,
+            campaigns,
             difference,
         } = self;
         writeln!(f, "rate cards  {rate_cards:>10}  are what was approved")?;
+        writeln!(
+            f,
+            "campaigns   {campaigns:>10}  are what was approved, and gave no more than they may"
+        )?;
         writeln!(f, "operations  {operations:>10}  read one by one")?;
         writeln!(
             f,

@@ -1,6 +1,7 @@
 //! What is kept, read to be compared with what it should be.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use diesel::OptionalExtension;
 use diesel::sql_types::{
@@ -24,6 +25,7 @@ use crate::partners::Money;
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
+use crate::rates::campaigns::{self, PublishedCampaign};
 use crate::rates::card::Card;
 use crate::rates::settlement::Exchange;
 use crate::rates::version;
@@ -210,6 +212,104 @@ pub async fn cards(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
 }
 
 #[derive(Debug, diesel::QueryableByName)]
+struct CampaignHash {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Binary)]
+    terms_hash: Vec<u8>,
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Given {
+    #[diesel(sql_type = BigInt)]
+    campaign_id: i64,
+    #[diesel(sql_type = BigInt)]
+    wallet: i64,
+    #[diesel(sql_type = BigInt)]
+    times: i64,
+    #[diesel(sql_type = BigInt)]
+    units: i64,
+}
+
+/// Published campaigns are what was approved, and gave what the journal says and no more than they may.
+pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    let all = campaigns::find_all(conn).await?;
+    let hashes: Vec<CampaignHash> = diesel::sql_query("select id, terms_hash from campaigns")
+        .load(conn)
+        .await?;
+    let hashes: HashMap<i64, Vec<u8>> = hashes
+        .into_iter()
+        .map(|row| (row.id, row.terms_hash))
+        .collect();
+    for one in &all {
+        if hashes.get(&one.id).map(|hash| &hash[..]) != Some(&one.campaign.content_hash()[..]) {
+            let what = format!("campaign {} is not what was approved", one.id);
+            return Err(Difference(what).into());
+        }
+    }
+    report.campaigns = all.len() as i64;
+    nothing_from(
+        conn,
+        "select 'campaign ' || c.id || ' does not have the approval of what it says' as what from campaigns c \
+          where c.state in ('published', 'halted') and not exists (select from approvals a \
+            where a.subject = 'campaign' and a.subject_id = c.id and a.state = 'approved' \
+              and a.content_hash = c.content_hash) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "with given as ( \
+           select (c->>'id')::bigint as campaign_id, o.out_wallet, (c->>'units')::bigint as units \
+             from operations o, jsonb_array_elements(o.memo->'campaigns') c \
+            where o.kind = 3 and (c->>'units')::bigint > 0 \
+         ), right_ones as ( \
+           select g.campaign_id, 0::bigint as wallet, count(*) as times, sum(units)::bigint as units \
+             from given g join campaigns c on c.id = g.campaign_id where c.terms ? 'budget' group by 1 \
+           union all \
+           select g.campaign_id, g.out_wallet, count(*), sum(units)::bigint \
+             from given g join campaigns c on c.id = g.campaign_id \
+            where c.terms ? 'times' or c.terms ? 'most' or c.terms @> '{\"first_time_only\": true}' group by 1, 2 \
+         ) \
+         select 'campaign ' || campaign_id || ' is kept as having given ' || coalesce(k.units, 0) || ' in ' || \
+                coalesce(k.times, 0) || ' conversions to wallet ' || wallet || ', and the journal says ' || \
+                coalesce(r.units, 0) || ' in ' || coalesce(r.times, 0) as what \
+           from right_ones r full join campaign_uses k using (campaign_id, wallet) \
+          where (k.times, k.units) is distinct from (r.times, r.units) limit 1",
+    )
+    .await?;
+    within_their_limits(conn, &all).await
+}
+
+async fn within_their_limits(
+    conn: &mut Connection,
+    all: &[PublishedCampaign],
+) -> Result<(), Stopped> {
+    for one in all {
+        let limits = &one.limits;
+        // The most that any wallet had, and what all had.
+        let rows: Vec<Given> = diesel::sql_query(
+            "select campaign_id, least(wallet, 1) as wallet, max(times) as times, max(units) as units \
+               from campaign_uses where campaign_id = $1 group by 1, 2",
+        )
+        .bind::<BigInt, _>(one.id)
+        .load(conn)
+        .await?;
+        for row in rows {
+            let passes = |limit: Option<i64>, used: i64| limit.is_some_and(|limit| used > limit);
+            let is_over = match row.wallet {
+                0 => passes(limits.budget, row.units),
+                _ => passes(limits.times, row.times) || passes(limits.most, row.units),
+            };
+            if is_over {
+                let what = format!("campaign {} gave more than it may", row.campaign_id);
+                return Err(Difference(what).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
 struct ExchangeRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -251,6 +351,14 @@ impl MoneyRow {
     }
 }
 
+#[derive(Debug, diesel::QueryableByName)]
+struct PartnerRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = SmallInt)]
+    money: i16,
+}
+
 /// What conversions are evaluated by.
 pub struct Terms {
     cards: HashMap<i64, Card>,
@@ -258,6 +366,8 @@ pub struct Terms {
     scales: HashMap<Asset, Scale>,
     positions: HashMap<Asset, Account>,
     moneys: HashMap<String, Money>,
+    partners: HashMap<i64, Account>,
+    campaigns: HashMap<i64, Arc<PublishedCampaign>>,
 }
 
 pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
@@ -274,6 +384,10 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     let moneys: Vec<MoneyRow> = diesel::sql_query("select no, code, scale from moneys")
         .load(conn)
         .await?;
+    let partners: Vec<PartnerRow> = diesel::sql_query("select id, money from partners")
+        .load(conn)
+        .await?;
+    let campaigns = campaigns::find_all(conn).await?;
     let exchange = |row: ExchangeRow| {
         let rate = Price::new(row.rate).ok()?;
         Some((row.id, ([row.base, row.quote], rate)))
@@ -289,6 +403,14 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         scales: currencies.iter().filter_map(scale).collect(),
         positions: currencies.iter().map(position).collect(),
         moneys: moneys.into_iter().filter_map(MoneyRow::money).collect(),
+        partners: partners
+            .into_iter()
+            .map(|row| (row.id, Account::position(row.id, row.money)))
+            .collect(),
+        campaigns: campaigns
+            .into_iter()
+            .map(|campaign| (campaign.id, Arc::new(campaign)))
+            .collect(),
     })
 }
 
@@ -310,6 +432,14 @@ impl Terms {
     /// What a card's fee is in.
     pub fn fee_money(&self, card: &Card) -> Option<&Money> {
         self.moneys.get(&card.terms.fee.as_ref()?.currency)
+    }
+
+    pub fn campaign(&self, id: i64) -> Option<&Arc<PublishedCampaign>> {
+        self.campaigns.get(&id)
+    }
+
+    pub fn position_of(&self, partner: i64) -> Option<Account> {
+        self.partners.get(&partner).copied()
     }
 
     /// The position of a currency's issuer.

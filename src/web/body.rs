@@ -195,15 +195,24 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 pub fn object_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
-    struct Whole<T>(T);
-
-    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<T> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            object(deserializer).map(Whole)
-        }
-    }
-
     Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(read)| read))
+}
+
+/// The same for a list of objects.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let read = Vec::<Whole<T>>::deserialize(deserializer)?.into_iter();
+    Ok(read.map(|Whole(read)| read).collect())
+}
+
+/// What is an object, whatever a derived reader would take for one.
+struct Whole<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Whole)
+    }
 }
 
 /// Reads a field whose names the caller chooses, for `deserialize_with`. Serde would take the last of

@@ -53,6 +53,18 @@ async fn writes(world: &World) -> Vec<Write> {
         "direction": "debit", "reason": "Counted twice"});
     let adjustment = world.post(&operator, "/v1/adjustments", body).await.ok();
     let agreed = json!({"content_hash": adjustment["content_hash"]});
+    let citymart = world.token("CITYMART").await;
+    let campaign = crate::campaigns::campaign(
+        world,
+        json!({"bonus": {"kind": "slab", "on": "given", "min_given": 5, "bands": [{"from": 0, "num": 1, "den": 5}]},
+            "judged_at": "credit", "first_time_only": false, "times": 3, "most": 50,
+            "budget": 500}),
+    );
+    let filed = world
+        .post(&citymart, "/v1/campaigns", campaign.clone())
+        .await
+        .ok();
+    let campaign_hash = json!({"content_hash": filed["content_hash"]});
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -114,6 +126,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"member": member.id, "gives": miles, "to": "HPT", "channel": "app"}),
             ),
             "createConversion" => (&aero, json!({"quote": quote, "reference": "R"})),
+            "draftCampaign" => (&citymart, campaign.clone()),
+            "approveCampaign" | "rejectCampaign" => (&operator, campaign_hash.clone()),
+            "proposeCampaign" | "withdrawCampaign" | "haltCampaign" => (&citymart, json!({})),
+            "registerForCampaign" => (&aero, json!({"member": member.id, "currency": "MILE"})),
             "draftRateCard" => (&aero, card.clone()),
             "approveRateCard" | "rejectRateCard" => (&operator, hash.clone()),
             "proposeRateCard" | "withdrawRateCard" | "haltRateCard" => (&aero, json!({})),
@@ -138,6 +154,7 @@ async fn writes(world: &World) -> Vec<Write> {
             .replace("{partner}", partner)
             .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
+            .replace("{campaign}", &text(&filed["id"]))
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
@@ -362,6 +379,14 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "origin",
         "notice_days",
         "terms",
+        // Of a campaign: either a bonus or arms, and whatever limits it.
+        "bonus",
+        "judged_at",
+        "first_time_only",
+        "registered_only",
+        "times",
+        "most",
+        "budget",
         "when",
         "priority",
     ];
@@ -685,9 +710,11 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
             let own = one.id == "readAward" && id == award["id"];
             let path = format!("{start}{id}{tail}");
             let body = match one.id.as_str() {
-                "approveRateCard" | "rejectRateCard" | "approveAdjustment" | "rejectAdjustment" => {
+                "approveRateCard" | "rejectRateCard" | "approveCampaign" | "rejectCampaign"
+                | "approveAdjustment" | "rejectAdjustment" => {
                     json!({"content_hash": "0".repeat(32)})
                 }
+                "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
                 "setPartnerState" => json!({"state": "live"}),
                 "attestClaims" => json!({"claims": {}}),
                 "proposePartnerCap" => json!({"amount": null}),

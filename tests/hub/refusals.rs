@@ -13,6 +13,7 @@ use interline::error::{CATALOGUE, Error};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::campaigns;
 use crate::world::{Answer, Member, World, send};
 
 /// What came back: an answer, or the code of a problem from below HTTP.
@@ -106,6 +107,28 @@ const PROVOCATIONS: &[Row] = table! {
             assert!(!told.to_lowercase().contains(internal), "{told}");
         }
         answer
+    };
+    "campaign-budget-used-up" => async |w: World| {
+        let (member, quotes) = two_quotes(&w, json!({"bonus": campaigns::percent(10), "budget": 15})).await;
+        assert_eq!(w.balance(&member, "STAR").await, "0");
+        take_both(&w, quotes).await
+    };
+    "campaign-dates" => async |w: World| {
+        let over = json!({"bonus": campaigns::percent(10), "ends_at": "2001-01-01T00:00:00Z"});
+        campaigns::draft(&w, "CITYMART", campaigns::campaign(&w, over)).await
+    };
+    "campaign-limit-reached" => async |w: World| {
+        let once = json!({"bonus": campaigns::percent(10), "first_time_only": true});
+        let (_, quotes) = two_quotes(&w, once).await;
+        take_both(&w, quotes).await
+    };
+    "campaign-state" => async |w: World| {
+        let campaign = campaigns::campaign(&w, json!({"bonus": campaigns::percent(10)}));
+        let drafted = campaigns::draft(&w, "CITYMART", campaign).await.ok();
+        campaigns::step(&w, &w.token("CITYMART").await, &drafted, "halt").await
+    };
+    "campaign-terms" => async |w: World| {
+        campaigns::draft(&w, "CITYMART", campaigns::campaign(&w, json!({}))).await
     };
     "card-dates" => async |w: World| {
         let mut card = card("STAR", "HPT", ratio());
@@ -535,6 +558,26 @@ fn card(from: &str, to: &str, terms: Value) -> Value {
 }
 
 /// As CITYMART.
+/// A member with two quotes that both count on a campaign.
+async fn two_quotes(w: &World, campaign: Value) -> (Member, [String; 2]) {
+    campaigns::put_card(w).await;
+    let campaign = campaigns::campaign(w, campaign);
+    campaigns::publish(w, "CITYMART", &[], campaign).await.ok();
+    let member = campaigns::rich(w).await;
+    let quotes = [
+        w.quote(&member, "400", "MILE", "STAR").await,
+        w.quote(&member, "400", "MILE", "STAR").await,
+    ];
+    (member, quotes)
+}
+
+async fn take_both(w: &World, quotes: [String; 2]) -> Answer {
+    let aero = w.token("AERO").await;
+    let [first, second] = quotes.map(|quote| json!({"quote": quote}));
+    w.post(&aero, "/v1/conversions", first).await.ok();
+    w.post(&aero, "/v1/conversions", second).await
+}
+
 async fn draft(w: &World, card: Value) -> Value {
     let citymart = w.token("CITYMART").await;
     w.post(&citymart, "/v1/rate-cards", card).await.ok()

@@ -228,6 +228,7 @@ async fn one_conversion_step_by_step() {
         "currency": "HPT"
       },
       "bonuses": [],
+      "campaigns": [],
       "card": "(card)",
       "cost": {
         "bonuses": null,
@@ -281,6 +282,7 @@ async fn one_conversion_step_by_step() {
     {
       "at": "(instant)",
       "bonuses": [],
+      "campaigns": [],
       "card": "(card)",
       "cost": {
         "bonuses": null,

@@ -11,6 +11,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "what it tries to change past the hub, the database refuses",
     ),
     (
+        "tests/hub/campaigns.rs",
+        "the database refuses to change a campaign, and the proof finds what it gave past the hub",
+    ),
+    (
         "tests/hub/feed.rs",
         "the base of group numbers is changed by whoever restores a database",
     ),

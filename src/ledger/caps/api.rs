@@ -303,6 +303,12 @@ fn show(
     })
 }
 
+/// The same where a sponsor of a bonus may not: how much more it may owe is not the caller's to know.
+pub fn reached_by_another() -> Problem {
+    let detail = "a partner that pays for a bonus of this may not owe that much more";
+    Problem::new(Slug::PartnerCapReached, detail)
+}
+
 /// The refusal of a partner that may not owe that much more. It is told to the partner that pays, in its
 /// own money; the room is nobody else's.
 pub async fn reached(conn: &mut Connection, reached: Reached) -> Error {

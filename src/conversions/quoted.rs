@@ -1,0 +1,320 @@
+//! A quote as JSON: the promise, itemised, with the same in words.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::limits::Limit;
+use super::postings;
+use super::promise::Promise;
+use super::sentence::{self, Told};
+use super::worth::{self, Worth};
+use super::{Offer, local};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::id::{self, Ids};
+use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
+use crate::points::account::Asset;
+use crate::points::amount::{self, Scale};
+use crate::points::money::Micros;
+use crate::rates::allowance::Most;
+use crate::rates::card::{Card, Evaluated};
+use crate::rates::funding::Funder;
+use crate::rates::price::Priced;
+use crate::rates::sentence as card_sentence;
+
+/// A price the hub promises until it expires.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuoteBody {
+    /// The token that takes it: send it to /v1/conversions as it is.
+    quote: String,
+    id: Uuid,
+    /// The version of the rate card that priced it.
+    card: String,
+    /// What leaves the wallet.
+    gives: AmountBody,
+    /// What of the amount asked for stays in the wallet, because it does not divide.
+    left: AmountBody,
+    /// What the member gets, bonuses included.
+    gains: AmountBody,
+    /// What of it the rate alone gives.
+    base: AmountBody,
+    /// What of it are bonuses, each rounded down by itself: the card's, then those of campaigns.
+    bonuses: Vec<QuotedBonusBody>,
+    /// The campaigns that it counts on.
+    campaigns: Vec<CampaignGainBody>,
+    /// What the member pays you in money; null when nothing.
+    fee: Option<MoneyBody>,
+    /// What both sides are worth to a member, as their issuers say.
+    worth: WorthBody,
+    /// What it costs you in settlement.
+    cost: CostBody,
+    /// `at_once`: with the conversion. Otherwise when it can be used, if it is taken now.
+    arrives: String,
+    /// Limits of the card within a period, as they stand before the conversion.
+    limits: Vec<LimitBody>,
+    expires_at: DateTime<Utc>,
+    sentence: SentenceBody,
+}
+
+/// A bonus, by itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotedBonusBody {
+    /// In printed units.
+    #[schema(example = "300")]
+    amount: String,
+    #[schema(example = "HPT")]
+    currency: String,
+    /// The id of the campaign that gives it; null where the card does.
+    campaign: Option<String>,
+}
+
+/// What a campaign gives.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CampaignGainBody {
+    #[schema(example = "cmp_0123456789abcdef")]
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) name_zh: String,
+    /// The arm of an experiment that the wallet is in; null when it is none.
+    pub(super) arm: Option<String>,
+    /// What it adds: nothing where the arm, or what is left of the campaign, gives nothing.
+    pub(super) gains: AmountBody,
+}
+
+/// Amounts by the display values that the issuers publish.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorthBody {
+    gives: MoneyBody,
+    gains: MoneyBody,
+    /// What is gained against what is given, in percent of that, both in the giving issuer's money at the
+    /// locked rate: -29 when it is 29 % less. Null where what is given is worth nothing.
+    difference: Option<i64>,
+}
+
+/// How much a limit of the card leaves, before the conversion.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LimitBody {
+    /// The period, such as `a calendar month` or `any 24 hours`.
+    #[schema(example = "a calendar month")]
+    pub(super) within: String,
+    /// What may still be given or gained; null for a limit of times.
+    pub(super) left: Option<AmountBody>,
+    /// How often more; null for a limit of an amount.
+    pub(super) times_left: Option<i64>,
+    /// When something comes back; null when nothing is used, or it never does.
+    pub(super) renews_at: Option<DateTime<Utc>>,
+}
+
+/// What the partner whose points are given pays.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CostBody {
+    pub(super) gross: MoneyBody,
+    /// The hub's part of it.
+    pub(super) commission: MoneyBody,
+    /// What bonuses cost on top that the partner whose points are given pays for; null when nothing.
+    pub(super) bonuses: Option<MoneyBody>,
+}
+
+/// The same in words, for the member.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SentenceBody {
+    en: String,
+    #[serde(rename = "zh-Hant")]
+    zh_hant: String,
+}
+
+/// An offer as its partner sees it, with the token that takes it.
+pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Error> {
+    let Offer {
+        quote,
+        evaluated,
+        from,
+        to,
+        exchange,
+        book,
+        card,
+        promises,
+        limits,
+        now,
+    } = offer;
+    let (priced, figures) = (&evaluated.priced, &evaluated.figures);
+    let directory = &book.directory;
+    let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
+    let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
+    let words =
+        |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
+    let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
+    let until = local(quote.expires_at(), from);
+    let fee_money = super::fee_money(directory, card);
+    let fee = postings::fee(evaluated, fee_money);
+    let fee_words = fee_money.zip(priced.fee).filter(|_| fee.is_some());
+    let fee_words = fee_words.map(|(money, units)| {
+        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
+        format!(
+            "{} {}",
+            money.code,
+            sentence::grouped(&amount::print(units, scale))
+        )
+    });
+    let delivery = card.terms.delivery;
+    let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
+    let extra: i64 = bonuses(evaluated, promises).map(|(units, _)| units).sum();
+    let giving = promises.iter().filter(|promise| promise.gives);
+    let names = giving.map(|promise| &promise.campaign.campaign);
+    let names: Vec<(&str, &str)> = names.map(|it| (&*it.name, &*it.name_zh)).collect();
+    let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
+    let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
+    let worth = worth.map_err(anyhow::Error::from)?;
+    let told = Told {
+        gives: &gives_words,
+        gains: &gains_words,
+        left: (priced.left > 0).then_some(left_words.as_str()),
+        difference: worth.difference,
+        bonus: bonus.as_deref(),
+        campaigns: &names,
+        fee: fee_words.as_deref(),
+        arrives: arrives_words.as_deref(),
+        until: &until,
+    };
+    Ok(QuoteBody {
+        id: quote.jti,
+        card: quote.card.clone(),
+        fee: fee
+            .map(|(no, fee)| money_no(directory, no, fee))
+            .transpose()?,
+        base: AmountBody::of(to, priced.base),
+        bonuses: bonuses(evaluated, promises)
+            .map(|(units, promise)| quoted_bonus(ids, AmountBody::of(to, units), promise))
+            .collect(),
+        campaigns: promises
+            .iter()
+            .map(|promise| CampaignGainBody {
+                id: ids.show(id::Kind::Campaign, promise.campaign.id),
+                name: promise.campaign.campaign.name.clone(),
+                name_zh: promise.campaign.campaign.name_zh.clone(),
+                arm: promise.arm.clone(),
+                gains: AmountBody::of(to, promise.units),
+            })
+            .collect(),
+        worth: WorthBody::of(directory, (from, to), &worth)?,
+        cost: CostBody {
+            gross: money(directory, from, figures.gross)?,
+            commission: money(directory, from, figures.commission)?,
+            bonuses: match source_pays(evaluated) {
+                Micros::ZERO => None,
+                cost => Some(money(directory, from, cost)?),
+            },
+        },
+        arrives: arrives(card, to, *now),
+        limits: limits
+            .iter()
+            .map(|limit| LimitBody::of(limit, from, to))
+            .collect(),
+        expires_at: quote.expires_at(),
+        sentence: SentenceBody {
+            en: sentence::english(&told),
+            zh_hant: sentence::chinese(&told),
+        },
+        quote: token,
+        gives,
+        left,
+        gains,
+    })
+}
+
+/// The bonuses that are any, the block bonus first and those of campaigns last.
+fn bonuses<'a>(
+    evaluated: &Evaluated,
+    promises: &'a [Promise],
+) -> impl Iterator<Item = (i64, Option<&'a Promise>)> {
+    let Priced {
+        block_bonus,
+        bonuses,
+        ..
+    } = &evaluated.priced;
+    let own = &bonuses[..bonuses.len() - evaluated.gifts.len()];
+    let own = [&[*block_bonus], own].concat().into_iter();
+    let giving = promises.iter().filter(|promise| promise.gives);
+    let given = giving.map(|promise| (promise.units, Some(promise)));
+    let all = own.map(|units| (units, None)).chain(given);
+    all.filter(|(units, _)| *units > 0)
+}
+
+fn quoted_bonus(ids: &Ids, amount: AmountBody, promise: Option<&Promise>) -> QuotedBonusBody {
+    QuotedBonusBody {
+        amount: amount.amount,
+        currency: amount.currency,
+        campaign: promise.map(|it| ids.show(id::Kind::Campaign, it.campaign.id)),
+    }
+}
+
+/// What the source pays for bonuses.
+fn source_pays(evaluated: &Evaluated) -> Micros {
+    let grants = evaluated.grants.iter();
+    let own = grants.filter(|grant| grant.funder == Funder::Source);
+    Micros(own.map(|grant| grant.charge.0).sum())
+}
+
+/// When what is gained under a card can be used, if it is converted now.
+pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
+    match card.terms.delivery {
+        None => "at_once".to_owned(),
+        Some(delivery) => {
+            let at = delivery.arrives(to.zone, now);
+            at.to_rfc3339_opts(SecondsFormat::Secs, true)
+        }
+    }
+}
+
+pub(super) fn money_no(
+    directory: &Directory,
+    no: Asset,
+    micros: Micros,
+) -> Result<MoneyBody, Error> {
+    let money = directory.money(no);
+    let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
+    Ok(MoneyBody::of(money, micros))
+}
+
+impl LimitBody {
+    pub fn of(limit: &Limit, from: &Currency, to: &Currency) -> LimitBody {
+        let Limit {
+            allowance,
+            standing,
+        } = limit;
+        let left = standing.left();
+        LimitBody {
+            within: card_sentence::period(allowance.period),
+            left: match allowance.most {
+                Most::Given(_) => Some(AmountBody::of(from, left)),
+                Most::Gained(_) => Some(AmountBody::of(to, left)),
+                Most::Times(_) => None,
+            },
+            times_left: matches!(allowance.most, Most::Times(_)).then_some(left),
+            renews_at: standing.renews_at,
+        }
+    }
+}
+
+impl WorthBody {
+    pub fn of(
+        directory: &Directory,
+        (from, to): (&Currency, &Currency),
+        worth: &Worth,
+    ) -> Result<WorthBody, Error> {
+        Ok(WorthBody {
+            gives: money(directory, from, worth.gives)?,
+            gains: money(directory, to, worth.gains)?,
+            difference: worth.difference,
+        })
+    }
+}
+
+fn money(directory: &Directory, currency: &Currency, micros: Micros) -> Result<MoneyBody, Error> {
+    let money = directory.money_of(currency.issuer);
+    let money =
+        money.ok_or_else(|| anyhow::anyhow!("the issuer of {} has no money", currency.code))?;
+    Ok(MoneyBody::of(money, micros))
+}

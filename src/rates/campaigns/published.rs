@@ -1,0 +1,29 @@
+//! A campaign that everybody has agreed to, as quotes and conversions look at it.
+
+use super::campaign::Campaign;
+use super::limits::Limits;
+use crate::clock::Timestamp;
+use crate::points::account::Asset;
+
+/// A campaign that everybody has agreed to.
+#[derive(Debug, Clone)]
+pub struct PublishedCampaign {
+    pub id: i64,
+    pub campaign: Campaign,
+    /// In smallest units of what is gained.
+    pub limits: Limits,
+    /// What is given on the routes that somebody stopped.
+    pub halted: Vec<Asset>,
+}
+
+impl PublishedCampaign {
+    /// Whether it is of this route, and nobody stopped it there.
+    pub fn is_open(&self, from: Asset, to: Asset) -> bool {
+        let of_route = self.campaign.target == to && self.campaign.sources.contains(&from);
+        of_route && !self.halted.contains(&from)
+    }
+
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.campaign.starts_at <= now && now < self.campaign.ends_at
+    }
+}
