@@ -62,6 +62,7 @@ problems! {
     LimitReached 422 "limit-reached" "A limit of the rate card is reached" "`left` is what may be converted now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
+    LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";
     MakerIsChecker 403 "maker-is-checker" "Who asked cannot also approve" "Somebody else has to look at it.";
     MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
     MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";

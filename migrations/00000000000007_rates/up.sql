@@ -10,8 +10,11 @@ create table rate_cards (
   settlement jsonb not null,
   condition jsonb,
   priority integer not null,
+  notice_days smallint not null,
   valid_from timestamptz,
   valid_to timestamptz,
+  valid_from_local jsonb,
+  valid_to_local jsonb,
   origin text,
   content_hash bytea not null,
   terms_hash bytea not null,
@@ -26,6 +29,7 @@ create table rate_cards (
   constraint rate_cards_state_known check
     (state in ('draft', 'proposed', 'published', 'rejected', 'withdrawn', 'halted')),
   constraint rate_cards_priority_small check (priority between -1000 and 1000),
+  constraint rate_cards_notice_of_a_year check (notice_days between 0 and 366),
   constraint rate_cards_published_dated check (state <> 'published' or valid_from is not null),
   constraint rate_cards_ends_after_start check (valid_to >= valid_from),
   constraint rate_cards_replaced_by_known foreign key (replaced_by) references rate_cards (id),
@@ -38,7 +42,7 @@ create table rate_cards (
   ) where (state = 'published')
 );
 comment on table rate_cards is
-  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay; condition: for whom and by which channel, null for everybody; of the published cards of a pair that hold, no two have one priority, and the highest whose condition is met decides. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. terms_hash: the pair and all of the card, for verify; it leaves the database nowhere. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
+  'One row per version of the terms for one direction of one pair. terms: what a member gets; settlement: what the brands pay; condition: for whom and by which channel, null for everybody; of the published cards of a pair that hold, no two have one priority, and the highest whose condition is met decides. notice_days: how long before it a change for the worse is agreed. valid_from_local, valid_to_local: the clock and the zone that the dates were written by, where they were. content_hash: what approvers agree to, keyed, so that nobody can find a price in it by trying. terms_hash: the pair and all of the card, for verify; it leaves the database nowhere. A published row never changes, but for the end of its validity where a successor (replaced_by) starts.';
 
 -- Which version a withdrawn one would have ended.
 create index rate_cards_by_replaced on rate_cards (replaced_by) where replaced_by is not null;
@@ -47,8 +51,10 @@ create function rate_cards_keep_to_their_life() returns trigger language plpgsql
 begin
   if old.terms <> new.terms or old.settlement <> new.settlement
     or old.condition is distinct from new.condition or old.priority <> new.priority
-    or old.content_hash <> new.content_hash
+    or old.notice_days <> new.notice_days or old.content_hash <> new.content_hash
     or old.terms_hash <> new.terms_hash
+    or old.valid_from_local is distinct from new.valid_from_local
+    or old.valid_to_local is distinct from new.valid_to_local
     or old.from_currency <> new.from_currency or old.to_currency <> new.to_currency or old.version <> new.version
     or (old.valid_from is distinct from new.valid_from and (old.state, new.state) <> ('proposed', 'published'))
   then

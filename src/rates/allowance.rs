@@ -15,6 +15,7 @@
 //! currency that is given; what was given exactly a rolling period ago counts no more.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use chrono::{Datelike, Duration, Months};
 use chrono_tz::Tz;
@@ -154,6 +155,18 @@ impl Allowance {
         })
     }
 
+    /// How much of the same another allows: none where it counts another thing, or in another period.
+    pub(super) fn grown(&self, other: &Allowance) -> Option<Ordering> {
+        let counted = |it: &Allowance| (it.period, it.from);
+        match (self.most, other.most) {
+            _ if counted(self) != counted(other) || self.group != other.group => None,
+            (Most::Given(most), Most::Given(other)) => Some(other.cmp(&most)),
+            (Most::Gained(most), Most::Gained(other)) => Some(other.cmp(&most)),
+            (Most::Times(most), Most::Times(other)) => Some(other.cmp(&most)),
+            (Most::Given(_) | Most::Gained(_) | Most::Times(_), _) => None,
+        }
+    }
+
     /// Whether it limits what is given.
     pub fn is_of_given(&self) -> bool {
         matches!(self.most, Most::Given(_))
@@ -208,12 +221,7 @@ pub(super) fn check(
             ));
         }
         let earlier = &allowances[..at];
-        let same = |other: &&Allowance| {
-            (other.period, &other.group, other.from)
-                == (allowance.period, &allowance.group, allowance.from)
-                && std::mem::discriminant(&other.most) == std::mem::discriminant(&allowance.most)
-        };
-        if earlier.iter().any(|other| same(&other)) {
+        if earlier.iter().any(|other| other.grown(allowance).is_some()) {
             return Err(BadTerms::new(field, Reason::SaidTwice));
         }
     }

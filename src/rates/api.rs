@@ -8,9 +8,14 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, OpenApi};
 
 use super::body::{
-    DraftRateCard, Nothing, RateCardBody, ReadRateCard, SettlementBody, SettlementKind, Side, show,
+    ApprovedRateCard, DraftRateCard, LintBody, Nothing, ProposedRateCard, RateCardBody,
+    ReadRateCard, SettlementBody, SettlementKind, Side, show,
 };
+use super::boundary::{Local, NotOneInstant, Sent};
+use super::changes::{self, ChangeBody, RateCardChanges};
 use super::draft::{self, BadDates};
+use super::effect::Effect;
+use super::lint::Code;
 use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
@@ -33,6 +38,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::post().to(draft)),
     )
     .service(web::resource("/v1/rate-cards/{rate_card}").route(web::get().to(one)))
+    .service(web::resource("/v1/rate-cards/{rate_card}/changes").route(web::get().to(changes)))
     .service(step("propose").route(web::post().to(propose)))
     .service(step("approve").route(web::post().to(approve)))
     .service(step("reject").route(web::post().to(reject)))
@@ -44,9 +50,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, draft, propose, approve, reject, withdraw, halt),
+    paths(list, one, changes, draft, propose, approve, reject, withdraw, halt),
     components(schemas(
-        DraftRateCard, ReadRateCard, Nothing, RateCardBody, SettlementBody, SettlementKind, Side, State, ProblemBody
+        DraftRateCard, ProposedRateCard, ApprovedRateCard, ReadRateCard, Nothing, RateCardBody, LintBody, Code, SettlementBody, SettlementKind, Side, State,
+        RateCardChanges, ChangeBody, Effect, Sent, Local, ProblemBody
     )),
     tags((name = "rates", description = "What an amount of one currency is in another."))
 )]
@@ -80,13 +87,23 @@ pub struct Wanted {
     limit: Option<i64>,
 }
 
+/// What to compare a rate card with.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// Another version of the same pair. When left out: the one of its priority that it replaces or
+    /// would replace.
+    since: Option<String>,
+}
+
 /// What every handler here stands on.
 type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
 
 /// Draft a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards", operation_id = "draftRateCard", tag = "rates",
-    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Where the cards of a pair are for some members or channels (`when`), the highest `priority` decides among those that are met. Until bonuses and fees have postings of their own a card may not carry `block_bonus`, `bonuses` or `fee`.",
+    description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Where the cards of a pair are for some members or channels (`when`), the highest `priority` decides among those that are met.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
@@ -103,7 +120,7 @@ async fn draft(
         let (_, directory) = directories.current(conn).await?;
         let from = currency(&directory, &write.body.from, "/from")?;
         let to = currency(&directory, &write.body.to, "/to")?;
-        let wanted = write.body.read(from, to).map_err(bad_terms)?;
+        let wanted = write.body.read(from, to).map_err(refused_draft)?;
         let version = super::draft(conn, &reader.who, &secrets, &directory, &wanted).await?;
         let now = db::now(conn).await?;
         Ok(show(
@@ -120,11 +137,11 @@ async fn draft(
 /// Propose a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/propose", operation_id = "proposeRateCard", tag = "rates",
-    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again.",
+    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = Nothing,
+    request_body = ProposedRateCard,
     responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
 )]
 async fn propose(
@@ -132,7 +149,7 @@ async fn propose(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<Nothing>,
+    write: Write<ProposedRateCard>,
 ) -> Result<HttpResponse, Error> {
     let ids = desk.0.clone();
     step(
@@ -141,7 +158,7 @@ async fn propose(
         secrets,
         path,
         write,
-        async |conn, who, id, _| super::propose(conn, who, &ids, id).await,
+        async |conn, who, id, known| super::propose(conn, who, &ids, id, &known.acknowledges).await,
     )
     .await
 }
@@ -149,11 +166,11 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts.",
+    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadRateCard,
+    request_body = ApprovedRateCard,
     responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
 )]
 async fn approve(
@@ -161,10 +178,10 @@ async fn approve(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<ReadRateCard>,
+    write: Write<ApprovedRateCard>,
 ) -> Result<HttpResponse, Error> {
-    let approve = async |conn: &mut Connection, who: &_, id, read: &ReadRateCard| {
-        super::approve(conn, who, id, &read.content_hash.0).await
+    let approve = async |conn: &mut Connection, who: &_, id, read: &ApprovedRateCard| {
+        super::approve(conn, who, id, &read.content_hash.0, &read.acknowledges).await
     };
     step(reader, desk, secrets, path, write, approve).await
 }
@@ -346,6 +363,45 @@ async fn one(
     Ok(web::Json(show(&ids, &directory, &version, viewer, now)))
 }
 
+/// Compare a rate card
+#[utoipa::path(
+    get, path = "/v1/rate-cards/{rate_card}/changes", operation_id = "listRateCardChanges", tag = "rates",
+    description = "What is different since another version of the pair, in English and in Traditional Chinese, and what it does to a member where that can be decided exactly. Of the settlement a partner is told the changes of its own side, and nobody else any.",
+    security(("partner" = ["rates:read"]), ("person" = [])),
+    params(("rate_card" = String, Path, description = "The rate card's id."), Since),
+    responses((status = 200, description = "What is different.", body = RateCardChanges), ReadProblems)
+)]
+async fn changes(
+    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    (ids, pool, directories): Desk,
+    path: Path<String>,
+    wanted: Query<Since>,
+) -> Result<web::Json<RateCardChanges>, Error> {
+    let id = ids.read(Kind::RateCard, &path).ok_or_else(unknown)?;
+    let since = wanted.0.since.map(|since| {
+        let since = ids.read(Kind::RateCard, &since);
+        since.ok_or_else(no_such_version)
+    });
+    let (since, viewer) = (since.transpose()?, PartyName::of(&reader.who));
+
+    let mut conn = pool.get().await?;
+    let (_, directory) = directories.current(&mut conn).await?;
+    let found = store::find(&mut conn, id)
+        .await?
+        .filter(|version| version.is_seen_by(viewer));
+    let version = found.ok_or_else(unknown)?;
+    let since = super::compared(&mut conn, &version, since, viewer).await?;
+    let changes = changes::show(&ids, &directory, since.as_ref(), &version, viewer);
+    Ok(web::Json(changes))
+}
+
+pub(super) fn no_such_version() -> Problem {
+    Problem::field(
+        "/since",
+        "another version of the same pair that you may see",
+    )
+}
+
 fn currency<'d>(
     directory: &'d Directory,
     code: &str,
@@ -395,6 +451,15 @@ pub(super) fn refused_draft(refusal: draft::Refusal) -> Problem {
     }
 }
 
+pub(super) fn not_acknowledged(missing: &[Code]) -> Problem {
+    let names: Vec<&str> = missing.iter().map(|code| code.name()).collect();
+    let detail = format!(
+        "say that you know: \"acknowledges\": [\"{}\"]",
+        names.join("\", \"")
+    );
+    Problem::new(Slug::LintNotAcknowledged, detail).with("missing", json!(names))
+}
+
 /// Terms that cannot work, named as `bands[1].from` and as a JSON pointer.
 pub(super) fn bad_terms(bad: BadTerms) -> Problem {
     card_terms(&bad.field, &bad.reason.to_string())
@@ -402,12 +467,10 @@ pub(super) fn bad_terms(bad: BadTerms) -> Problem {
 
 fn card_terms(field: &str, reason: &str) -> Problem {
     let path = field.replace('[', ".").replace(']', "");
-    let mut path: Vec<&str> = path.split('.').collect();
-    if path.first() == Some(&"terms") {
-        path.remove(0);
-    }
+    let path: Vec<&str> = path.split('.').collect();
+    let path = path.strip_prefix(&["terms"]).unwrap_or(&path);
     let place = match path.first() {
-        Some(&("settlement" | "when" | "priority")) => "",
+        Some(&("settlement" | "when" | "priority" | "notice_days")) => "",
         Some(_) | None => "/terms",
     };
     let pointer = path.iter().fold(place.to_owned(), |pointer, part| {
@@ -428,15 +491,39 @@ fn card_terms(field: &str, reason: &str) -> Problem {
 pub(super) fn bad_dates(bad: BadDates) -> Problem {
     let detail = match bad {
         BadDates::NotSensible(field) => format!("{field}: an instant from the year 2000 to 2199"),
+        BadDates::NotOneInstant(field, not_one) => return not_one_instant(field, not_one),
         BadDates::BeginsInThePast => {
             "valid_from: leave it out to begin as soon as everybody has agreed".to_owned()
         }
         BadDates::EndsBeforeItBegins => {
             "valid_to: an instant after valid_from and in the future".to_owned()
         }
+        BadDates::EndsWithinNotice(start) => format!(
+            "valid_to: for the notice that was promised it begins at {} at the earliest",
+            start.format("%FT%TZ")
+        ),
         BadDates::IsOver => "valid_to: it has gone by; draft another version".to_owned(),
     };
     Problem::new(Slug::CardDates, detail)
+}
+
+fn not_one_instant(field: &str, not_one: NotOneInstant) -> Problem {
+    let [earlier, later] = not_one.told();
+    let NotOneInstant {
+        zone,
+        wall,
+        is_twice,
+        candidates: _,
+    } = not_one;
+    let detail = match is_twice {
+        true => format!("clocks in {zone} show {wall} twice"),
+        false => format!("clocks in {zone} skip {wall}"),
+    };
+    Problem::new(
+        Slug::CardDates,
+        format!("{field}: {detail}; say {earlier} or {later}"),
+    )
+    .with("candidates", json!([earlier, later]))
 }
 
 /// The refusal of an amount, with what would be legal in printed units.
@@ -543,6 +630,7 @@ mod tests {
             ("terms", "/terms"),
             ("give", "/terms/give"),
             ("settlement.increment", "/settlement/increment"),
+            ("notice_days", "/notice_days"),
             ("when.claims.terms[1]", "/when/claims/terms/1"),
             ("priority", "/priority"),
         ];

@@ -269,7 +269,7 @@ pub(super) mod tests {
         assert!(tiny >= fraction(1, 1), "{tiny}");
     }
 
-    fn any_terms() -> impl Strategy<Value = String> {
+    pub(crate) fn any_terms() -> impl Strategy<Value = String> {
         let rate = (1..40_i64, 1..40_i64, 1..300_i64, 0..3_u8).prop_map(|(give, get, cut, kind)| {
             let bands = format!(
                 r#""bands":[{{"from":0,"give":{give},"get":{get}}},{{"from":{cut},"give":{get},"get":{give}}}]"#

@@ -13,10 +13,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::boundary::{self, Boundary, Local, Sent};
 use super::condition::Condition;
-use super::draft::Draft;
-use super::fee::Fee;
+use super::draft::{BadDates, Draft, Refusal};
 use super::funding::Funders;
+use super::lint::{self, Code};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::sentence::{self, Issuers, Names};
@@ -70,12 +71,16 @@ pub struct DraftRateCard {
     #[schema(minimum = -1000, maximum = 1000, example = 0)]
     #[serde(default)]
     pub(super) priority: i32,
-    /// When it begins; when the last party agrees, when left out. Not in the past.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub(super) valid_from: Option<Timestamp>,
-    /// When it ends, which is the first instant it does not hold; never when left out.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub(super) valid_to: Option<Timestamp>,
+    /// How many days of notice are promised before a change that is worse for a member in anything: 0 to
+    /// 366, 0 when left out.
+    #[schema(maximum = 366, example = 30)]
+    pub(super) notice_days: Option<u16>,
+    /// When it begins; when the last party agrees, when left out. Not in the past. An instant, or a day
+    /// or a time of day in a zone: `{"local": "2027-03-01", "zone": "Asia/Hong_Kong"}`.
+    pub(super) valid_from: Option<Sent>,
+    /// When it ends, which is the first instant it does not hold; never when left out. A day in a zone
+    /// is the end of that day.
+    pub(super) valid_to: Option<Sent>,
     /// Where the terms come from, in a few words.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 120, example = "R203")]
     pub(super) origin: Option<Name>,
@@ -127,7 +132,30 @@ pub enum SettlementKind {
     Priced,
 }
 
-/// What was read and is approved or rejected.
+/// What a partner who proposes a rate card knows of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposedRateCard {
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is approved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovedRateCard {
+    /// The `content_hash` of the rate card that was read.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "00112233445566778899aabbccddeeff")]
+    pub(super) content_hash: ContentHash,
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is rejected.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadRateCard {
@@ -177,6 +205,8 @@ pub struct RateCardBody {
     pub sentence: String,
     #[schema(example = "5,000 STAR 起，以 1,250 為單位，按 5 比 1 兌換 MILE。")]
     pub sentence_zh: String,
+    /// What to think about before agreeing. `splitting_pays` has to be acknowledged by both partners.
+    pub lints: Vec<LintBody>,
     /// What a member gets, as it was drafted.
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     pub terms: Terms,
@@ -188,19 +218,50 @@ pub struct RateCardBody {
     /// Of the cards of the pair whose conditions are met the highest decides.
     #[schema(example = 0)]
     pub priority: i32,
+    /// How many days before it a change that is worse for a member is agreed.
+    #[schema(maximum = 366)]
+    pub notice_days: u16,
     /// When it begins; null until it is published, where its parties left that open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_from: Option<Timestamp>,
     /// The first instant it does not hold; null while that is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_to: Option<Timestamp>,
+    /// When it was wanted to begin, where that was written as a day or a time in a zone.
+    pub valid_from_local: Option<Local>,
+    /// When it was wanted to end, where that was written as a day or a time in a zone.
+    pub valid_to_local: Option<Local>,
     /// Where the terms come from; null for who is no party.
     pub origin: Option<String>,
-    /// What to send back when approving: it covers pair, terms, settlement, condition, priority and the
-    /// dates that were asked for. Null for who is no party.
+    /// What to send back when approving: it covers pair, terms, settlement, condition, priority, notice and
+    /// the dates that were asked for. Null for who is no party.
     pub content_hash: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// Something to think about.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RateCardLint)]
+pub struct LintBody {
+    pub code: Code,
+    #[schema(example = "5,000 and 5,000 gain 100 more than 10,000 at once")]
+    pub en: String,
+    #[serde(rename = "zh-Hant")]
+    #[schema(example = "分兩次以 5,000 和 5,000 兌換，比一次以 10,000 兌換多得 100")]
+    pub zh_hant: String,
+}
+
+impl LintBody {
+    fn all(card: &Card, scales: Scales) -> Vec<LintBody> {
+        let lints = lint::lints(card, scales).into_iter();
+        let bodies = lints.map(|lint| LintBody {
+            code: lint.code(),
+            en: lint.english(scales),
+            zh_hant: lint.chinese(scales),
+        });
+        bodies.collect()
+    }
 }
 
 /// Whose word it is.
@@ -215,7 +276,7 @@ pub enum Side {
 
 impl DraftRateCard {
     /// The draft with its currencies known by number.
-    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, BadTerms> {
+    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, Refusal> {
         let DraftRateCard {
             from: _,
             to: _,
@@ -223,16 +284,22 @@ impl DraftRateCard {
             settlement,
             when,
             priority,
+            notice_days,
             valid_from,
             valid_to,
             origin,
         } = self;
         let card = Card {
-            terms: Terms::try_from(terms)?,
-            settlement: settlement.read()?,
+            terms: Terms::try_from(terms).map_err(Refusal::Terms)?,
+            settlement: settlement.read().map_err(Refusal::Terms)?,
             when,
             priority,
+            notice_days: notice_days.unwrap_or(0),
         };
+        let (valid_from, valid_to) = (
+            boundary(valid_from, boundary::Side::Begins, "valid_from")?,
+            boundary(valid_to, boundary::Side::Ends, "valid_to")?,
+        );
         Ok(Draft {
             from: from.no,
             to: to.no,
@@ -242,6 +309,15 @@ impl DraftRateCard {
             origin,
         })
     }
+}
+
+fn boundary(
+    sent: Option<Sent>,
+    side: boundary::Side,
+    field: &'static str,
+) -> Result<Option<Boundary>, Refusal> {
+    let read = sent.map(|sent| sent.read(side)).transpose();
+    read.map_err(|not_one| Refusal::Dates(BadDates::NotOneInstant(field, not_one)))
 }
 
 impl SettlementBody {
@@ -300,7 +376,11 @@ impl SettlementBody {
     }
 
     /// What a party sees of the terms of settlement.
-    fn seen(terms: &SettlementTerms, source: bool, target: bool) -> Option<SettlementBody> {
+    pub(super) fn seen(
+        terms: &SettlementTerms,
+        source: bool,
+        target: bool,
+    ) -> Option<SettlementBody> {
         if !source && !target {
             return None;
         }
@@ -348,31 +428,14 @@ pub(super) fn show(
 ) -> RateCardBody {
     let is_party = version.is_party(viewer);
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
-    let currency = |no| directory.currency_no(no).map(|currency| &**currency);
-    let (from, to) = (currency(version.from), currency(version.to));
-    let code = |currency: Option<&Currency>| {
-        currency
-            .map(|currency| currency.code.clone())
-            .unwrap_or_default()
-    };
-    let scale =
-        |currency: Option<&Currency>| currency.map_or(Scale::WHOLE, |currency| currency.scale);
-    let (source, target) = (code(from), code(to));
-    let scales = Scales {
-        source: scale(from),
-        target: scale(to),
-    };
+    let (source, target) = codes(directory, version);
     let names = Names {
         source: &source,
         target: &target,
-        scales,
-        fee_scale: fee_scale(directory, &version.card.terms),
+        scales: version.scales,
+        fee_scale: fee_scale(directory, version),
     };
-    let issuer = |id| directory.partner(id).map_or("?", |partner| &partner.code);
-    let issuers = Issuers {
-        source: issuer(version.source),
-        target: issuer(version.target),
-    };
+    let issuers = issuers(directory, version);
     RateCardBody {
         id: ids.show(Kind::RateCard, version.id),
         version: version.number,
@@ -380,6 +443,7 @@ pub(super) fn show(
         agreed: sides(version),
         sentence: sentence::english_card(&version.card, names, issuers),
         sentence_zh: sentence::chinese_card(&version.card, names, issuers),
+        lints: LintBody::all(&version.card, version.scales),
         from: source.clone(),
         to: target.clone(),
         terms: version.card.terms.clone(),
@@ -390,18 +454,40 @@ pub(super) fn show(
         ),
         when: version.card.when.clone(),
         priority: version.card.priority,
+        notice_days: version.card.notice_days,
         valid_from: version.valid_from,
         valid_to: version.valid_to,
+        valid_from_local: version.valid_from_local.clone(),
+        valid_to_local: version.valid_to_local.clone(),
         origin: version.origin.clone().filter(|_| is_party),
         content_hash: is_party.then(|| hex::encode(&version.content_hash)),
         created_at: version.created_at,
     }
 }
 
-fn fee_scale(directory: &Directory, terms: &Terms) -> Scale {
-    let money = |fee: &Fee| directory.money_by_code(&fee.currency);
-    let scale = terms.fee.as_ref().and_then(money);
-    scale
+/// The codes of a version's two currencies.
+pub(super) fn codes(directory: &Directory, version: &Version) -> (String, String) {
+    let code = |no| {
+        let currency = directory.currency_no(no);
+        currency.map_or_else(String::new, |currency| currency.code.clone())
+    };
+    (code(version.from), code(version.to))
+}
+
+/// The codes of their issuers.
+pub(super) fn issuers<'a>(directory: &'a Directory, version: &Version) -> Issuers<'a> {
+    let issuer = |id| directory.partner(id).map_or("?", |partner| &partner.code);
+    Issuers {
+        source: issuer(version.source),
+        target: issuer(version.target),
+    }
+}
+
+/// How many decimals the money of a version's fee has.
+pub(super) fn fee_scale(directory: &Directory, version: &Version) -> Scale {
+    let fee = version.card.terms.fee.as_ref();
+    let money = fee.and_then(|fee| directory.money_by_code(&fee.currency));
+    money
         .and_then(|money| Scale::new(money.scale))
         .unwrap_or(Scale::WHOLE)
 }

@@ -19,6 +19,7 @@ use super::best;
 use super::bonus::Bonus;
 use super::condition::{self, Asker, Attester, Condition};
 use super::funding::{self, Gift, Grant};
+use super::notice;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
 use super::settlement::{Exchange, Figures, SettlementTerms};
@@ -40,10 +41,17 @@ pub struct Card {
     /// Of the cards of a pair whose conditions hold, the highest decides.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: i32,
+    /// How many days before it a change for the worse is agreed; see [`notice`].
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub notice_days: u16,
 }
 
 fn is_zero(priority: &i32) -> bool {
     *priority == 0
+}
+
+fn is_none(days: &u16) -> bool {
+    *days == 0
 }
 
 /// An amount evaluated, with what it costs the partners.
@@ -65,12 +73,14 @@ impl Card {
         settlement: Value,
         condition: Option<Value>,
         priority: i32,
-    ) -> serde_json::Result<Card> {
+        notice_days: i16,
+    ) -> anyhow::Result<Card> {
         Ok(Card {
             terms: serde_json::from_value(terms)?,
             settlement: serde_json::from_value(settlement)?,
             when: condition.map(serde_json::from_value).transpose()?,
             priority,
+            notice_days: notice_days.try_into()?,
         })
     }
 
@@ -82,6 +92,7 @@ impl Card {
         funding::check(&self.terms, self.settlement.bonus_funders())?;
         self.fee_goes_somewhere()?;
         condition::check_priority(self.priority)?;
+        notice::check(self.notice_days)?;
         self.when.as_ref().map_or(Ok(()), Condition::check)
     }
 
@@ -356,7 +367,7 @@ mod tests {
                 SettlementTerms::CostPlus { .. } => r#"{"kind":"ratio","give":7,"get":3}"#,
             };
             let terms = serde_json::from_str(rate).unwrap();
-            let card = Card { terms, settlement, when: None, priority: 0 };
+            let card = Card { terms, settlement, when: None, priority: 0, notice_days: 0 };
             let source = Scale::new(scale).unwrap();
             let scales = Scales { source, ..Scales::WHOLE };
             let Ok(evaluated) = evaluate(&card, scales, exchange, given) else { return Ok(()) };
@@ -373,7 +384,7 @@ mod tests {
             settlement in any_settlement(), exchange in any_exchange(), wanted in 1..1_000_000_i64,
         ) {
             let terms = serde_json::from_str(PRICED).unwrap();
-            let card = Card { terms, settlement, when: None, priority: 0 };
+            let card = Card { terms, settlement, when: None, priority: 0, notice_days: 0 };
             let Ok(tariff) = card.tariff(Scales::WHOLE, exchange) else { return Ok(()) };
             let Ok(spend) = smallest_for(&tariff, wanted) else { return Ok(()) };
             prop_assert!(price(&tariff, spend).unwrap().total >= wanted);

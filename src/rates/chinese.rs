@@ -6,8 +6,8 @@
 
 use std::ops::Deref;
 
-use super::allowance::{Calendar, Most, Period};
-use super::block::BlockMode;
+use super::allowance::{Allowance, Calendar, Most, Period};
+use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
@@ -53,7 +53,7 @@ fn amounts(limits: &Limits, names: Names<'_>) -> String {
     }
 }
 
-fn rates(bands: &[Band]) -> String {
+pub(super) fn rates(bands: &[Band]) -> String {
     let rates = bands.iter().map(|band| {
         let (give, get) = lowest(band.give, band.get);
         format!("{} 起按 {give} 比 {get}", band.from)
@@ -74,13 +74,17 @@ pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
 
 /// The block bonus and every campaign.
 pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let (source, target) = (names.source, names.target);
-    let block = terms.block_bonus.map(|b| match b.mode {
-        BlockMode::PerBlock => format!("每 {} {source} 加 {} {target}", b.block, b.bonus),
-        BlockMode::Once => format!("滿 {} {source} 加 {} {target} 一次", b.block, b.bonus),
-    });
+    let block = terms.block_bonus.map(|b| block(b, names));
     let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
     block.into_iter().chain(campaigns).collect()
+}
+
+pub(super) fn block(b: BlockBonus, names: Names<'_>) -> String {
+    let (source, target) = (names.source, names.target);
+    match b.mode {
+        BlockMode::PerBlock => format!("每 {} {source} 加 {} {target}", b.block, b.bonus),
+        BlockMode::Once => format!("滿 {} {source} 加 {} {target} 一次", b.block, b.bonus),
+    }
 }
 
 pub(super) fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
@@ -132,7 +136,12 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let Some(fee) = fee else { return Vec::new() };
+    let told = fee.map(|fee| format!("手續費為{}", charge(fee, names)));
+    told.into_iter().collect()
+}
+
+/// A fee with its parts.
+pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let currency = &fee.currency;
     let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
     let code = match fee.on() {
@@ -156,7 +165,7 @@ pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
         .tax
         .map(|tax| format!("，另加 {} 稅", fraction(tax.num, tax.den)));
     let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    vec![format!("手續費為{charge}{rest}")]
+    format!("{charge}{rest}")
 }
 
 /// What happens to the part that does not divide, where there can be one.
@@ -172,28 +181,37 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
 
 /// Limits within a period, what has to stay, and what is not taken.
 pub(super) fn held_to(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let allowances = terms.allowances.iter().map(|allowance| {
-        let within = period(allowance.period);
-        let most = match (allowance.most, allowance.period) {
-            (Most::Times(1), Period::Calendar(Calendar::Ever)) => "只限一次".to_owned(),
-            (Most::Times(times), _) => format!("{within}最多 {times} 次"),
-            (Most::Given(most), _) => format!("{within}最多 {most} {}", names.source),
-            (Most::Gained(most), _) => format!("{within}最多可得 {most} {}", names.target),
-        };
-        let group = allowance.group.as_deref();
-        let group = group.map_or_else(String::new, |group| format!("（與 {group} 組合併計算）"));
-        let from = allowance.from;
-        let from = from.map_or_else(String::new, |from| format!("{} 起，", from.format("%F")));
-        format!("{from}{most}{group}")
-    });
+    let allowances = terms.allowances.iter();
+    let allowances = allowances.map(|limit| allowance(limit, names));
     let keep = terms
         .keep
         .map(|keep| format!("帳戶須保留 {keep} {}", names.source));
-    let excludes = terms.excludes.iter().map(|excluded| match excluded {
-        Excluded::Bonus => "獎賞積分不可使用".to_owned(),
-        Excluded::Expiring => "設有到期日的積分不可使用".to_owned(),
-    });
+    let excludes = terms.excludes.iter();
+    let excludes = excludes.map(|points| format!("{}不可使用", excluded(*points)));
     allowances.chain(keep).chain(excludes).collect()
+}
+
+/// A limit within a period.
+pub(super) fn allowance(allowance: &Allowance, names: Names<'_>) -> String {
+    let within = period(allowance.period);
+    let most = match (allowance.most, allowance.period) {
+        (Most::Times(1), Period::Calendar(Calendar::Ever)) => "只限一次".to_owned(),
+        (Most::Times(times), _) => format!("{within}最多 {times} 次"),
+        (Most::Given(most), _) => format!("{within}最多 {most} {}", names.source),
+        (Most::Gained(most), _) => format!("{within}最多可得 {most} {}", names.target),
+    };
+    let group = allowance.group.as_deref();
+    let group = group.map_or_else(String::new, |group| format!("（與 {group} 組合併計算）"));
+    let from = allowance.from;
+    let from = from.map_or_else(String::new, |from| format!("{} 起，", from.format("%F")));
+    format!("{from}{most}{group}")
+}
+
+pub(super) fn excluded(excluded: Excluded) -> &'static str {
+    match excluded {
+        Excluded::Bonus => "獎賞積分",
+        Excluded::Expiring => "設有到期日的積分",
+    }
 }
 
 fn period(period: Period) -> String {
@@ -210,16 +228,21 @@ fn period(period: Period) -> String {
 /// When what is gained arrives, and whether it may be converted again.
 pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
     let target = names.target;
-    let delivery = terms.delivery.map(|delivery| match delivery {
-        Delivery::AfterDays(1) => "翌日到帳".to_owned(),
-        Delivery::AfterDays(days) => format!("{days} 日後到帳"),
-        Delivery::DayOfMonth(day) => format!("於下一個 {day} 號到帳"),
-    });
+    let delivery = terms.delivery;
+    let delivery = delivery.map(|delivery| format!("{}到帳", arrival(delivery)));
     let onward = terms.onward.map(|onward| match onward {
         Onward::Never => format!("所得 {target} 不可再兌換"),
         Onward::AfterDays(days) => format!("所得 {target} 於 {days} 日後方可再兌換"),
     });
     delivery.into_iter().chain(onward).collect()
+}
+
+pub(super) fn arrival(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::AfterDays(1) => "翌日".into(),
+        Delivery::AfterDays(days) => format!("{days} 日後"),
+        Delivery::DayOfMonth(day) => format!("於下一個 {day} 號"),
+    }
 }
 
 /// For whom the card is, and by which channel.
@@ -239,4 +262,12 @@ pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
 fn either<T: Deref<Target = str>>(values: &[T]) -> String {
     let values: Vec<&str> = values.iter().map(|value| &**value).collect();
     values.join(" 或 ")
+}
+
+/// How early a change for the worse is told, where that is promised.
+pub(super) fn notice(days: u16) -> Vec<String> {
+    match days {
+        0 => Vec::new(),
+        _ => vec![format!("不利的更改於 {days} 日前通知")],
+    }
 }

@@ -110,6 +110,17 @@ impl Condition {
         is_by_channel && self.claims.as_ref().is_none_or(has_all)
     }
 
+    /// Whether the same members meet both, however they are written.
+    pub(super) fn is_met_as(&self, other: &Condition) -> bool {
+        let claims = |when: &Condition| {
+            let claims = when.claims.iter().flat_map(|Asked(claims)| claims);
+            let claims = claims.map(|(name, values)| (name.clone(), sorted(values)));
+            claims.collect::<Vec<_>>()
+        };
+        let channels = |when: &Condition| when.channel.as_deref().map(sorted);
+        self.of == other.of && claims(self) == claims(other) && channels(self) == channels(other)
+    }
+
     /// Whose claims have to be known to say whether it holds.
     pub fn asks(&self) -> Option<Attester> {
         self.claims.as_ref().map(|_| self.of)
@@ -130,6 +141,12 @@ fn counted(field: &str, count: usize) -> Result<(), BadTerms> {
         1..=MOST => Ok(()),
         _ => Err(BadTerms::new(field, Reason::TooMany)),
     }
+}
+
+fn sorted<T: Ord + Clone>(values: &[T]) -> Vec<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 fn listed<T: Ord>(field: &str, values: &[T]) -> Result<(), BadTerms> {
@@ -218,6 +235,17 @@ mod tests {
         ] {
             assert_eq!(json!(condition(json.clone())), json);
         }
+    }
+
+    #[test]
+    fn the_order_of_what_it_lists_is_nothing_to_who_meets_it() {
+        let both = |first: &str, other: &str| {
+            condition(json!({"claims": {"tier": [first, other]}, "channel": [other, first]}))
+        };
+        assert!(both("a", "b").is_met_as(&both("b", "a")));
+        assert!(!both("a", "b").is_met_as(&both("a", "c")));
+        let at = |of: &str| condition(json!({"claims": {"tier": ["a"]}, "of": of}));
+        assert!(!at("source").is_met_as(&at("target")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A card that could be agreed to and not carried out would be quoted and not kept, so it is refused
 //! here and not when somebody converts.
 
+use super::boundary::{Boundary, NotOneInstant};
 use super::card::Card;
 use super::refusal::{BadTerms, Reason};
 use super::settlement::FeeTo;
@@ -20,9 +21,9 @@ pub struct Draft {
     pub to: Asset,
     pub card: Card,
     /// When it is to begin; when everybody has agreed, where nothing is said.
-    pub valid_from: Option<Timestamp>,
+    pub valid_from: Option<Boundary>,
     /// When it is to end; never, where nothing is said.
-    pub valid_to: Option<Timestamp>,
+    pub valid_to: Option<Boundary>,
     /// Where the terms come from, in a few words.
     pub origin: Option<Name>,
 }
@@ -41,10 +42,14 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadDates {
     NotSensible(&'static str),
+    /// The clocks of the zone skip the time that is named, or show it twice.
+    NotOneInstant(&'static str, NotOneInstant),
     BeginsInThePast,
     EndsBeforeItBegins,
     /// By the time everybody agreed its end had come.
     IsOver,
+    /// It would be over before the notice that was promised is.
+    EndsWithinNotice(Timestamp),
 }
 
 impl Draft {
@@ -82,27 +87,25 @@ impl Draft {
     }
 
     fn check_dates(&self, now: Timestamp) -> Result<(), BadDates> {
+        let instant = |boundary: &Option<Boundary>| boundary.as_ref().map(|boundary| boundary.at);
+        let (start, end) = (instant(&self.valid_from), instant(&self.valid_to));
         let is_odd = |instant: Option<Timestamp>| instant.is_some_and(|at| !clock::is_sensible(at));
-        if is_odd(self.valid_from) {
+        if is_odd(start) {
             return Err(BadDates::NotSensible("valid_from"));
         }
-        if is_odd(self.valid_to) {
+        if is_odd(end) {
             return Err(BadDates::NotSensible("valid_to"));
         }
-        if self.valid_from.is_some_and(|start| start < now) {
+        if start.is_some_and(|start| start < now) {
             return Err(BadDates::BeginsInThePast);
         }
-        ends_after(
-            self.valid_from.unwrap_or(now),
-            self.valid_to,
-            BadDates::EndsBeforeItBegins,
-        )
+        ends_after(start.unwrap_or(now), end, BadDates::EndsBeforeItBegins)
     }
 
     /// What an approval of it binds to.
     pub fn approval_hash(&self) -> [u8; 32] {
         let content = version::content_hash(self.from, self.to, &self.card);
-        version::approval_hash(&content, self.valid_from, self.valid_to)
+        version::approval_hash(&content, [self.valid_from.as_ref(), self.valid_to.as_ref()])
     }
 }
 
@@ -206,9 +209,10 @@ mod tests {
             (None, far, Err(BadDates::NotSensible("valid_to"))),
         ];
         for (valid_from, valid_to, expected) in cases {
+            let boundary = |at: Option<Timestamp>| at.map(|at| Boundary { at, local: None });
             let dated = Draft {
-                valid_from,
-                valid_to,
+                valid_from: boundary(valid_from),
+                valid_to: boundary(valid_to),
                 ..plain()
             };
             assert_eq!(check(&dated), expected.map_err(Refusal::Dates));
@@ -216,11 +220,24 @@ mod tests {
     }
 
     #[test]
-    fn a_day_makes_another_approval() {
-        let dated = Draft {
-            valid_to: Some(noon()),
+    fn a_day_makes_another_approval_and_so_does_the_clock_it_is_read_from() {
+        let local = |zone: &str| {
+            let sent = format!(r#"{{"local":"2027-03-01","zone":"{zone}"}}"#);
+            serde_json::from_str(&sent).ok()
+        };
+        let ends = |local| Draft {
+            valid_to: Some(Boundary { at: noon(), local }),
             ..plain()
         };
-        assert_ne!(dated.approval_hash(), plain().approval_hash());
+        let [none, hong_kong, perth] =
+            [None, local("Asia/Hong_Kong"), local("Australia/Perth")].map(ends);
+        let begins = Draft {
+            valid_from: hong_kong.valid_to.clone(),
+            ..plain()
+        };
+        let hashes = [&plain(), &none, &hong_kong, &perth, &begins].map(Draft::approval_hash);
+        for (at, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..at].contains(hash), "{at}");
+        }
     }
 }

@@ -6,8 +6,8 @@
 
 use std::ops::Deref;
 
-use super::allowance::{Calendar, Most, Period};
-use super::block::BlockMode;
+use super::allowance::{Allowance, Calendar, Most, Period};
+use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::condition::{Asked, Condition};
 use super::fee::{Fee, FeeKind};
@@ -68,7 +68,7 @@ fn amounts(limits: &Limits, names: Names<'_>) -> String {
     }
 }
 
-fn rates(bands: &[Band]) -> String {
+pub(super) fn rates(bands: &[Band]) -> String {
     let rates = bands.iter().map(|band| {
         let (give, get) = lowest(band.give, band.get);
         format!("{give} to {get} from {}", band.from)
@@ -89,13 +89,17 @@ pub(super) fn destination(limits: &Limits, names: Names<'_>) -> Vec<String> {
 
 /// The block bonus and every campaign.
 pub(super) fn bonuses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let (source, target) = (names.source, names.target);
-    let block = terms.block_bonus.map(|b| match b.mode {
-        BlockMode::PerBlock => format!("{} {target} more for every {} {source}", b.bonus, b.block),
-        BlockMode::Once => format!("{} {target} more, once, from {} {source}", b.bonus, b.block),
-    });
+    let block = terms.block_bonus.map(|b| block(b, names));
     let campaigns = terms.bonuses.iter().map(|bonus| campaign(bonus, names));
     block.into_iter().chain(campaigns).collect()
+}
+
+pub(super) fn block(b: BlockBonus, names: Names<'_>) -> String {
+    let (source, target) = (names.source, names.target);
+    match b.mode {
+        BlockMode::PerBlock => format!("{} {target} more for every {} {source}", b.bonus, b.block),
+        BlockMode::Once => format!("{} {target} more, once, from {} {source}", b.bonus, b.block),
+    }
 }
 
 pub(super) fn campaign(bonus: &Bonus, names: Names<'_>) -> String {
@@ -149,7 +153,12 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let Some(fee) = fee else { return Vec::new() };
+    let told = fee.map(|fee| format!("the fee is {}", charge(fee, names)));
+    told.into_iter().collect()
+}
+
+/// A fee with its parts.
+pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let currency = &fee.currency;
     let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
     let code = match fee.on() {
@@ -175,7 +184,7 @@ pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
         .tax
         .map(|tax| format!(", plus {} tax", fraction(tax.num, tax.den)));
     let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    vec![format!("the fee is {charge}{rest}")]
+    format!("{charge}{rest}")
 }
 
 /// What happens to the part that does not divide, where there can be one.
@@ -191,31 +200,40 @@ pub(super) fn remainder(terms: &Terms, names: Names<'_>) -> Vec<String> {
 
 /// Limits within a period, what has to stay, and what is not taken.
 pub(super) fn held_to(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let allowances = terms.allowances.iter().map(|allowance| {
-        let within = period(allowance.period);
-        let most = match (allowance.most, allowance.period) {
-            (Most::Times(1), Period::Calendar(Calendar::Ever)) => "only once".to_owned(),
-            (Most::Times(1), _) => format!("once in {within}"),
-            (Most::Times(times), _) => format!("{times} times in {within}"),
-            (Most::Given(most), _) => format!("at most {most} {} in {within}", names.source),
-            (Most::Gained(most), _) => format!("at most {most} {} in {within}", names.target),
-        };
-        let group = allowance.group.as_deref();
-        let group = group.map_or_else(String::new, |group| {
-            format!(", together with all of {group}")
-        });
-        let from = allowance.from;
-        let from = from.map_or_else(String::new, |from| format!(", from {}", from.format("%F")));
-        format!("{most}{group}{from}")
-    });
+    let allowances = terms.allowances.iter();
+    let allowances = allowances.map(|limit| allowance(limit, names));
     let keep = terms
         .keep
         .map(|keep| format!("{keep} {} have to stay", names.source));
-    let excludes = terms.excludes.iter().map(|excluded| match excluded {
-        Excluded::Bonus => "bonuses are not taken".to_owned(),
-        Excluded::Expiring => "points that expire are not taken".to_owned(),
-    });
+    let excludes = terms.excludes.iter();
+    let excludes = excludes.map(|points| format!("{} are not taken", excluded(*points)));
     allowances.chain(keep).chain(excludes).collect()
+}
+
+/// A limit within a period.
+pub(super) fn allowance(allowance: &Allowance, names: Names<'_>) -> String {
+    let within = period(allowance.period);
+    let most = match (allowance.most, allowance.period) {
+        (Most::Times(1), Period::Calendar(Calendar::Ever)) => "only once".to_owned(),
+        (Most::Times(1), _) => format!("once in {within}"),
+        (Most::Times(times), _) => format!("{times} times in {within}"),
+        (Most::Given(most), _) => format!("at most {most} {} in {within}", names.source),
+        (Most::Gained(most), _) => format!("at most {most} {} in {within}", names.target),
+    };
+    let group = allowance.group.as_deref();
+    let group = group.map_or_else(String::new, |group| {
+        format!(", together with all of {group}")
+    });
+    let from = allowance.from;
+    let from = from.map_or_else(String::new, |from| format!(", from {}", from.format("%F")));
+    format!("{most}{group}{from}")
+}
+
+pub(super) fn excluded(excluded: Excluded) -> &'static str {
+    match excluded {
+        Excluded::Bonus => "bonuses",
+        Excluded::Expiring => "points that expire",
+    }
 }
 
 /// A period, such as `a calendar month`.
@@ -233,11 +251,8 @@ pub(super) fn period(period: Period) -> String {
 /// When what is gained arrives, and whether it may be converted again.
 pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
     let target = names.target;
-    let delivery = terms.delivery.map(|delivery| match delivery {
-        Delivery::AfterDays(1) => "it arrives the next day".to_owned(),
-        Delivery::AfterDays(days) => format!("it arrives after {days} days"),
-        Delivery::DayOfMonth(day) => format!("it arrives on the next day {day} of a month"),
-    });
+    let delivery = terms.delivery;
+    let delivery = delivery.map(|delivery| format!("it arrives {}", arrival(delivery)));
     let onward = terms.onward.map(|onward| match onward {
         Onward::Never => format!("this {target} cannot be converted again"),
         Onward::AfterDays(days) => {
@@ -245,6 +260,14 @@ pub(super) fn afterwards(terms: &Terms, names: Names<'_>) -> Vec<String> {
         }
     });
     delivery.into_iter().chain(onward).collect()
+}
+
+pub(super) fn arrival(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::AfterDays(1) => "the next day".into(),
+        Delivery::AfterDays(days) => format!("after {days} days"),
+        Delivery::DayOfMonth(day) => format!("on the next day {day} of a month"),
+    }
 }
 
 /// For whom the card is, and by which channel.
@@ -264,4 +287,14 @@ pub(super) fn condition(when: &Condition, issuers: Issuers<'_>) -> Vec<String> {
 fn either<T: Deref<Target = str>>(values: &[T]) -> String {
     let values: Vec<&str> = values.iter().map(|value| &**value).collect();
     values.join(" or ")
+}
+
+/// How early a change for the worse is told, where that is promised.
+pub(super) fn notice(days: u16) -> Vec<String> {
+    let of = match days {
+        0 => return Vec::new(),
+        1 => "1 day's".to_owned(),
+        _ => format!("{days} days'"),
+    };
+    vec![format!("{of} notice is given of a change for the worse")]
 }

@@ -31,6 +31,14 @@ pub struct Funders {
     pub target: i64,
 }
 
+impl Funders {
+    /// Whether each pays the same share.
+    pub(super) fn pays_as(self, other: Funders) -> bool {
+        let times = |one: i64, other: i64| i128::from(one) * i128::from(other);
+        times(self.source, other.target) == times(other.source, self.target)
+    }
+}
+
 fn is_none(parts: &i64) -> bool {
     *parts == 0
 }

@@ -19,8 +19,10 @@
 //!
 //! A version begins when its parties wanted, or when the last of them agreed if that is later:
 //! approval takes its time, and refusing the last word because a date went by would make everybody
-//! begin again. It never begins in the past. The version of the pair and priority that would go on for
-//! ever ends at the same instant, in the same transaction; any other overlap is refused by the table.
+//! begin again. It never begins in the past, nor before the notice that the version before it promised
+//! ([`notice`]), unless it takes nothing from a member ([`change`]). The version of the pair and priority
+//! that would go on for ever ends at the same instant, in the same transaction; any other overlap is
+//! refused by the table.
 //!
 //! Cards of one pair that hold at one instant differ in *priority*, and each may say for whom it is
 //! ([`condition`]). Of those whose condition is met the highest priority decides, so that there is
@@ -44,14 +46,20 @@ pub mod block;
 pub mod body;
 pub mod bonus;
 pub mod book;
+pub mod boundary;
 pub mod campaigns;
 pub mod card;
+pub mod change;
+pub mod changes;
 pub mod condition;
 pub mod draft;
+pub mod effect;
 pub mod exchange;
 pub mod fee;
 pub mod funding;
 pub mod imports;
+pub mod lint;
+pub mod notice;
 pub mod onward;
 pub mod price;
 pub mod printed;
@@ -61,6 +69,7 @@ pub mod refusal;
 pub mod sentence;
 pub mod settlement;
 pub mod spend;
+pub mod split;
 pub mod state;
 pub mod tariff;
 pub mod terms;
@@ -68,6 +77,8 @@ pub mod version;
 
 mod best;
 mod case;
+mod change_chinese;
+mod change_english;
 mod chinese;
 mod english;
 mod extra;
@@ -191,6 +202,7 @@ pub async fn propose(
     who: &Who,
     ids: &Ids,
     id: i64,
+    acknowledged: &[lint::Code],
 ) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 
@@ -205,6 +217,7 @@ pub async fn propose(
         .after(Step::Propose, now)
         .map_err(api::no_such_edge)?;
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    acknowledge(conn, who, &version, acknowledged).await?;
 
     let subject = Subject {
         kind: SUBJECT,
@@ -223,6 +236,7 @@ pub async fn approve(
     who: &Who,
     id: i64,
     content_hash: &[u8],
+    acknowledged: &[lint::Code],
 ) -> Result<Version, Error> {
     let (version, now) = lock(conn, who, id).await?;
 
@@ -230,6 +244,7 @@ pub async fn approve(
         .after(Step::Approve, now)
         .map_err(api::no_such_edge)?;
     must_be_asked(&version, who)?;
+    acknowledge(conn, who, &version, acknowledged).await?;
 
     let decision =
         approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Approved).await?;
@@ -239,6 +254,31 @@ pub async fn approve(
     record(conn, who, &version, now).await
 }
 
+/// Refuses the word of a partner who has not said that it knows what the terms reward. It is the
+/// partners who pay for that, so the hub need not.
+async fn acknowledge(
+    conn: &mut Connection,
+    who: &Who,
+    version: &Version,
+    acknowledged: &[lint::Code],
+) -> Result<(), Error> {
+    let grave = match PartyName::of(who) {
+        PartyName::Partner(_) => lint::grave(&version.card, version.scales),
+        PartyName::Hub => Vec::new(),
+    };
+    let (known, missing): (Vec<_>, Vec<_>) = grave
+        .into_iter()
+        .partition(|code| acknowledged.contains(code));
+    if !missing.is_empty() {
+        return Err(api::not_acknowledged(&missing).into());
+    }
+    for code in known {
+        let said = format!("{} acknowledged", code.name());
+        audit::record(conn, who, SUBJECT, version.id, None, &said).await?;
+    }
+    Ok(())
+}
+
 /// What everybody has agreed to prices quotes from its start on.
 async fn publish(
     conn: &mut Connection,
@@ -246,8 +286,11 @@ async fn publish(
     version: &Version,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let start = version.start(now);
-    ends_after(start, version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    let standing = store::list_standing(conn, version, now).await?;
+    let start = notice::start(version, &standing, now);
+    let too_late = BadDates::EndsWithinNotice(start);
+    ends_after(start, version.valid_to, too_late).map_err(api::bad_dates)?;
 
     let ended = store::end_predecessor(conn, version, start).await?;
     if let Some(predecessor) = ended {
@@ -395,7 +438,8 @@ pub struct Speakers<'a> {
 }
 
 /// What the parties of an agreed card do one after the other: the source drafts and proposes, the
-/// target and the hub approve. For the sample coalition; every rule holds as over HTTP.
+/// target and the hub approve, and both brands know what its lints say. For the sample coalition and for
+/// what was agreed on paper; every rule holds as over HTTP.
 pub async fn publish_agreed(
     conn: &mut Connection,
     ids: &Ids,
@@ -405,11 +449,19 @@ pub async fn publish_agreed(
     wanted: &Draft,
 ) -> Result<Version, Error> {
     let drafted = draft(conn, speakers.source, secrets, directory, wanted).await?;
-    let proposed = propose(conn, speakers.source, ids, drafted.id).await?;
+    let lints = lint::grave(&drafted.card, drafted.scales);
+    let proposed = propose(conn, speakers.source, ids, drafted.id, &lints).await?;
     if proposed.source != proposed.target {
-        approve(conn, speakers.target, proposed.id, &proposed.content_hash).await?;
+        approve(
+            conn,
+            speakers.target,
+            proposed.id,
+            &proposed.content_hash,
+            &lints,
+        )
+        .await?;
     }
-    approve(conn, speakers.hub, proposed.id, &proposed.content_hash).await
+    approve(conn, speakers.hub, proposed.id, &proposed.content_hash, &[]).await
 }
 
 /// A version with its pair locked, and the time after that. Of what is between others one learns
@@ -454,6 +506,33 @@ async fn record(
         audit::record(conn, who, SUBJECT, after.id, Some(was.name()), is.name()).await?;
     }
     Ok(after)
+}
+
+/// The version to compare another with: the one that is asked for, or else the one of its pair and
+/// priority that it replaces or would replace now.
+async fn compared(
+    conn: &mut Connection,
+    version: &Version,
+    since: Option<i64>,
+    viewer: PartyName,
+) -> Result<Option<Version>, Error> {
+    let Some(id) = since else {
+        let start = match version.kept {
+            Kept::Published | Kept::Halted => version.valid_from,
+            Kept::Draft | Kept::Proposed | Kept::Rejected | Kept::Withdrawn => None,
+        };
+        let start = match start {
+            Some(start) => start,
+            None => version.start(db::now(conn).await?),
+        };
+        let found = store::find_predecessor(conn, version, start).await?;
+        return Ok(found.filter(|other| other.is_seen_by(viewer)));
+    };
+    let of_the_pair = |other: &Version| (other.from, other.to) == (version.from, version.to);
+    let found = store::find(conn, id)
+        .await?
+        .filter(|other| other.is_seen_by(viewer) && of_the_pair(other));
+    Ok(Some(found.ok_or_else(api::no_such_version)?))
 }
 
 async fn find(conn: &mut Connection, id: i64) -> Result<Version, Error> {

@@ -9,6 +9,8 @@
 //!
 //! Days begin where the issuer of what is gained is. A month that has no such day delivers on its last.
 
+use std::cmp::Ordering;
+
 use chrono::{Datelike, Days, Duration, Months, NaiveDate};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,16 @@ impl Onward {
         }
     }
 
+    /// How the wait compares with another; none of its own is the shortest.
+    pub(super) fn grown(before: Option<Onward>, after: Option<Onward>) -> Ordering {
+        let wait = |onward: Option<Onward>| match onward {
+            None => (false, 0),
+            Some(Onward::AfterDays(days)) => (false, days),
+            Some(Onward::Never) => (true, 0),
+        };
+        wait(after).cmp(&wait(before))
+    }
+
     /// From when on what is gained at `now` may be converted again.
     pub fn begins(self, now: Timestamp) -> Timestamp {
         match self {
@@ -58,6 +70,15 @@ impl Delivery {
         match self {
             Delivery::AfterDays(days) => within(days, DAYS, "delivery.after_days"),
             Delivery::DayOfMonth(day) => within(day.into(), 31, "delivery.day_of_month"),
+        }
+    }
+
+    /// After how many days what is gained arrives, at least and at most.
+    pub(super) fn within(delivery: Option<Delivery>) -> (u16, u16) {
+        match delivery {
+            None => (0, 0),
+            Some(Delivery::AfterDays(days)) => (days, days),
+            Some(Delivery::DayOfMonth(_)) => (1, 31),
         }
     }
 
@@ -137,6 +158,20 @@ mod tests {
                 delivery.arrives(zone, at(now)),
                 at(expected),
                 "{delivery:?} {now}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_next_such_day_of_a_month_is_a_day_to_a_month_away() {
+        let first: NaiveDate = "2027-01-01".parse().unwrap();
+        for (today, day) in (0..1_500).flat_map(|nth| (1..=31).map(move |day| (nth, day))) {
+            let today = first + Days::new(today);
+            let away = (super::next(today, day).unwrap() - today).num_days();
+            let (least, most) = Delivery::within(Some(Delivery::DayOfMonth(1)));
+            assert!(
+                (least.into()..=most.into()).contains(&away),
+                "{today} {day}"
             );
         }
     }

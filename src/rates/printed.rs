@@ -34,6 +34,24 @@ impl Printed {
             .ok_or_else(|| BadTerms::new(field, Reason::TooLarge))
     }
 
+    /// So many smallest units, as they are printed.
+    pub(super) fn of(units: i64, scale: Scale) -> Printed {
+        Printed(Decimal::new(units, u32::from(scale.decimals())).normalize())
+    }
+
+    /// Whether the other is a whole number of times this.
+    pub(super) fn divides(self, other: Printed) -> bool {
+        other
+            .0
+            .checked_rem(self.0)
+            .is_some_and(|rest| rest.is_zero())
+    }
+
+    /// How far the other is away.
+    pub(super) fn distance(self, other: Printed) -> Printed {
+        Printed((self.0 - other.0).abs())
+    }
+
     fn read(text: &str) -> Option<Printed> {
         let (whole, decimals) = amount::digits(text).ok()?;
         let is_short = whole.len() <= 16 && decimals.len() <= 4;

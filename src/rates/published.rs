@@ -8,7 +8,8 @@
 //!
 //! The columns used are `row_id`, `from_scale`, `to_scale`, `tests`, `terms`, and `rule_shapes`
 //! for a reason; they may come in any order among others. Every row that does not pass is
-//! reported with its line, and damage to one line never hides the next. The last line is
+//! reported with its line, and damage to one line never hides the next. What a partner would be told
+//! to think about of a rule ([`lint`](super::lint)) is noted beside its line and fails nothing. The last line is
 //! `N passed, M failed, K not executable`, counting rows.
 
 use std::fmt;
@@ -52,9 +53,9 @@ pub fn check(mut reader: impl Read, out: &mut impl Write) -> anyhow::Result<Tall
     }
 
     for line in lines {
-        let verdict = match &columns {
+        let (verdict, notes) = match &columns {
             Ok(columns) => judge(&line, columns),
-            Err(_) => Verdict::Failed(vec!["the header cannot be read".into()]),
+            Err(_) => failed("the header cannot be read".into()),
         };
         let at = format!("line {} {}", line.number, id(&line, &columns));
         match verdict {
@@ -69,6 +70,9 @@ pub fn check(mut reader: impl Read, out: &mut impl Write) -> anyhow::Result<Tall
                     writeln!(out, "{at}: failed: {why}")?;
                 }
             }
+        }
+        for note in notes {
+            writeln!(out, "{at}: note: {note}")?;
         }
     }
 
@@ -110,10 +114,15 @@ fn id(line: &Line, columns: &Result<Columns, String>) -> String {
     id.map_or("?".into(), |id| id.escape_debug().to_string())
 }
 
-fn judge(line: &Line, columns: &Columns) -> Verdict {
+fn failed(why: String) -> (Verdict, Vec<String>) {
+    (Verdict::Failed(vec![why]), Vec::new())
+}
+
+/// The verdict on a row, and what a partner would be told to think about.
+fn judge(line: &Line, columns: &Columns) -> (Verdict, Vec<String>) {
     let fields = match &line.fields {
         Ok(fields) => fields,
-        Err(why) => return Verdict::Failed(vec![why.clone()]),
+        Err(why) => return failed(why.clone()),
     };
     if fields.len() != columns.width {
         let why = format!(
@@ -121,7 +130,7 @@ fn judge(line: &Line, columns: &Columns) -> Verdict {
             fields.len(),
             columns.width
         );
-        return Verdict::Failed(vec![why]);
+        return failed(why);
     }
     let shape = columns.rule_shapes.map_or("", |at| &fields[at]);
     let row = Row {
@@ -131,7 +140,9 @@ fn judge(line: &Line, columns: &Columns) -> Verdict {
         terms: &fields[columns.terms],
         shape,
     };
-    row.judge().unwrap_or_else(|why| Verdict::Failed(vec![why]))
+    let verdict = row.judge();
+    let verdict = verdict.unwrap_or_else(|why| Verdict::Failed(vec![why]));
+    (verdict, row.notes())
 }
 
 #[cfg(test)]
@@ -168,6 +179,14 @@ mod tests {
         );
         let told = told(format!("{HEAD}R1,0,0,6>7,{ONE_TO_ONE}\n").as_bytes());
         assert_eq!(told[0], "line 2 R1: failed: case `6>7`: expected 7, got 6");
+    }
+
+    #[test]
+    fn what_rewards_splitting_is_noted_and_fails_nothing() {
+        let terms = r#""{""kind"":""table"",""table"":[{""give"":100,""get"":60},{""give"":200,""get"":110}]}""#;
+        let told = told(format!("{HEAD}R1,0,0,100>60,{terms}\n").as_bytes());
+        let note = "line 2 R1: note: splitting_pays: 100 and 100 gain 10 more than 200 at once";
+        assert_eq!(told, [note, "1 passed, 0 failed, 0 not executable"]);
     }
 
     #[test]

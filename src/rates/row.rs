@@ -10,6 +10,7 @@
 use serde::Deserialize;
 
 use super::case::Case;
+use super::lint;
 use super::tariff::Tariff;
 use super::terms::{Rate, Terms};
 use crate::points::amount::{Scale, Scales};
@@ -40,6 +41,19 @@ struct Shape {
 const KINDS: [&str; 6] = ["ratio", "slab", "marginal", "table", "priced", "unpriced"];
 
 impl Row<'_> {
+    /// What a partner would be told to think about; nothing where the row cannot be read.
+    pub fn notes(&self) -> Vec<String> {
+        let read = serde_json::from_str::<Terms>(&with_quoted_decimals(self.terms)).ok();
+        let scales = scales(self.from_scale, self.to_scale).ok();
+        let Some((terms, scales)) = read.zip(scales) else {
+            return Vec::new();
+        };
+        let lints = Tariff::of(&terms, scales, None).map(|tariff| lint::of(&terms, None, &tariff));
+        let lints = lints.unwrap_or_default().into_iter();
+        let told = lints.map(|lint| format!("{}: {}", lint.code().name(), lint.english(scales)));
+        told.collect()
+    }
+
     /// The verdict, or in words why the row is damaged.
     pub fn judge(&self) -> Result<Verdict, String> {
         let json = with_quoted_decimals(self.terms);

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! amounts ; rate ; limits of what is gained ; block bonus ; bonuses ; fee ; what does not divide ;
-//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on ; for whom
+//! limits within a period, what has to stay, what is not taken ; when it arrives, and goes on ; for whom ;
+//! notice
 //!
 //! 5,000 STAR or more, in steps of 1,250, become MILE at 5 to 2; 5,000 MILE more, once, from
 //! 50,000 STAR.
@@ -14,7 +15,7 @@
 use super::allowance::Period;
 use super::bonus::Bonus;
 use super::card::Card;
-use super::condition::{Attester, Condition};
+use super::condition::{Asked, Attester, Condition};
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
@@ -46,26 +47,42 @@ impl<'a> Issuers<'a> {
     }
 }
 
-/// The sentence of a card in English, with for whom it is.
+/// The sentence of a card in English.
 pub fn english_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
-    let mut clauses = english_clauses(&card.terms, names);
-    clauses.extend(
-        card.when
-            .iter()
-            .flat_map(|when| english::condition(when, issuers)),
-    );
-    format!("{}.", clauses.join("; "))
+    let terms = &card.terms;
+    let clauses = [
+        vec![english::amounts_and_rate(terms, names)],
+        english::destination(&terms.destination, names),
+        english::bonuses(terms, names),
+        english::fee(terms.fee.as_ref(), names),
+        english::remainder(terms, names),
+        english::held_to(terms, names),
+        english::afterwards(terms, names),
+        for_whom(card, |when| english::condition(when, issuers)),
+        english::notice(card.notice_days),
+    ];
+    format!("{}.", clauses.concat().join("; "))
 }
 
-/// The sentence of a card in Traditional Chinese, with for whom it is.
+/// The sentence of a card in Traditional Chinese.
 pub fn chinese_card(card: &Card, names: Names<'_>, issuers: Issuers<'_>) -> String {
-    let mut clauses = chinese_clauses(&card.terms, names);
-    clauses.extend(
-        card.when
-            .iter()
-            .flat_map(|when| chinese::condition(when, issuers)),
-    );
-    format!("{}。", clauses.join("；"))
+    let terms = &card.terms;
+    let clauses = [
+        vec![chinese::amounts_and_rate(terms, names)],
+        chinese::destination(&terms.destination, names),
+        chinese::bonuses(terms, names),
+        chinese::fee(terms.fee.as_ref(), names),
+        chinese::remainder(terms, names),
+        chinese::held_to(terms, names),
+        chinese::afterwards(terms, names),
+        for_whom(card, |when| chinese::condition(when, issuers)),
+        chinese::notice(card.notice_days),
+    ];
+    format!("{}。", clauses.concat().join("；"))
+}
+
+fn for_whom(card: &Card, clauses: impl Fn(&Condition) -> Vec<String>) -> Vec<String> {
+    card.when.as_ref().map_or_else(Vec::new, clauses)
 }
 
 /// For whom a card is, in English and in Traditional Chinese.
@@ -77,44 +94,8 @@ pub fn conditions(when: &Condition, issuers: Issuers<'_>) -> [String; 2] {
     [english.join(", "), chinese.join("，")]
 }
 
-/// The sentence in English.
-pub fn english(terms: &Terms, names: Names<'_>) -> String {
-    format!("{}.", english_clauses(terms, names).join("; "))
-}
-
-/// The sentence in Traditional Chinese.
-pub fn chinese(terms: &Terms, names: Names<'_>) -> String {
-    format!("{}。", chinese_clauses(terms, names).join("；"))
-}
-
-fn english_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let clauses = [
-        vec![english::amounts_and_rate(terms, names)],
-        english::destination(&terms.destination, names),
-        english::bonuses(terms, names),
-        english::fee(terms.fee.as_ref(), names),
-        english::remainder(terms, names),
-        english::held_to(terms, names),
-        english::afterwards(terms, names),
-    ];
-    clauses.concat()
-}
-
-fn chinese_clauses(terms: &Terms, names: Names<'_>) -> Vec<String> {
-    let clauses = [
-        vec![chinese::amounts_and_rate(terms, names)],
-        chinese::destination(&terms.destination, names),
-        chinese::bonuses(terms, names),
-        chinese::fee(terms.fee.as_ref(), names),
-        chinese::remainder(terms, names),
-        chinese::held_to(terms, names),
-        chinese::afterwards(terms, names),
-    ];
-    clauses.concat()
-}
-
-/// How many limits, bands, bonuses and fees a member has to keep in mind.
-pub fn burden(terms: &Terms) -> usize {
+/// How many limits, bands, bonuses, fees and conditions a member has to keep in mind.
+pub fn burden(terms: &Terms, when: Option<&Condition>) -> usize {
     let limits = |limits: &Limits| {
         [limits.min, limits.max, limits.step]
             .iter()
@@ -134,7 +115,14 @@ pub fn burden(terms: &Terms) -> usize {
     let held_to = terms.allowances.len() + usize::from(terms.keep.is_some()) + terms.excludes.len();
     let after = usize::from(terms.onward.is_some()) + usize::from(terms.delivery.is_some());
     let both = limits(&terms.source) + limits(&terms.destination);
-    both + rate + extras + bonuses.sum::<usize>() + held_to + after
+    let of_terms = both + rate + extras + bonuses.sum::<usize>() + held_to + after;
+    of_terms + when.map_or(0, asked)
+}
+
+fn asked(when: &Condition) -> usize {
+    let claims = when.claims.as_ref();
+    let claims = claims.map_or(0, |Asked(claims)| claims.len());
+    claims + usize::from(when.channel.is_some())
 }
 
 /// A period as it is told in English.
@@ -205,6 +193,11 @@ mod tests {
         fee_scale: Scale::WHOLE,
     };
 
+    const ISSUERS: Issuers<'static> = Issuers {
+        source: "AERO",
+        target: "BAYVIEW",
+    };
+
     #[test]
     fn a_card_is_one_sentence_in_two_languages() {
         let cases = [
@@ -240,14 +233,39 @@ mod tests {
             ),
         ];
         for (json, in_english, in_chinese) in cases {
-            let terms = serde_json::from_str(json).unwrap();
-            assert_eq!(english(&terms, NAMES), in_english);
-            assert_eq!(chinese(&terms, NAMES), in_chinese);
+            let card = card(json, "");
+            assert_eq!(english_card(&card, NAMES, ISSUERS), in_english);
+            assert_eq!(chinese_card(&card, NAMES, ISSUERS), in_chinese);
         }
     }
 
+    /// A card with more than terms.
+    fn card(terms: &str, more: &str) -> Card {
+        let settlement = r#"{"kind":"cost_plus","price":"1","commission":"0"}"#;
+        let card = format!(r#"{{"terms":{terms},"settlement":{settlement}{more}}}"#);
+        serde_json::from_str(&card).unwrap()
+    }
+
+    const PLAIN: &str = r#"{"kind":"ratio","give":1,"get":1}"#;
+
     #[test]
-    fn for_whom_a_card_is_comes_last() {
+    fn the_notice_that_is_promised_is_said() {
+        let month = card(PLAIN, r#","notice_days":30"#);
+        assert_eq!(
+            english_card(&month, NAMES, ISSUERS),
+            "Any amount of STAR becomes MILE at 1 to 1; 30 days' notice is given of a change for the worse."
+        );
+        assert_eq!(
+            chinese_card(&month, NAMES, ISSUERS),
+            "任何數量的 STAR，按 1 比 1 兌換 MILE；不利的更改於 30 日前通知。"
+        );
+        let day = card(PLAIN, r#","notice_days":1"#);
+        let told = english_card(&day, NAMES, ISSUERS);
+        assert!(told.ends_with("; 1 day's notice is given of a change for the worse."));
+    }
+
+    #[test]
+    fn for_whom_a_card_is_comes_after_what_it_says_of_points() {
         let cases = [
             (
                 r#"{"claims":{"tier":["platinum","diamond"]},"channel":["app"]}"#,
@@ -265,22 +283,14 @@ mod tests {
                 "；限經 app 或 web。",
             ),
         ];
-        let settlement = r#"{"kind":"cost_plus","price":"1","commission":"0"}"#;
-        let issuers = Issuers {
-            source: "AERO",
-            target: "BAYVIEW",
-        };
         for (when, in_english, in_chinese) in cases {
-            let json = format!(
-                r#"{{"terms":{{"kind":"ratio","give":1,"get":1}},"settlement":{settlement},"when":{when}}}"#
-            );
-            let card = serde_json::from_str(&json).unwrap();
-            let told = english_card(&card, NAMES, issuers);
+            let card = card(PLAIN, &format!(r#","when":{when}"#));
+            let told = english_card(&card, NAMES, ISSUERS);
             assert_eq!(
                 told,
                 format!("Any amount of STAR becomes MILE at 1 to 1{in_english}")
             );
-            let told = chinese_card(&card, NAMES, issuers);
+            let told = chinese_card(&card, NAMES, ISSUERS);
             assert_eq!(
                 told,
                 format!("任何數量的 STAR，按 1 比 1 兌換 MILE{in_chinese}")
@@ -291,6 +301,10 @@ mod tests {
     #[test]
     fn a_simple_card_is_a_light_burden() {
         let plain = r#"{"kind":"ratio","give":5,"get":2,"min":5000,"step":1250}"#;
-        assert_eq!(burden(&serde_json::from_str(plain).unwrap()), 3);
+        let terms = serde_json::from_str(plain).unwrap();
+        assert_eq!(burden(&terms, None), 3);
+        let when = r#"{"claims":{"card":["visa"],"tier":["gold","ruby"]},"channel":["app"]}"#;
+        let when = serde_json::from_str(when).unwrap();
+        assert_eq!(burden(&terms, Some(&when)), 6);
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use diesel::sql_types::{
-    Array, BigInt, Binary, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz,
+    Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz,
 };
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::book::PublishedCard;
+use super::boundary::{Boundary, Local};
 use super::card::Card;
 use super::draft::Draft;
 use super::state::Kept;
@@ -28,8 +29,12 @@ const LOCK: i32 = 0x6361_7264;
 /// A version with its issuers, its maker, and what was said to its latest proposal. Words that were
 /// given to a proposal nobody decided in time, or that was taken back, count no more.
 const VERSIONS: &str = "
-  select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target, c.version, c.state,
-         c.terms, c.settlement, c.condition, c.priority, c.valid_from, c.valid_to, c.origin, c.content_hash, maker.partner_id as maker,
+  select c.id, c.from_currency, c.to_currency, f.issuer_id as source, t.issuer_id as target,
+         f.scale as from_scale, t.scale as to_scale, c.version, c.state,
+         c.terms, c.settlement, c.condition, c.priority, c.notice_days,
+         c.valid_from, c.valid_to, c.valid_from_local, c.valid_to_local,
+         c.replaced_by is not null as is_replaced, c.origin,
+         c.content_hash, maker.partner_id as maker,
          c.created_at, coalesce(said.agreed, '{}') as agreed, coalesce(said.approved, '{}') as approved
     from rate_cards c
     join currencies f on f.no = c.from_currency
@@ -45,7 +50,8 @@ const VERSIONS: &str = "
              array_agg(d.party order by d.decided_at) filter (where d.verdict = 'approved') as approved
         from approval_decisions d where d.approval_id = latest.id) said on latest.id is not null";
 
-const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, condition, priority, valid_from, valid_to from rate_cards";
+const PUBLISHED: &str = "select id, from_currency, to_currency, version, state, terms, settlement, condition, priority, \
+     notice_days, valid_from, valid_to from rate_cards";
 
 #[derive(QueryableByName)]
 struct Row {
@@ -59,6 +65,10 @@ struct Row {
     source: i64,
     #[diesel(sql_type = BigInt)]
     target: i64,
+    #[diesel(sql_type = SmallInt)]
+    from_scale: i16,
+    #[diesel(sql_type = SmallInt)]
+    to_scale: i16,
     #[diesel(sql_type = Integer)]
     version: i32,
     #[diesel(sql_type = Text)]
@@ -71,10 +81,18 @@ struct Row {
     condition: Option<Value>,
     #[diesel(sql_type = Integer)]
     priority: i32,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_to: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    valid_from_local: Option<Value>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    valid_to_local: Option<Value>,
+    #[diesel(sql_type = Bool)]
+    is_replaced: bool,
     #[diesel(sql_type = Nullable<Text>)]
     origin: Option<String>,
     #[diesel(sql_type = Binary)]
@@ -109,6 +127,8 @@ struct PublishedRow {
     condition: Option<Value>,
     #[diesel(sql_type = Integer)]
     priority: i32,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     valid_from: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -144,11 +164,21 @@ impl TryFrom<Row> for Version {
             to: row.to_currency,
             source: row.source,
             target: row.target,
+            scales: scales(row.from_scale, row.to_scale)?,
             number: row.version,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
-            card: card(id, (row.terms, row.settlement), row.condition, row.priority)?,
+            card: card(
+                id,
+                (row.terms, row.settlement),
+                row.condition,
+                row.priority,
+                row.notice_days,
+            )?,
             valid_from: row.valid_from,
             valid_to: row.valid_to,
+            valid_from_local: local(id, row.valid_from_local)?,
+            valid_to_local: local(id, row.valid_to_local)?,
+            is_replaced: row.is_replaced,
             origin: row.origin,
             content_hash: row.content_hash,
             maker: row.maker.map_or(PartyName::Hub, PartyName::Partner),
@@ -174,6 +204,7 @@ impl TryFrom<PublishedRow> for PublishedCard {
                 (row.terms, row.settlement),
                 row.condition,
                 row.priority,
+                row.notice_days,
             )?),
             valid_from: row
                 .valid_from
@@ -189,9 +220,26 @@ fn card(
     (terms, settlement): (Value, Value),
     condition: Option<Value>,
     priority: i32,
+    notice_days: i16,
 ) -> anyhow::Result<Card> {
-    Card::kept(terms, settlement, condition, priority)
+    Card::kept(terms, settlement, condition, priority, notice_days)
         .map_err(|error| anyhow::anyhow!("rate card {id} cannot be read: {error}"))
+}
+
+fn local(id: i64, local: Option<Value>) -> anyhow::Result<Option<Local>> {
+    let read = local.map(serde_json::from_value).transpose();
+    read.map_err(|error| anyhow::anyhow!("a date of rate card {id} cannot be read: {error}"))
+}
+
+fn scales(from: i16, to: i16) -> anyhow::Result<Scales> {
+    let scale = |decimals: i16| {
+        let scale = u8::try_from(decimals).ok().and_then(Scale::new);
+        scale.ok_or_else(|| anyhow::anyhow!("a currency has the scale {decimals}"))
+    };
+    Ok(Scales {
+        source: scale(from)?,
+        target: scale(to)?,
+    })
 }
 
 /// Lets one at a time draft, publish or end versions of a pair.
@@ -230,6 +278,53 @@ pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Versio
         .await
         .optional()?;
     row.map(Version::try_from).transpose()
+}
+
+/// The version that another replaces or would replace when it begins at `start`: the one of its pair
+/// and priority that began last before it, whether it still holds or not.
+pub(super) async fn find_predecessor(
+    conn: &mut Connection,
+    successor: &Version,
+    start: Timestamp,
+) -> Result<Option<Version>, Error> {
+    let row: Option<Row> = diesel::sql_query(format!(
+        "{VERSIONS}
+          where c.from_currency = $1 and c.to_currency = $2 and c.priority = $3 and c.id <> $4
+            and c.state in ('published', 'halted') and c.valid_from < $5
+          order by c.valid_from desc, c.id desc limit 1"
+    ))
+    .bind::<SmallInt, _>(successor.from)
+    .bind::<SmallInt, _>(successor.to)
+    .bind::<Integer, _>(successor.card.priority)
+    .bind::<BigInt, _>(successor.id)
+    .bind::<Timestamptz, _>(start)
+    .get_result(conn)
+    .await
+    .optional()?;
+    row.map(Version::try_from).transpose()
+}
+
+/// The published versions of a pair and priority that hold after `now`, or would but for a successor that everybody
+/// agreed to: what another successor cuts short. Oldest first.
+pub(super) async fn list_standing(
+    conn: &mut Connection,
+    successor: &Version,
+    now: Timestamp,
+) -> Result<Vec<Version>, Error> {
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "{VERSIONS}
+          where c.from_currency = $1 and c.to_currency = $2 and c.priority = $3 and c.id <> $4
+            and c.state = 'published' and (c.valid_to is null or c.replaced_by is not null and c.valid_to > $5)
+          order by c.valid_from, c.id"
+    ))
+    .bind::<SmallInt, _>(successor.from)
+    .bind::<SmallInt, _>(successor.to)
+    .bind::<Integer, _>(successor.card.priority)
+    .bind::<BigInt, _>(successor.id)
+    .bind::<Timestamptz, _>(now)
+    .load(conn)
+    .await?;
+    rows.into_iter().map(Version::try_from).collect()
 }
 
 /// A page of what `viewer` may see, newest first: one more than `limit` when there are more.
@@ -272,10 +367,13 @@ pub(super) async fn insert(
     let settlement = serde_json::to_value(&draft.card.settlement).map_err(anyhow::Error::from)?;
     let condition = draft.card.when.as_ref().map(serde_json::to_value);
     let condition = condition.transpose().map_err(anyhow::Error::from)?;
+    let notice_days = i16::try_from(draft.card.notice_days).map_err(anyhow::Error::from)?;
     let Id { id } = diesel::sql_query(
         "insert into rate_cards (from_currency, to_currency, version, state, terms, settlement, valid_from, valid_to,
-                                 origin, content_hash, terms_hash, created_by, created_at, condition, priority)
-         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+                                 origin, content_hash, terms_hash, created_by, created_at, condition, priority,
+                                 notice_days, valid_from_local, valid_to_local)
+         select $1, $2, coalesce(max(version), 0) + 1, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                $14, $15, $16
            from rate_cards where from_currency = $1 and to_currency = $2
          returning id",
     )
@@ -283,8 +381,8 @@ pub(super) async fn insert(
     .bind::<SmallInt, _>(draft.to)
     .bind::<Jsonb, _>(terms)
     .bind::<Jsonb, _>(settlement)
-    .bind::<Nullable<Timestamptz>, _>(draft.valid_from)
-    .bind::<Nullable<Timestamptz>, _>(draft.valid_to)
+    .bind::<Nullable<Timestamptz>, _>(draft.valid_from.as_ref().map(|start| start.at))
+    .bind::<Nullable<Timestamptz>, _>(draft.valid_to.as_ref().map(|end| end.at))
     .bind::<Nullable<Text>, _>(draft.origin.as_deref())
     .bind::<Binary, _>(content_hash)
     .bind::<Binary, _>(&version::content_hash(draft.from, draft.to, &draft.card)[..])
@@ -292,9 +390,18 @@ pub(super) async fn insert(
     .bind::<Timestamptz, _>(now)
     .bind::<Nullable<Jsonb>, _>(condition)
     .bind::<Integer, _>(draft.card.priority)
+    .bind::<SmallInt, _>(notice_days)
+    .bind::<Nullable<Jsonb>, _>(written(draft.valid_from.as_ref())?)
+    .bind::<Nullable<Jsonb>, _>(written(draft.valid_to.as_ref())?)
     .get_result(conn)
     .await?;
     Ok(id)
+}
+
+fn written(boundary: Option<&Boundary>) -> Result<Option<Value>, Error> {
+    let local = boundary.and_then(|boundary| boundary.local.as_ref());
+    let written = local.map(serde_json::to_value).transpose();
+    Ok(written.map_err(anyhow::Error::from)?)
 }
 
 /// Keeps what was done with a version.
@@ -418,7 +525,7 @@ pub(super) async fn lock_live(conn: &mut Connection) -> Result<Vec<Live>, Error>
         .await?;
     let rows: Vec<LiveRow> = diesel::sql_query(
         "select c.id, c.from_currency, c.to_currency, c.version, c.state, c.terms, c.settlement,
-                c.condition, c.priority, c.valid_from, c.valid_to,
+                c.condition, c.priority, c.notice_days, c.valid_from, c.valid_to,
                 f.code as from_code, t.code as to_code, f.scale as from_scale, t.scale as to_scale,
                 source.money as from_money, target.money as to_money
            from rate_cards c
@@ -436,17 +543,10 @@ impl TryFrom<LiveRow> for Live {
     type Error = Error;
 
     fn try_from(row: LiveRow) -> Result<Live, Error> {
-        let scale = |decimals: i16| {
-            let scale = u8::try_from(decimals).ok().and_then(Scale::new);
-            scale.ok_or_else(|| anyhow::anyhow!("a currency has the scale {decimals}"))
-        };
         Ok(Live {
             card: row.card.try_into()?,
             codes: [row.from_code, row.to_code],
-            scales: Scales {
-                source: scale(row.from_scale)?,
-                target: scale(row.to_scale)?,
-            },
+            scales: scales(row.from_scale, row.to_scale)?,
             moneys: [row.from_money, row.to_money],
         })
     }

@@ -2,11 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
+use super::boundary::{Boundary, Local};
 use super::card::Card;
 use super::state::{ApprovedBy, Kept, NoSuchEdge, State, Step};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
+use crate::points::amount::Scales;
 
 #[derive(Debug, Clone)]
 pub struct Version {
@@ -17,12 +19,19 @@ pub struct Version {
     pub source: i64,
     /// The issuer of what is gained.
     pub target: i64,
+    /// How many decimals its two currencies have.
+    pub scales: Scales,
     /// Counted up per pair.
     pub number: i32,
     pub kept: Kept,
     pub card: Card,
     pub valid_from: Option<Timestamp>,
     pub valid_to: Option<Timestamp>,
+    /// The clocks that its dates were read from, where they were.
+    pub valid_from_local: Option<Local>,
+    pub valid_to_local: Option<Local>,
+    /// Whether it was a successor that gave it its end.
+    pub is_replaced: bool,
     pub origin: Option<String>,
     /// What an approver sends back.
     pub content_hash: Vec<u8>,
@@ -76,6 +85,19 @@ impl Version {
         parties
     }
 
+    /// When it begins, on the clock it was wanted by.
+    pub fn beginning(&self) -> Option<Boundary> {
+        let local = self.valid_from_local.clone();
+        self.valid_from.map(|at| Boundary { at, local })
+    }
+
+    /// When its parties wanted it to end; never, for one that a successor ended.
+    pub fn agreed_end(&self) -> Option<Boundary> {
+        let local = self.valid_to_local.clone();
+        let end = self.valid_to.filter(|_| !self.is_replaced);
+        end.map(|at| Boundary { at, local })
+    }
+
     /// When it begins if it is published at `now`: as agreed, but never in the past, because a rate
     /// that was not yet agreed to priced nothing.
     pub fn start(&self, now: Timestamp) -> Timestamp {
@@ -93,20 +115,19 @@ pub fn content_hash(from: Asset, to: Asset, card: &Card) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// What an approval binds to: the content and when it is to hold.
-pub fn approval_hash(
-    content: &[u8],
-    valid_from: Option<Timestamp>,
-    valid_to: Option<Timestamp>,
-) -> [u8; 32] {
+/// What an approval binds to: the content, when it is to hold, and how that was written where it was
+/// not as an instant.
+pub fn approval_hash(content: &[u8], dates: [Option<&Boundary>; 2]) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(content);
-    for instant in [valid_from, valid_to] {
-        digest.update(
-            instant
-                .map_or(i64::MIN, |instant| instant.timestamp_micros())
-                .to_be_bytes(),
-        );
+    for boundary in dates {
+        let instant = boundary.map_or(i64::MIN, |boundary| boundary.at.timestamp_micros());
+        digest.update(instant.to_be_bytes());
+    }
+    let locals = dates.map(|boundary| boundary.and_then(|boundary| boundary.local.as_ref()));
+    if locals.iter().any(Option::is_some) {
+        // Two plain texts each: they always have a JSON form.
+        digest.update(serde_json::to_vec(&locals).unwrap_or_default());
     }
     digest.finalize().into()
 }
@@ -131,11 +152,15 @@ pub(super) mod tests {
             to: 1002,
             source: 1,
             target: 2,
+            scales: Scales::WHOLE,
             number: 1,
             kept: Kept::Published,
             card: serde_json::from_str(card).unwrap(),
             valid_from: Some(noon()),
             valid_to: None,
+            valid_from_local: None,
+            valid_to_local: None,
+            is_replaced: false,
             origin: None,
             content_hash: vec![7; 16],
             maker: PartyName::Partner(1),
@@ -217,7 +242,8 @@ pub(super) mod tests {
     fn what_is_approved_is_all_of_it() {
         let hash = |version: &Version| {
             let content = content_hash(version.from, version.to, &version.card);
-            approval_hash(&content, version.valid_from, version.valid_to)
+            let (start, end) = (version.beginning(), version.agreed_end());
+            approval_hash(&content, [start.as_ref(), end.as_ref()])
         };
         let agreed = version();
         let others = [

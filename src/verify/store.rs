@@ -151,6 +151,8 @@ struct CardRow {
     condition: Option<Value>,
     #[diesel(sql_type = Integer)]
     priority: i32,
+    #[diesel(sql_type = SmallInt)]
+    notice_days: i16,
     #[diesel(sql_type = Binary)]
     terms_hash: Vec<u8>,
 }
@@ -158,12 +160,19 @@ struct CardRow {
 impl CardRow {
     fn card(&self) -> Result<Card, Difference> {
         let (terms, settlement) = (self.terms.clone(), self.settlement.clone());
-        let read = Card::kept(terms, settlement, self.condition.clone(), self.priority);
+        let condition = self.condition.clone();
+        let read = Card::kept(
+            terms,
+            settlement,
+            condition,
+            self.priority,
+            self.notice_days,
+        );
         read.map_err(|error| Difference(format!("rate card {} cannot be read: {error}", self.id)))
     }
 }
 
-const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, condition, priority, terms_hash \
+const CARDS: &str = "select id, from_currency, to_currency, terms, settlement, condition, priority, notice_days, terms_hash \
      from rate_cards where state in ('published', 'halted') order by id";
 
 /// Published cards are what was approved.

@@ -35,7 +35,7 @@ async fn writes(world: &World) -> Vec<Write> {
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
     let when = json!({"claims": {"tier": ["gold"]}, "of": "target", "channel": ["app"]});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
-        "when": when, "priority": 1,
+        "when": when, "priority": 1, "notice_days": 30,
         "valid_from": "2100-01-01T00:00:00Z", "valid_to": "2101-01-01T00:00:00Z", "origin": "R1"});
     let drafted = world.post(&aero, "/v1/rate-cards", card.clone()).await.ok();
     let partner = &world.credentials.partner("AERO").expect("AERO").id;
@@ -377,6 +377,7 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "valid_from",
         "valid_to",
         "origin",
+        "notice_days",
         "terms",
         // Of a campaign: either a bonus or arms, and whatever limits it.
         "bonus",

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt, stream};
 use interline::partners::Directories;
 use interline::rates::imports::transcript::Transcript;
 use interline::rates::imports::{self, Desk, Tally, Way};
@@ -434,5 +436,75 @@ async fn exercise(world: &World, tokens: &mut Tokens, (row, nth): (&str, usize),
     }
     if rule.card["terms"].get("keep").is_some() {
         rule.keep(world).await;
+    }
+}
+
+/// The same dates ten years later, which are all to come.
+fn ten_years_later(transcribed: &str) -> String {
+    let mut later = transcribed.to_owned();
+    for year in (2018..=2026).rev() {
+        later = later.replace(
+            &format!("\"local\": \"{year}-"),
+            &format!("\"local\": \"{}-", year + 10),
+        );
+    }
+    later
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_with_dates_hold_between_them_and_not_beside() {
+    let dated: Vec<(String, Value, usize)> = transcribed()
+        .into_iter()
+        .filter(|(_, (texts, cards))| {
+            *cards > 0 && texts.get("valid_from").or(texts.get("valid_to")).is_some()
+        })
+        .map(|(row, (texts, cards))| (row, texts, cards))
+        .collect();
+    assert!(dated.len() > 25, "{}", dated.len());
+    stream::iter(dated)
+        .for_each_concurrent(4, |(row, texts, cards)| async move {
+            let world = World::new().await;
+            let file = rows(|name| name == row);
+            let later = ten_years_later(TRANSCRIBED);
+            let (tally, why) = import(&world, &file, &later, AGREED).await;
+            assert_eq!(tally.made, cards, "{row}: {why:?}");
+            window(&world, &row, &texts).await;
+        })
+        .await;
+}
+
+/// A row is no card before its time, is one within it, and none after.
+async fn window(world: &World, row: &str, texts: &Value) {
+    let rule = Rule::of(world, &mut Tokens::new(), row, 0).await;
+    let channel = rule.meet(world).await;
+    let channel = channel.as_deref();
+    let (given, _) = rule.cases.split_once('>').expect("a case");
+    let instant = |field: &str| -> Option<DateTime<Utc>> {
+        rule.card[field]
+            .as_str()
+            .map(|at| at.parse().expect("an instant"))
+    };
+    let decides = async || {
+        let answer = rule.quote(world, given, channel).await;
+        answer.status.is_success() && answer.body["card"] == rule.card["id"]
+    };
+    let go_to = async |at: DateTime<Utc>| {
+        let now = interline::db::now(&mut world.superuser().await)
+            .await
+            .expect("a clock");
+        world.forward(at - now).await;
+    };
+    if texts.get("valid_from").is_some() {
+        let start = instant("valid_from").expect("a beginning");
+        go_to(start - Duration::seconds(30)).await;
+        assert!(!decides().await, "{row} before its time");
+        go_to(start + Duration::milliseconds(1)).await;
+    }
+    assert!(decides().await, "{row} in its time");
+    if let Some(end) = instant("valid_to") {
+        go_to(end - Duration::seconds(30)).await;
+        assert!(decides().await, "{row} at its end");
+        go_to(end).await;
+        assert!(!decides().await, "{row} after its time");
     }
 }

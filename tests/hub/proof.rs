@@ -210,6 +210,8 @@ const UNPROVED: [(&str, &[&str], &str); 12] = [
         &[
             "valid_from",
             "valid_to",
+            "valid_from_local",
+            "valid_to_local",
             "origin",
             "replaced_by",
             "created_by",

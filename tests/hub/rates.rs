@@ -1153,3 +1153,373 @@ async fn the_latest_exchange_rate_serves_both_directions() {
         403
     );
 }
+
+/// The changes of a card, as one token is told: field, effect and the English words.
+async fn changes(world: &Rates, token: &str, card: &Value, query: &str) -> (Value, Vec<String>) {
+    let path = format!("/v1/rate-cards/{}/changes{query}", id(card));
+    let told = world.get(token, &path).await.is(200);
+    let changes = told["changes"].as_array().unwrap().iter();
+    let lines = changes.map(|change| {
+        assert!(change["zh-Hant"].is_string(), "{change}");
+        let part = |name: &str| change[name].as_str().unwrap().to_owned();
+        format!("{} {}: {}", part("field"), part("member"), part("en"))
+    });
+    (told.clone(), lines.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_says_in_words_what_is_different() {
+    let world = Rates::new().await;
+    let first = world.published(star_to_mile(5)).await;
+    let (told, lines) = changes(&world, &world.auditor, &first, "").await;
+    assert!(told["since"].is_null() && lines.is_empty(), "{told}");
+
+    let mut next = star_to_mile(4);
+    next["terms"]["min"] = json!(10_000);
+    next["settlement"]["price"] = json!("0.015");
+    let draft = world.draft(&world.source, next).await;
+    let (told, lines) = changes(&world, &world.source, &draft, "").await;
+    assert_eq!(
+        (&told["since"], &told["member"]),
+        (&first["id"], &json!("unclear"))
+    );
+    assert_eq!(
+        lines[..3],
+        [
+            "terms.rate better: the rate changes from 5:1 to 4:1",
+            "terms.min worse: the smallest amount rises from 5,000 to 10,000 TOKEN",
+            "settlement.price same: the price of a KILO rises from 0.014000 to 0.015",
+        ]
+    );
+    assert!(
+        lines[3].starts_with("valid_from same: its beginning is dropped"),
+        "{lines:?}"
+    );
+    let path = format!("?since={}", id(&draft));
+    let (told, lines) = changes(&world, &world.target, &draft, &path).await;
+    assert_eq!((told["member"].as_str(), lines.len()), (Some("same"), 0));
+
+    let path = format!("/v1/rate-cards/{}/changes", id(&draft));
+    assert_eq!(world.get(&world.stranger, &path).await.code(), "not-found");
+    let other = ratio("KILO", "TOKEN", 1, 1);
+    let other = world.draft(&world.source, other).await;
+    for since in [id(&other), "card_0123456789abcdef", "x"] {
+        let refused = world
+            .get(&world.source, &format!("{path}?since={since}"))
+            .await;
+        assert_eq!(refused.code(), "invalid-field", "{since}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_changes_tell_nobody_more_than_the_versions_do() {
+    let world = Rates::new().await;
+    let priced = |source: &str, target: &str, commission: &str| {
+        json!({"from": "TOKEN", "to": "KILO", "terms": {"kind": "priced"},
+            "settlement": {"kind": "priced", "source_price": source, "target_price": target, "commission": commission}})
+    };
+    world.published(priced("0.08", "0.014", "0.025")).await;
+    let next = world.published(priced("0.07", "0.013", "0.02")).await;
+    let fields = async |token: &str| {
+        let (told, lines) = changes(&world, token, &next, "").await;
+        let others = [&world.source, &world.stranger].map(String::as_str);
+        if others.contains(&token) {
+            let told = told.to_string();
+            assert!(!told.contains("0.014") && !told.contains("0.013"), "{told}");
+        }
+        let fields = lines.iter().filter(|line| line.starts_with("settlement"));
+        fields
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fields(&world.source).await,
+        ["settlement.source_price", "settlement.commission"]
+    );
+    assert_eq!(fields(&world.target).await, ["settlement.target_price"]);
+    assert_eq!(fields(&world.operator).await.len(), 3);
+    assert_eq!(fields(&world.stranger).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_rewards_splitting_is_published_by_partners_who_know_it() {
+    let world = Rates::new().await;
+    let mut body = star_to_mile(5);
+    body["terms"] = json!({"kind": "table", "table": [{"give": 5000, "get": 600}, {"give": 10000, "get": 1100}]});
+    let card = world.draft(&world.source, body.clone()).await;
+    assert_eq!(
+        card["lints"],
+        json!([{"code": "splitting_pays", "en": "5,000 and 5,000 gain 100 more than 10,000 at once",
+            "zh-Hant": "分兩次以 5,000 和 5,000 兌換，比一次以 10,000 兌換多得 100"}])
+    );
+
+    let path = |step: &str| format!("/v1/rate-cards/{}/{step}", id(&card));
+    for known in [json!({}), json!({"acknowledges": ["hard_to_say"]})] {
+        let refused = world.post(&world.source, &path("propose"), known).await;
+        assert_eq!(
+            (refused.status, refused.code(), &refused.body["missing"]),
+            (422, "lint-not-acknowledged", &json!(["splitting_pays"]))
+        );
+    }
+    let odd = json!({"acknowledges": ["all"]});
+    let refused = world.post(&world.source, &path("propose"), odd).await;
+    assert_eq!(refused.code(), "invalid-field");
+    let known = json!({"acknowledges": ["splitting_pays"]});
+    world
+        .post(&world.source, &path("propose"), known)
+        .await
+        .is(200);
+
+    let hash = card["content_hash"].clone();
+    let refused = world.step(&world.target, &card, "approve").await;
+    assert_eq!(refused.code(), "lint-not-acknowledged");
+    assert_eq!(world.state(&card).await, "proposed", "nothing was said");
+    let known = json!({"content_hash": hash, "acknowledges": ["splitting_pays"]});
+    world
+        .post(&world.target, &path("approve"), known)
+        .await
+        .is(200);
+    let active = world.step(&world.operator, &card, "approve").await.is(200);
+    assert_eq!(active["state"], "active", "the hub need not");
+
+    // The hub proposes, and each partner still has to say it.
+    let card = world.draft(&world.operator, body).await;
+    world.step(&world.operator, &card, "propose").await.is(200);
+    for partner in [&world.source, &world.target] {
+        let refused = world.step(partner, &card, "approve").await;
+        assert_eq!(refused.code(), "lint-not-acknowledged");
+    }
+    let plain = world.draft(&world.source, star_to_mile(5)).await;
+    assert_eq!(plain["lints"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_is_a_day_on_the_clocks_of_its_zone() {
+    let world = Rates::new().await;
+    let local = |local: &str, zone: &str| json!({"local": local, "zone": zone});
+    let (march, hong_kong) = (
+        local("2030-03-01", "Asia/Hong_Kong"),
+        local("2030-03-31", "Asia/Hong_Kong"),
+    );
+    let body = with(star_to_mile(5), "valid_from", march.clone());
+    let body = with(body, "valid_to", hong_kong.clone());
+    let card = world.published(body).await;
+    let dates = ["valid_from", "valid_to"].map(|field| card[field].clone());
+    assert_eq!(dates, ["2030-02-28T16:00:00Z", "2030-03-31T16:00:00Z"]);
+    let written = ["valid_from_local", "valid_to_local"].map(|field| card[field].clone());
+    assert_eq!(written, [march, hong_kong]);
+
+    let instant = with(star_to_mile(5), "valid_from", "2030-02-28T16:00:00Z");
+    let instant = with(instant, "valid_to", "2030-03-31T16:00:00Z");
+    let same = world.draft(&world.source, instant).await;
+    assert!(same["valid_from_local"].is_null());
+    assert_ne!(
+        same["content_hash"], card["content_hash"],
+        "what is approved is what is written"
+    );
+    let (_, lines) = changes(
+        &world,
+        &world.source,
+        &same,
+        &format!("?since={}", id(&card)),
+    )
+    .await;
+    assert_eq!(lines, [""; 0], "it is the same instant");
+
+    let berlin = |day: &str| {
+        let wall = local(&format!("{day}T02:30"), "Europe/Berlin");
+        with(star_to_mile(5), "valid_from", wall)
+    };
+    for (day, candidates) in [
+        (
+            "2030-03-31",
+            ["2030-03-31T01:30:00+01:00", "2030-03-31T03:30:00+02:00"],
+        ),
+        (
+            "2030-10-27",
+            ["2030-10-27T02:30:00+02:00", "2030-10-27T02:30:00+01:00"],
+        ),
+    ] {
+        let refused = world
+            .post(&world.source, "/v1/rate-cards", berlin(day))
+            .await;
+        assert_eq!(
+            (refused.code(), &refused.body["candidates"]),
+            ("card-dates", &json!(candidates))
+        );
+    }
+    for (wrong, pointer) in [
+        (local("2030-02-30", "UTC"), "/valid_to/local"),
+        (local("2030-03-01", "Mars/Base"), "/valid_to/zone"),
+        (json!({"local": "2030-03-01"}), "/valid_to"),
+        (json!(["2030-03-01", "UTC"]), "/valid_to"),
+    ] {
+        let body = with(star_to_mile(5), "valid_to", wrong.clone());
+        let refused = world.post(&world.source, "/v1/rate-cards", body).await;
+        assert_eq!(
+            refused.body["errors"][0]["pointer"], pointer,
+            "{wrong} {}",
+            refused.body
+        );
+    }
+    let over = with(
+        star_to_mile(5),
+        "valid_to",
+        local("2020-03-01", "Asia/Tokyo"),
+    );
+    let refused = world.post(&world.source, "/v1/rate-cards", over).await;
+    assert_eq!(refused.code(), "card-dates");
+}
+
+/// How many days after now a card begins, roughly; the clock of the world is turned, not the machine's.
+fn begins_in(card: &Value, turned: i64) -> i64 {
+    let start: chrono::DateTime<Utc> = card["valid_from"].as_str().unwrap().parse().unwrap();
+    (start - Utc::now() - Duration::days(turned) + Duration::hours(12)).num_days()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_for_the_worse_waits_for_the_notice_that_was_promised() {
+    let world = Rates::new().await;
+    let promising = |give: u32, days: u32| with(star_to_mile(give), "notice_days", days);
+    let first = world.published(promising(5, 30)).await;
+    assert_eq!(first["notice_days"], 30);
+    assert_eq!(
+        first["sentence"],
+        "5,000 TOKEN or more, in steps of 1,250, become KILO at 5 to 1; 30 days' notice is given of a change for the worse."
+    );
+    assert!(
+        first["sentence_zh"]
+            .as_str()
+            .unwrap()
+            .contains("不利的更改於 30 日前通知")
+    );
+
+    // From the last word, not from the first.
+    let worse = world.proposed(promising(6, 30)).await;
+    world.forward(Duration::days(3)).await;
+    world.step(&world.target, &worse, "approve").await.is(200);
+    world.forward(Duration::days(2)).await;
+    let worse = world.step(&world.operator, &worse, "approve").await.is(200);
+    assert_eq!(worse["state"], "scheduled");
+    assert_eq!(begins_in(&worse, 5), 30);
+    let (told, lines) = changes(&world, &world.source, &worse, "").await;
+    assert_eq!(told["since"], first["id"]);
+    assert_eq!(
+        lines[0],
+        "terms.rate worse: the rate changes from 5:1 to 6:1"
+    );
+
+    // Taking it back works at once.
+    world.step(&world.target, &worse, "withdraw").await.is(200);
+    assert_eq!(world.state(&first).await, "active");
+
+    let better = world.published(promising(4, 30)).await;
+    assert_eq!(
+        better["state"], "active",
+        "what takes nothing needs no notice"
+    );
+    let less_notice = world.published(promising(4, 0)).await;
+    assert_eq!(
+        (&less_notice["state"], begins_in(&less_notice, 5)),
+        (&json!("scheduled"), 30)
+    );
+    let (_, lines) = changes(&world, &world.source, &less_notice, "").await;
+    assert_eq!(
+        lines[0],
+        "notice_days worse: the notice of a change for the worse is dropped; it was 30 days"
+    );
+    world
+        .step(&world.source, &less_notice, "withdraw")
+        .await
+        .is(200);
+
+    // What would be over by then is refused, and nothing happens to it.
+    let short = with(promising(6, 30), "valid_to", in_days(25));
+    let short = world.proposed(short).await;
+    world.step(&world.target, &short, "approve").await.is(200);
+    let refused = world.step(&world.operator, &short, "approve").await;
+    assert_eq!((refused.status, refused.code()), (422, "card-dates"));
+
+    // An emergency does not wait, and what is halted promises nothing.
+    let halted = world.step(&world.source, &better, "halt").await.is(200);
+    assert_eq!(halted["state"], "halted");
+    assert_eq!(world.published(promising(9, 0)).await["state"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_follows_the_one_of_its_own_priority() {
+    let world = Rates::new().await;
+    let first = world
+        .published(with(star_to_mile(5), "notice_days", 30))
+        .await;
+    let of_app = |give: u32, notice: u32| {
+        let card = with(star_to_mile(give), "when", json!({"channel": ["app"]}));
+        with(with(card, "priority", 3), "notice_days", notice)
+    };
+    let beside = world.published(of_app(6, 10)).await;
+    assert_eq!(beside["state"], "active", "it takes the place of nothing");
+    let (told, lines) = changes(&world, &world.source, &beside, "").await;
+    assert!(told["since"].is_null() && lines.is_empty(), "{told}");
+    let since = format!("?since={}", id(&first));
+    let (_, lines) = changes(&world, &world.source, &beside, &since).await;
+    assert_eq!(
+        lines[..4],
+        [
+            "terms.rate worse: the rate changes from 5:1 to 6:1",
+            "when unclear: the condition is new: via app",
+            "priority unclear: the priority rises from 0 to 3",
+            "notice_days worse: the notice of a change for the worse falls from 30 to 10 days",
+        ]
+    );
+
+    let worse = world.published(of_app(7, 10)).await;
+    assert_eq!(begins_in(&worse, 0), 10);
+    let (told, _) = changes(&world, &world.source, &worse, "").await;
+    assert_eq!(told["since"], beside["id"]);
+    let next = world
+        .draft(&world.source, with(star_to_mile(4), "notice_days", 30))
+        .await;
+    let (told, _) = changes(&world, &world.source, &next, "").await;
+    assert_eq!(told["since"], first["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_for_bonuses_is_told_to_both_brands_and_to_nobody_else() {
+    let world = Rates::new().await;
+    let funded = |funders: Value| {
+        let mut card = star_to_mile(5);
+        card["terms"]["bonuses"] = json!([{"kind": "percent", "num": 1, "den": 10}]);
+        card["settlement"]["bonus_funders"] = funders;
+        card
+    };
+    world.published(funded(json!([{"source": 1}]))).await;
+    let next = funded(json!([{"source": 1, "target": 2}]));
+    let next = world.published(next).await;
+    for (token, is_told) in [
+        (&world.source, true),
+        (&world.target, true),
+        (&world.operator, true),
+        (&world.stranger, false),
+    ] {
+        let (told, lines) = changes(&world, token, &next, "").await;
+        let field = "settlement.bonus_funders same:";
+        let funders = lines.iter().filter(|line| line.starts_with(field));
+        assert_eq!(funders.count(), usize::from(is_told), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_told_from_the_start_needs_no_notice() {
+    let world = Rates::new().await;
+    let bounded = with(star_to_mile(5), "valid_to", in_days(10));
+    world.published(with(bounded, "notice_days", 30)).await;
+    let next = with(star_to_mile(6), "valid_from", in_days(11));
+    let next = world.published(next).await;
+    assert_eq!(begins_in(&next, 0), 11);
+    let too_long = with(star_to_mile(5), "notice_days", 367);
+    let refused = world.post(&world.source, "/v1/rate-cards", too_long).await;
+    assert_eq!(
+        (refused.code(), &refused.body["errors"][0]["pointer"]),
+        ("card-terms", &json!("/notice_days"))
+    );
+}

@@ -198,6 +198,11 @@ const PROVOCATIONS: &[Row] = table! {
     "link-invalid" => async |w: World| {
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
     };
+    "lint-not-acknowledged" => async |w: World| {
+        let terms = json!({"kind": "table", "table": [{"give": 500, "get": 110}, {"give": 1000, "get": 200}]});
+        let card = draft(&w, card("STAR", "HPT", terms)).await;
+        step(&w, &w.token("CITYMART").await, &card, "propose", json!({})).await
+    };
     "maker-is-checker" => async |w: World| {
         let card = propose(&w, card("STAR", "HPT", ratio())).await;
         approve(&w, &w.token("CITYMART").await, &card, &hash(&card)).await

@@ -301,7 +301,7 @@ impl World {
             .to_owned()
     }
 
-    /// A card that all three agree to: drafted and proposed by the source.
+    /// A card that all three agree to, knowing its lints: drafted and proposed by the source.
     pub async fn publish(&self, card: Value) -> Answer {
         let issuer_of = |side: &str| issuer(card[side].as_str().expect("a code"));
         let (source, target) = (
@@ -313,8 +313,11 @@ impl World {
             let id = drafted["id"].as_str().expect("an id");
             format!("/v1/rate-cards/{id}/{step}")
         };
-        let hash = json!({"content_hash": drafted["content_hash"]});
-        self.post(&source, &to("propose"), json!({})).await.ok();
+        let lints = drafted["lints"].as_array().expect("lints").iter();
+        let known: Vec<&Value> = lints.map(|lint| &lint["code"]).collect();
+        let hash = json!({"content_hash": drafted["content_hash"], "acknowledges": known});
+        let known = json!({"acknowledges": known});
+        self.post(&source, &to("propose"), known).await.ok();
         let path = to("approve");
         self.post(&target, &path, hash.clone()).await.ok();
         let olivia = self.sign_in("olivia").await;

@@ -210,7 +210,7 @@ fn drafted(
         Error::Refused(Problem::new(crate::error::Slug::CardTerms, why.to_string()))
     };
     let body: DraftRateCard = serde_json::from_value(Value::Object(body)).map_err(unread)?;
-    Ok(body.read(from, to).map_err(api::bad_terms)?)
+    Ok(body.read(from, to).map_err(api::refused_draft)?)
 }
 
 /// Drafts a card, and takes it as far as it goes.
@@ -225,10 +225,10 @@ async fn bring_in(
     let hub = Who::at_the_console(0, Role::Operator);
     // What began before begins now: a rate that was not agreed to here priced nothing.
     let now = db::now(conn).await?;
-    draft.valid_from = draft.valid_from.filter(|start| *start >= now);
+    draft.valid_from = draft.valid_from.filter(|start| start.at >= now);
     if !way.agreed {
         let drafted = super::draft(conn, &hub, desk.secrets, directory, &draft).await?;
-        super::propose(conn, &hub, desk.ids, drafted.id).await?;
+        super::propose(conn, &hub, desk.ids, drafted.id, &[]).await?;
         return Ok(());
     }
     let (source, target) = (
