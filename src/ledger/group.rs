@@ -14,10 +14,10 @@ use super::caps::room::{NoRoom, Reached, Rooms};
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
 use super::lot::{LotKey, Pockets, RowId, Wallet};
-use super::operation::{self, Leg, LotChange, Operation};
+use super::operation::{self, Kind, Leg, LotChange, Operation};
 use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
-use super::uses::Uses;
+use super::uses::{Place, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -132,23 +132,23 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         uses: &read.uses,
         marks: &read.marks,
     };
-    let Some(decided) = command.decide(&seen, read.now) else {
+    let Some(mut decided) = command.decide(&seen, read.now) else {
         return Outcome::Refused;
     };
 
-    if let Some(outcome) = no_room(&decided, command.touches(), &read.rooms) {
+    let owed_more = transfer::owed_more(decided.kind, decided.figures.as_ref(), &decided.transfers);
+    if let Some(outcome) = no_room(decided.kind, &owed_more, command.touches(), &read.rooms) {
         return outcome;
     }
-    let uses = decided.uses.clone();
-    if !uses
-        .iter()
-        .all(|(place, _)| command.touches().uses.contains(place))
-    {
+    let uses = std::mem::take(&mut decided.uses);
+    let is_named = |(place, _): &(Place, i64)| command.touches().uses.contains(place);
+    if !uses.iter().all(is_named) {
         return Outcome::Broken("a decision is counted where it did not say".to_owned());
     }
-    let marks = decided.marks.clone();
+    let marks = std::mem::take(&mut decided.marks);
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
+            read.rooms.take(&owed_more);
             read.uses.add(&uses);
             for (of, mark) in marks {
                 read.marks.entry(of).or_default().push(mark);
@@ -162,14 +162,18 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
 }
 
 /// The outcome of a command that makes a position owe more than it may.
-fn no_room(decided: &Decided, touches: &Touches, rooms: &Rooms) -> Option<Outcome> {
-    let owed_more = transfer::owed_more(decided.kind, decided.figures.as_ref(), &decided.transfers);
+fn no_room(
+    kind: Kind,
+    owed_more: &[(Account, i64)],
+    touches: &Touches,
+    rooms: &Rooms,
+) -> Option<Outcome> {
     let is_named = |(position, _): &(Account, i64)| touches.positions.contains(position);
     if !owed_more.iter().all(is_named) {
         let broken = "a decision moves the money of a position it did not name".to_owned();
         return Some(Outcome::Broken(broken));
     }
-    match rooms.check(decided.kind, &owed_more) {
+    match rooms.check(kind, owed_more) {
         Ok(()) => None,
         Err(NoRoom::Here) => Some(Outcome::Again),
         Err(NoRoom::AtAll(reached)) => Some(Outcome::CapReached(reached)),
@@ -273,12 +277,6 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
         read.references.insert(place(reference), operation.id);
         written.references.push((reference.clone(), operation.id));
     }
-    let owed_more = transfer::owed_more(
-        operation.kind,
-        operation.figures.as_ref(),
-        &operation.transfers,
-    );
-    read.rooms.take(&owed_more);
     // One operation stays below 10^15 units and the sums of a group below 2^12 of those.
     let _ = transfer::add(&mut written.sums, operation);
     written.operations.push(operation.clone());
@@ -335,7 +333,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::command::Move;
-    use crate::ledger::operation::{Figures, Kind, Transfer};
+    use crate::ledger::operation::{Figures, Transfer};
     use crate::points::account::AccountKind;
     use crate::points::money::Micros;
     use crate::web::once::Claim;

@@ -28,7 +28,7 @@ use super::{Speakers, api, version};
 use crate::access::scope::SCOPES;
 use crate::access::{Party, Role, ScopeSet, Who, credentials};
 use crate::db::{self, Connection};
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
 use crate::partners::expiry::ExpiryPolicy;
 use crate::partners::{self, Currency, Directories, Directory, NewCurrency, NewPartner};
@@ -173,7 +173,7 @@ async fn cards(
             let detail = format!(
                 "{origin} is the card of this pair and priority: give one of them a condition and a priority, or an end"
             );
-            return Err(Problem::new(crate::error::Slug::CardDates, detail).into());
+            return Err(Problem::new(Slug::CardDates, detail).into());
         }
         bring_in(conn, desk, &directory, (&from, &to), draft, way).await?;
         made += 1;
@@ -206,9 +206,8 @@ fn drafted(
     body.insert("to".into(), json!(to.code));
     body.insert("origin".into(), json!(planned.row));
     body.insert("settlement".into(), settlement);
-    let unread = |why: serde_json::Error| {
-        Error::Refused(Problem::new(crate::error::Slug::CardTerms, why.to_string()))
-    };
+    let unread =
+        |why: serde_json::Error| Error::Refused(Problem::new(Slug::CardTerms, why.to_string()));
     let body: DraftRateCard = serde_json::from_value(Value::Object(body)).map_err(unread)?;
     Ok(body.read(from, to).map_err(api::refused_draft)?)
 }
@@ -249,7 +248,7 @@ async fn speaker(conn: &mut Connection, partner: i64) -> Result<Who, Error> {
     let principal = store::credential_of(conn, partner).await?;
     let principal = principal.ok_or_else(|| {
         let detail = "a brand without credentials cannot have agreed: make it some first";
-        Problem::new(crate::error::Slug::Forbidden, detail)
+        Problem::new(Slug::Forbidden, detail)
     })?;
     Ok(Who {
         principal,
@@ -274,14 +273,14 @@ async fn currency(
         if found.scale.decimals() != programme.scale {
             let (has, said) = (found.scale.decimals(), programme.scale);
             let detail = format!("`{name}` has {has} decimals here, and {said} in the file");
-            return Err(Problem::new(crate::error::Slug::AmountScale, detail).into());
+            return Err(Problem::new(Slug::AmountScale, detail).into());
         }
         return Ok((**found).clone());
     }
     if !way.admit {
         let detail =
             format!("no currency is called `{name}`: issue one, or let the import admit it");
-        return Err(Problem::new(crate::error::Slug::NotFound, detail).into());
+        return Err(Problem::new(Slug::NotFound, detail).into());
     }
     admit(conn, desk, &directory, programme).await
 }
@@ -297,7 +296,7 @@ async fn admit(
     let operator = Who::at_the_console(0, Role::Operator);
     let code = free_code(directory, &programme.name);
     let text = |text: &str| text.to_owned();
-    let unfit = |why: &str| Problem::new(crate::error::Slug::InvalidField, why);
+    let unfit = |why: &str| Problem::new(Slug::InvalidField, why);
     let short: String = programme.name.chars().take(120).collect();
     let money = directory.money_by_code("USD");
     let money = money.ok_or_else(|| anyhow::anyhow!("there is no money USD"))?;
