@@ -154,6 +154,7 @@ fn quote() -> Quote {
         exp: noon().timestamp() + 600,
         campaigns: Vec::new(),
         rates: Vec::new(),
+        then: None,
     }
 }
 

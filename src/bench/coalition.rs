@@ -340,6 +340,7 @@ fn route(
         exp: (now + PROMISED).timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),
+        then: None,
     };
     let order = Order {
         quote,

@@ -6,16 +6,16 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
-use super::Wish;
-use super::body::{BonusBody, ConversionBody, campaigns_in, show};
+use super::body::{BonusBody, ConversionBody, LegBody, campaigns_in, show};
 use super::decision::Refusal;
 use super::limits::Reached;
 use super::quote::Quotes;
 use super::quoted::{
-    self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, SentenceBody,
-    WorthBody,
+    self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, QuotedLegBody,
+    SentenceBody, WorthBody,
 };
 use super::sentence;
+use super::{Wish, through};
 use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -49,7 +49,9 @@ use crate::web::{Json, Query, Write};
         ConversionBody,
         BonusBody,
         CampaignGainBody,
-        QuotedBonusBody
+        QuotedBonusBody,
+        QuotedLegBody,
+        LegBody
     ))
 )]
 pub struct Doc;
@@ -81,6 +83,9 @@ pub struct NewQuote {
     gains: Option<AmountBody>,
     /// With `gains`: the code of the currency to give, one that you issue.
     from: Option<String>,
+    /// The code of a third currency that it is to become on the way.
+    #[schema(example = "STAR")]
+    through: Option<String>,
     /// How the member asks, where rate cards tell by it: 1 to 40 of a to z, 0 to 9 and _.
     #[schema(value_type = Option<String>, pattern = "^[a-z0-9_]{1,40}$", example = "app")]
     channel: Option<Word>,
@@ -107,7 +112,8 @@ impl NewQuote {
 ///
 /// Prices an amount to give, or the least that gains what is wanted, for one of your members, and promises
 /// the price for ten minutes. Of the rate cards of the pair whose conditions the member and the channel meet,
-/// the one of the highest priority decides. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
+/// the one of the highest priority decides. `through` a third currency two cards decide, one after the other,
+/// in one quote and one conversion; campaigns are not counted then. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
 #[utoipa::path(
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
     security(("partner" = ["quotes:write"])),
@@ -121,17 +127,16 @@ async fn quote(
     quotes: Data<Quotes>,
     Json(body): Json<NewQuote>,
 ) -> Result<web::Json<QuoteBody>, Error> {
-    let offer = super::offer(
-        &shelf,
-        &books,
-        (partner.partner, partner.moment),
-        &body.member,
-        body.wish()?,
-        body.channel.as_ref(),
-    )
-    .await?;
-    let token = quotes.sign(&offer.quote)?;
-    Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?))
+    let (who, channel) = ((partner.partner, partner.moment), body.channel.as_ref());
+    let (member, wish) = (&body.member, body.wish()?);
+    let Some(between) = &body.through else {
+        let offer = super::offer(&shelf, &books, who, member, wish, channel).await?;
+        let token = quotes.sign(&offer.quote)?;
+        return Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?));
+    };
+    let legs = through::offer(&shelf, &books, who, member, wish, between, channel).await?;
+    let token = quotes.sign(&legs[0].quote)?;
+    Ok(web::Json(quoted::show_through(&shelf.ids, &legs, token)?))
 }
 
 /// A quote to take.
@@ -171,20 +176,24 @@ async fn create(
         .filter(|quote| shelf.ids.read(id::Kind::Partner, &quote.partner) == Some(partner.partner));
     let quote = quote.ok_or_else(super::invalid)?;
 
-    let operation = ledger
-        .carry_out(
-            partner.moment,
-            async |moment| {
-                let (version, order) = super::order(&shelf, &books, moment, &quote).await?;
-                let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
-                Ok((
-                    order,
-                    ledger::stamp(&partner.who, claim, version, reference),
-                ))
-            },
-            |refusal| told(&shelf.ids, refusal),
-        )
-        .await?;
+    let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
+    let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
+    let refuse = |refusal| told(&shelf.ids, refusal);
+    let take = async |moment| {
+        let (version, order) = super::order(&shelf, &books, moment, &quote).await?;
+        Ok((order, stamp(version)))
+    };
+    let pass = async |moment, then| {
+        let (version, passage) = through::order(&shelf, &books, moment, &quote, then).await?;
+        Ok((passage, stamp(version)))
+    };
+    let operation = match &quote.then {
+        None => ledger.carry_out(partner.moment, take, refuse).await?,
+        Some(then) => {
+            let pass = async |moment| pass(moment, then).await;
+            ledger.carry_out(partner.moment, pass, refuse).await?
+        }
+    };
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;

@@ -4,6 +4,7 @@
 //! |-----------------------------|----------------------------------------------------|
 //! | `cost`                      | the issuer of what was given, the hub's people     |
 //! | `value`, `bonuses[].value`  | the issuer of what was got, the hub's people       |
+//! | the same of a leg           | the issuers of what that leg gave and got          |
 //! | `bonuses[].cost`            | who paid for it, the hub's people                  |
 //! | the rest                    | both issuers, the hub's people                     |
 
@@ -16,14 +17,15 @@ use super::bonus::{self, Line};
 use super::postings;
 use super::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
+use super::through::{self, leg};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api;
 use crate::ledger::follow_ups::SoFar;
-use crate::ledger::operation::{Leg, Operation};
+use crate::ledger::operation::{Leg, Operation, Transfer};
 use crate::ledger::shelf::Named;
-use crate::partners::{AmountBody, MoneyBody};
-use crate::points::account::Account;
+use crate::partners::{AmountBody, Directory, MoneyBody};
+use crate::points::account::{Account, Asset};
 use crate::points::money::Micros;
 use crate::rates::campaigns::Names;
 
@@ -34,7 +36,10 @@ pub struct ConversionBody {
     /// `completed`, `partially_reversed` or `reversed`.
     status: String,
     quote: Option<Uuid>,
+    /// The version of the rate card that decided; null where two did.
     card: Option<String>,
+    /// Through a third currency, what each card made of it; empty otherwise.
+    legs: Vec<LegBody>,
     gives: AmountBody,
     /// What the member got, bonuses included.
     gains: AmountBody,
@@ -56,8 +61,21 @@ pub struct ConversionBody {
     at: DateTime<Utc>,
 }
 
-/// A part of a bonus.
+/// What one of two cards made of what the one before it gave.
 #[derive(Debug, Serialize, ToSchema)]
+pub struct LegBody {
+    card: String,
+    gives: AmountBody,
+    gains: AmountBody,
+    bonuses: Vec<BonusBody>,
+    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
+    cost: Option<CostBody>,
+    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
+    value: Option<MoneyBody>,
+}
+
+/// A part of a bonus.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BonusBody {
     amount: AmountBody,
     /// The id of the campaign that gave it; null where the card did.
@@ -87,67 +105,46 @@ pub fn show(
         reference,
         directory,
     } = named;
-    let parts = operation.out.zip(operation.into).zip(operation.figures);
-    let ((out, into), figures) =
-        parts.ok_or_else(|| anyhow::anyhow!("conversion {} is not whole", operation.id))?;
-    let sees = |position: Account| partner.is_none_or(|partner| partner == position.owner());
-    let money = |account: Account, micros| money_no(directory, account.asset(), micros);
-    let bonuses = bonus::lines(&operation.transfers);
-    let source_pays = Micros(
-        bonuses
-            .iter()
-            .filter_map(|line| line.charge)
-            .filter(|(funder, _)| *funder == figures.pays)
-            .map(|(_, charge)| charge.0)
-            .sum(),
-    );
-    let cost = || {
-        let gross = money(figures.pays, figures.gross)?;
-        Ok::<_, Error>(CostBody {
-            gross,
-            commission: money(figures.pays, figures.commission)?,
-            bonuses: match source_pays {
-                Micros::ZERO => None,
-                cost => Some(money(figures.pays, cost)?),
-            },
-        })
+    let whole = || anyhow::anyhow!("conversion {} is not whole", operation.id);
+    let (out, into) = operation.out.zip(operation.into).ok_or_else(whole)?;
+    let viewer = Viewer {
+        ids,
+        directory,
+        partner,
     };
     let kept = promise::remembered(operation.memo.as_ref());
-    let units: Vec<i64> = bonuses.iter().map(|line| line.units).collect();
-    let of = promise::campaigns_of(&units, &kept);
-    let shown = |campaign: i64| ids.show(id::Kind::Campaign, campaign);
-    let bonus_body = |(line, campaign): (&Line, Option<i64>)| {
-        let amount = api::amount(
-            directory,
-            Leg {
-                amount: line.units,
-                ..into
-            },
-        )?;
-        let charge = line.charge.filter(|(funder, _)| sees(*funder));
-        let value = sees(figures.paid).then_some(line.value);
-        Ok::<_, Error>(BonusBody {
-            amount,
-            campaign: campaign.map(shown),
-            cost: charge
-                .map(|(funder, charge)| money(funder, charge))
-                .transpose()?,
-            value: value.map(|value| money(figures.paid, value)).transpose()?,
-        })
+    let legs = leg::with_transfers(operation);
+    let legs = legs.iter().map(|(leg, own)| viewer.leg(leg, own));
+    let legs = legs.collect::<Result<Vec<LegBody>, _>>()?;
+    let (cost, value, bonuses) = match (operation.figures, legs.first().zip(legs.last())) {
+        (Some(figures), _) => {
+            let (lines, paid) = (bonus::lines(&operation.transfers), figures.paid);
+            let units: Vec<i64> = lines.iter().map(|line| line.units).collect();
+            let of = promise::campaigns_of(&units, &kept);
+            let gained = into.wallet.asset();
+            let bonuses = lines.iter().zip(of);
+            let bonuses = bonuses.map(|(line, of)| viewer.bonus(line, of, gained, paid));
+            let (gross, commission) = (figures.gross, figures.commission);
+            (
+                viewer.cost(figures.pays, (gross, commission), &lines)?,
+                viewer.value(paid, figures.value)?,
+                bonuses.collect::<Result<_, _>>()?,
+            )
+        }
+        (None, Some((first, last))) => {
+            (first.cost.clone(), last.value.clone(), last.bonuses.clone())
+        }
+        (None, None) => return Err(whole().into()),
     };
     let campaign_body = |kept: Remembered| {
         let Remembered { id, arm, units } = kept;
         let (name, name_zh) = names.get(&id).cloned().unwrap_or_default();
-        let leg = Leg {
-            amount: units,
-            ..into
-        };
         Ok::<_, Error>(CampaignGainBody {
-            id: shown(id),
+            id: ids.show(id::Kind::Campaign, id),
             name,
             name_zh,
             arm,
-            gains: api::amount(directory, leg)?,
+            gains: viewer.units(into.wallet.asset(), units)?,
         })
     };
     let fee = postings::fee_kept(operation.memo.as_ref());
@@ -164,13 +161,10 @@ pub fn show(
         card: operation
             .card_id
             .map(|card| ids.show(id::Kind::RateCard, card)),
+        legs,
         gives: api::amount(directory, out)?,
         gains: api::amount(directory, into)?,
-        bonuses: bonuses
-            .iter()
-            .zip(of)
-            .map(bonus_body)
-            .collect::<Result<_, _>>()?,
+        bonuses,
         campaigns: kept
             .into_iter()
             .map(campaign_body)
@@ -178,10 +172,8 @@ pub fn show(
         fee: fee
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,
-        cost: sees(figures.pays).then(cost).transpose()?,
-        value: sees(figures.paid)
-            .then(|| money(figures.paid, figures.value))
-            .transpose()?,
+        cost,
+        value,
         reversed: is_reversed
             .then(|| {
                 let amount = so_far.amount;
@@ -192,4 +184,91 @@ pub fn show(
         reference: reference.clone(),
         at: operation.at,
     })
+}
+
+/// Who looks: a partner, or the hub's people when none.
+struct Viewer<'a> {
+    ids: &'a Ids,
+    directory: &'a Directory,
+    partner: Option<i64>,
+}
+
+impl Viewer<'_> {
+    fn sees(&self, position: Account) -> bool {
+        self.partner.is_none_or(|it| it == position.owner())
+    }
+
+    fn money(&self, position: Account, micros: Micros) -> Result<MoneyBody, Error> {
+        money_no(self.directory, position.asset(), micros)
+    }
+
+    fn units(&self, currency: Asset, units: i64) -> Result<AmountBody, Error> {
+        let found = self.directory.currency_no(currency);
+        let found = found.ok_or_else(|| anyhow::anyhow!("there is no currency {currency}"))?;
+        Ok(AmountBody::of(found, units))
+    }
+
+    fn leg(&self, leg: &through::leg::Leg, own: &[Transfer]) -> Result<LegBody, Error> {
+        let (pays, paid) = (Account(leg.pays), Account(leg.paid));
+        let (lines, money) = (
+            bonus::lines(own),
+            (Micros(leg.gross), Micros(leg.commission)),
+        );
+        let bonuses = lines
+            .iter()
+            .map(|line| self.bonus(line, None, leg.to, paid));
+        Ok(LegBody {
+            card: self.ids.show(id::Kind::RateCard, leg.card),
+            gives: self.units(leg.from, leg.given)?,
+            gains: self.units(leg.to, leg.gained)?,
+            bonuses: bonuses.collect::<Result<_, _>>()?,
+            cost: self.cost(pays, money, &lines)?,
+            value: self.value(paid, Micros(leg.value))?,
+        })
+    }
+
+    /// What the source pays: gross and the commission in it, and its part of bonuses.
+    fn cost(
+        &self,
+        pays: Account,
+        (gross, commission): (Micros, Micros),
+        lines: &[Line],
+    ) -> Result<Option<CostBody>, Error> {
+        if !self.sees(pays) {
+            return Ok(None);
+        }
+        let charges = lines.iter().filter_map(|line| line.charge);
+        let own = charges.filter(|(funder, _)| *funder == pays);
+        let bonuses = Micros(own.map(|(_, charge)| charge.0).sum());
+        Ok(Some(CostBody {
+            gross: self.money(pays, gross)?,
+            commission: self.money(pays, commission)?,
+            bonuses: match bonuses {
+                Micros::ZERO => None,
+                cost => Some(self.money(pays, cost)?),
+            },
+        }))
+    }
+
+    fn value(&self, paid: Account, value: Micros) -> Result<Option<MoneyBody>, Error> {
+        let seen = self.sees(paid).then(|| self.money(paid, value));
+        seen.transpose()
+    }
+
+    fn bonus(
+        &self,
+        line: &Line,
+        campaign: Option<i64>,
+        gained: Asset,
+        paid: Account,
+    ) -> Result<BonusBody, Error> {
+        let charge = line.charge.filter(|(funder, _)| self.sees(*funder));
+        let cost = charge.map(|(funder, charge)| self.money(funder, charge));
+        Ok(BonusBody {
+            amount: self.units(gained, line.units)?,
+            campaign: campaign.map(|it| self.ids.show(id::Kind::Campaign, it)),
+            cost: cost.transpose()?,
+            value: self.value(paid, line.value)?,
+        })
+    }
 }

@@ -88,21 +88,7 @@ impl Command for Order {
 
     /// Moves the points, or refuses and moves none.
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.from
-            .programme
-            .must_be_live()
-            .map_err(Refusal::Suspended)?;
-        self.to
-            .programme
-            .must_be_live()
-            .map_err(Refusal::Suspended)?;
-        if let Some(by) = seen.quote_taken {
-            return Err(Refusal::QuoteTaken { by });
-        }
-        if self.quote.expires_at() <= now {
-            return Err(Refusal::QuoteExpired(self.quote.expires_at()));
-        }
-
+        self.may_be_taken(seen, now)?;
         let evaluated = self.evaluate()?;
         for promise in &self.promises {
             let id = promise.campaign.id;
@@ -124,6 +110,20 @@ impl Order {
             source: self.from.position,
             target: self.to.position,
             gained: self.to.wallet.asset(),
+        }
+    }
+
+    /// Whether the quote is good still, whatever the wallet holds.
+    pub(super) fn may_be_taken(&self, seen: &Seen<'_>, now: Timestamp) -> Result<(), Refusal> {
+        for side in [&self.from, &self.to] {
+            side.programme.must_be_live().map_err(Refusal::Suspended)?;
+        }
+        if let Some(by) = seen.quote_taken {
+            return Err(Refusal::QuoteTaken { by });
+        }
+        match self.quote.expires_at() {
+            end if end <= now => Err(Refusal::QuoteExpired(end)),
+            _ => Ok(()),
         }
     }
 
@@ -157,7 +157,7 @@ impl Order {
         lot
     }
 
-    fn must_be_within_limits(
+    pub(super) fn must_be_within_limits(
         &self,
         evaluated: &Evaluated,
         seen: &Seen<'_>,
@@ -181,7 +181,7 @@ impl Order {
     }
 
     /// The same function that priced the quote, on the same card, campaigns, amount and exchange rate.
-    fn evaluate(&self) -> Result<Evaluated, Refusal> {
+    pub(super) fn evaluate(&self) -> Result<Evaluated, Refusal> {
         let exchange = self.exchange.map(|(_, exchange)| exchange);
         let (from, to) = (&self.from.programme, &self.to.programme);
         let scales = super::scales(&from.currency, &to.currency);

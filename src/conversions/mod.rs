@@ -11,6 +11,8 @@
 //! the one of the highest priority. What brands attest of the member is read only where a card of the
 //! pair asks for it, and never again: taking a quote looks at no claims.
 //!
+//! [Through](through) a third currency, two cards decide, in one quote and one operation.
+//!
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
@@ -29,6 +31,7 @@ pub mod promise;
 pub mod quote;
 pub mod quoted;
 pub mod sentence;
+pub mod through;
 pub mod unmet;
 pub mod worth;
 
@@ -102,17 +105,7 @@ pub async fn offer(
 ) -> Result<Offer, Error> {
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let directory = &book.directory;
-    let (from, to, fixed) = match wish {
-        Wish::Give { gives, to } => {
-            let (from, given) = gives.read(directory, "/gives")?;
-            (from, currency(directory, "/to", to)?, Fixed::Given(given))
-        }
-        Wish::Gain { from, gains } => {
-            let (to, wanted) = gains.read(directory, "/gains")?;
-            let from = currency(directory, "/from", from)?;
-            (from, to, Fixed::Gained(wanted))
-        }
-    };
+    let (from, to, fixed) = asked(directory, wish)?;
     crate::ledger::api::must_issue(partner, from)?;
     for currency in [from, to] {
         Programme::of(&book.directory, currency)
@@ -140,8 +133,6 @@ pub async fn offer(
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
     promises.retain(|promise| promise.gives || promise.arm.is_some());
     let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
-    limits::check(&limits, decision::mark(&evaluated.priced, now))
-        .map_err(|reached| api::limit_reached(&reached, from, to))?;
 
     let until = now + quote::LIFE + Duration::milliseconds(999);
     let ends = promises.iter().filter_map(Promise::ends_at);
@@ -160,9 +151,10 @@ pub async fn offer(
         rates: sponsor_rates(&book, &promises, (from, to))
             .map(|id| shelf.ids.show(Kind::ExchangeRate, id))
             .collect(),
+        then: None,
     };
     let (from, to, card) = (from.clone(), to.clone(), card.card.clone());
-    Ok(Offer {
+    let offer = Offer {
         quote,
         evaluated,
         from,
@@ -173,6 +165,33 @@ pub async fn offer(
         promises,
         limits,
         now,
+    };
+    must_be_within(&offer)?;
+    Ok(offer)
+}
+
+/// Refuses what goes over a limit of the card.
+fn must_be_within(offer: &Offer) -> Result<(), Problem> {
+    let Offer { from, to, now, .. } = offer;
+    let mark = decision::mark(&offer.evaluated.priced, *now);
+    limits::check(&offer.limits, mark).map_err(|reached| api::limit_reached(&reached, from, to))
+}
+
+/// The currencies of a wish and the side that it fixes.
+fn asked<'d>(
+    directory: &'d Directory,
+    wish: Wish<'_>,
+) -> Result<(&'d Arc<Currency>, &'d Arc<Currency>, Fixed), Error> {
+    Ok(match wish {
+        Wish::Give { gives, to } => {
+            let (from, given) = gives.read(directory, "/gives")?;
+            (from, currency(directory, "/to", to)?, Fixed::Given(given))
+        }
+        Wish::Gain { from, gains } => {
+            let (to, wanted) = gains.read(directory, "/gains")?;
+            let from = currency(directory, "/from", from)?;
+            (from, to, Fixed::Gained(wanted))
+        }
     })
 }
 
@@ -310,43 +329,52 @@ pub async fn order(
     quote: &Quote,
 ) -> Result<(i64, Order), Error> {
     let (version, book) = books.at(moment, &shelf.pool).await?;
+    let sides = sides(shelf, &book, quote)?;
+    let order = order_of(shelf, &book, moment, quote, sides).await?;
+    Ok((version, order))
+}
+
+/// The wallets that a quote names.
+fn sides(shelf: &Shelf, book: &Book, quote: &Quote) -> Result<[Side; 2], Error> {
+    let wallet = |text: &str| shelf.ids.read(Kind::Wallet, text).map(Account);
+    let side = |text| side(&book.directory, wallet(text).ok_or_else(invalid)?);
+    Ok([side(&quote.from_wallet)?, side(&quote.to_wallet)?])
+}
+
+/// What else a quote names, as an order between two sides.
+async fn order_of(
+    shelf: &Shelf,
+    book: &Book,
+    moment: Moment,
+    quote: &Quote,
+    [from, to]: [Side; 2],
+) -> Result<Order, Error> {
     let id = |kind, text: &str| shelf.ids.read(kind, text).ok_or_else(invalid);
-    let from = side(
-        &book.directory,
-        Account(id(Kind::Wallet, &quote.from_wallet)?),
-    )?;
-    let to = side(
-        &book.directory,
-        Account(id(Kind::Wallet, &quote.to_wallet)?),
-    )?;
     let card_id = id(Kind::RateCard, &quote.card)?;
-    let card = published(&shelf.pool, &book, card_id).await?;
+    let card = published(&shelf.pool, book, card_id).await?;
     let exchange = match &quote.exchange_rate {
         None => None,
         Some(text) => {
             let id = id(Kind::ExchangeRate, text)?;
-            let locked = locked(&shelf.pool, &book, id).await?;
+            let locked = locked(&shelf.pool, book, id).await?;
             Some((id, locked.out_of(from.position.asset())))
         }
     };
     let fee_money = fee_money(&book.directory, &card.card).cloned();
-    let (promises, rates) = kept(shelf, &book, quote, (&from, &to), exchange).await?;
+    let (promises, rates) = kept(shelf, book, quote, (&from, &to), exchange).await?;
     let (quote, card) = (quote.clone(), card.card.clone());
-    Ok((
-        version,
-        Order {
-            quote,
-            from,
-            to,
-            card_id,
-            card,
-            exchange,
-            fee_money,
-            promises,
-            rates,
-            at: moment.now,
-        },
-    ))
+    Ok(Order {
+        quote,
+        from,
+        to,
+        card_id,
+        card,
+        exchange,
+        fee_money,
+        promises,
+        rates,
+        at: moment.now,
+    })
 }
 
 /// The campaigns that a quote counts on, as they were when it was issued: it outlives their end and their

@@ -18,12 +18,13 @@
 use serde_json::{Map, Value, json};
 
 use super::bonus::Parties;
-use super::decision::{self, Order};
+use super::decision::{self, Order, Side};
 use super::limits;
 use super::promise::Promise;
+use super::through::passage::Passage;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
-use crate::ledger::lot::Short;
+use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Figures, Kind, Transfer};
 use crate::ledger::tally::{self, TallyKey};
 use crate::partners::Money;
@@ -39,47 +40,15 @@ pub fn of(
     now: Timestamp,
 ) -> Result<Decided, Short> {
     let (from, to) = (&order.from, &order.to);
-    let (terms, used) = (&order.card.terms, evaluated.priced.used);
-    must_leave_enough(order, used, seen, now)?;
-    let mut decided =
-        Decided::new(Kind::Conversion).taking_only(seen, from.wallet, used, now, |lot| {
-            limits::takes(terms, lot, now)
-        })?;
-    if let Some(until) = from.programme.extends_to(now) {
-        decided = decided.extending(seen, from.wallet, until, now);
-    }
-    if let Some(until) = to.programme.extends_to(now) {
-        decided = decided.extending(seen, to.wallet, until, now);
-    }
-    let settlement::Figures {
-        gross,
-        commission,
-        net,
-        net_converted,
-        value,
-        residual,
-    } = evaluated.figures;
+    let decided = taking(order, evaluated.priced.used, seen, now)?;
+    let decided = extending(to, decided, seen, now);
     let parties = order.parties();
     let fee = fee(evaluated, order.fee_money.as_ref());
-    let lot = order.lot(now);
-    let keys = limits::keys(terms, from.wallet, to.wallet.asset());
+    let keys = limits::keys(&order.card.terms, from.wallet, to.wallet.asset());
     let mark = decision::mark(&evaluated.priced, now);
-    let mut lots = vec![(lot, evaluated.priced.base)];
-    lots.extend(evaluated.grants.iter().map(|grant| {
-        let funder = parties.position(grant.funder).owner();
-        (lot.funded_by(funder), grant.units)
-    }));
+    let lots = lots(order, evaluated, now);
     Ok(Decided {
-        figures: Some(Figures {
-            pays: from.position,
-            paid: to.position,
-            gross,
-            commission,
-            net,
-            converted: net_converted,
-            value,
-            residual,
-        }),
+        figures: Some(figures(evaluated, parties)),
         transfers: transfers(&order.card, evaluated, parties, fee),
         memo: memo(fee, &keys, &order.promises, &order.rates),
         marks: keys.into_iter().map(|key| (key, mark)).collect(),
@@ -89,6 +58,89 @@ pub fn of(
         quote: Some(order.quote.jti),
         ..decided.giving_lots(seen, to.wallet, &lots)
     })
+}
+
+/// What moves when a quote through a third currency is taken.
+pub fn through(
+    passage: &Passage,
+    evaluated: &[Evaluated; 2],
+    seen: &Seen<'_>,
+    now: Timestamp,
+) -> Result<Decided, Short> {
+    let Passage { first, second } = passage;
+    let decided = taking(first, evaluated[0].priced.used, seen, now)?;
+    let decided = extending(&second.to, decided, seen, now);
+    let (legs, transfers) = passage.posted(evaluated);
+    let fee = fee(&evaluated[0], first.fee_money.as_ref());
+    let keys = limits::keys(
+        &first.card.terms,
+        first.from.wallet,
+        first.to.wallet.asset(),
+    );
+    let mark = decision::mark(&evaluated[0].priced, now);
+    let mut memo = memo(fee, &keys, &[], &[]).unwrap_or_else(|| json!({}));
+    memo["legs"] = json!(legs);
+    if !keys.is_empty() {
+        memo["gained"] = json!(mark.gained);
+    }
+    Ok(Decided {
+        transfers,
+        memo: Some(memo),
+        marks: keys.into_iter().map(|key| (key, mark)).collect(),
+        quote: Some(first.quote.jti),
+        ..decided.giving_lots(seen, second.to.wallet, &lots(second, &evaluated[1], now))
+    })
+}
+
+/// Takes what is given, and lets the rest of the wallet live longer where activity does that.
+fn taking(order: &Order, used: i64, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Short> {
+    let (from, terms) = (&order.from, &order.card.terms);
+    must_leave_enough(order, used, seen, now)?;
+    let decided =
+        Decided::new(Kind::Conversion).taking_only(seen, from.wallet, used, now, |lot| {
+            limits::takes(terms, lot, now)
+        })?;
+    Ok(extending(from, decided, seen, now))
+}
+
+fn extending(side: &Side, decided: Decided, seen: &Seen<'_>, now: Timestamp) -> Decided {
+    match side.programme.extends_to(now) {
+        Some(until) => decided.extending(seen, side.wallet, until, now),
+        None => decided,
+    }
+}
+
+/// The money of the base, between the positions of the two issuers.
+pub fn figures(evaluated: &Evaluated, parties: Parties) -> Figures {
+    let settlement::Figures {
+        gross,
+        commission,
+        net,
+        net_converted,
+        value,
+        residual,
+    } = evaluated.figures;
+    Figures {
+        pays: parties.source,
+        paid: parties.target,
+        gross,
+        commission,
+        net,
+        converted: net_converted,
+        value,
+        residual,
+    }
+}
+
+/// The lots that what is gained goes into: each funder's part of a bonus is one of its own.
+fn lots(order: &Order, evaluated: &Evaluated, now: Timestamp) -> Vec<(LotKey, i64)> {
+    let (lot, parties) = (order.lot(now), order.parties());
+    let mut lots = vec![(lot, evaluated.priced.base)];
+    lots.extend(evaluated.grants.iter().map(|grant| {
+        let funder = parties.position(grant.funder).owner();
+        (lot.funded_by(funder), grant.units)
+    }));
+    lots
 }
 
 /// Of the wallet that gives, only a card that says so keeps something or leaves points out.

@@ -38,6 +38,19 @@ pub struct Quote {
     /// The exchange rates between the moneys of their sponsors and that of the target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<String>,
+    /// The second card, where two decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
+}
+
+/// What becomes of what the first card gives: `given` of it is all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Then {
+    pub card: String,
+    pub exchange_rate: Option<String>,
+    /// In the smallest unit of the currency between.
+    pub given: i64,
 }
 
 /// What a campaign adds.
@@ -125,6 +138,11 @@ mod tests {
                 units: 100,
             }],
             rates: vec![],
+            then: Some(Then {
+                card: "card_2".into(),
+                exchange_rate: None,
+                given: 300,
+            }),
         }
     }
 

@@ -30,8 +30,10 @@ pub struct QuoteBody {
     /// The token that takes it: send it to /v1/conversions as it is.
     quote: String,
     id: Uuid,
-    /// The version of the rate card that priced it.
+    /// The version of the rate card that priced it; of the first one, where there are two.
     card: String,
+    /// Through a third currency, what each card makes of it; empty otherwise.
+    legs: Vec<QuotedLegBody>,
     /// What leaves the wallet.
     gives: AmountBody,
     /// What of the amount asked for stays in the wallet, because it does not divide.
@@ -59,7 +61,7 @@ pub struct QuoteBody {
 }
 
 /// A bonus, by itself.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuotedBonusBody {
     /// In printed units.
     #[schema(example = "300")]
@@ -68,6 +70,16 @@ pub struct QuotedBonusBody {
     currency: String,
     /// The id of the campaign that gives it; null where the card does.
     campaign: Option<String>,
+}
+
+/// What one of two cards makes of what the one before it gives.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotedLegBody {
+    card: String,
+    gives: AmountBody,
+    gains: AmountBody,
+    /// What of `gains` are bonuses of the card.
+    bonuses: Vec<QuotedBonusBody>,
 }
 
 /// What a campaign gives.
@@ -108,7 +120,7 @@ pub struct LimitBody {
 }
 
 /// What the partner whose points are given pays.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CostBody {
     pub(super) gross: MoneyBody,
     /// The hub's part of it.
@@ -143,44 +155,13 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
     let directory = &book.directory;
     let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
     let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
-    let words =
-        |amount: &AmountBody| format!("{} {}", sentence::grouped(&amount.amount), amount.currency);
-    let (gives_words, gains_words, left_words) = (words(&gives), words(&gains), words(&left));
-    let until = local(quote.expires_at(), from);
-    let fee_money = super::fee_money(directory, card);
-    let fee = postings::fee(evaluated, fee_money);
-    let fee_words = fee_money.zip(priced.fee).filter(|_| fee.is_some());
-    let fee_words = fee_words.map(|(money, units)| {
-        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
-        format!(
-            "{} {}",
-            money.code,
-            sentence::grouped(&amount::print(units, scale))
-        )
-    });
-    let delivery = card.terms.delivery;
-    let arrives_words = delivery.map(|delivery| local(delivery.arrives(to.zone, *now), to));
-    let extra: i64 = bonuses(evaluated, promises).map(|(units, _)| units).sum();
-    let giving = promises.iter().filter(|promise| promise.gives);
-    let names = giving.map(|promise| &promise.campaign.campaign);
-    let names: Vec<(&str, &str)> = names.map(|it| (&*it.name, &*it.name_zh)).collect();
-    let bonus = (extra > 0).then(|| words(&AmountBody::of(to, extra)));
-    let worth = worth::of((from, priced.used), (to, priced.total), *exchange);
+    let fee = postings::fee(evaluated, super::fee_money(directory, card));
+    let worth = worth::of((from, priced.used), (to, priced.total), &[*exchange]);
     let worth = worth.map_err(anyhow::Error::from)?;
-    let told = Told {
-        gives: &gives_words,
-        gains: &gains_words,
-        left: (priced.left > 0).then_some(left_words.as_str()),
-        difference: worth.difference,
-        bonus: bonus.as_deref(),
-        campaigns: &names,
-        fee: fee_words.as_deref(),
-        arrives: arrives_words.as_deref(),
-        until: &until,
-    };
     Ok(QuoteBody {
         id: quote.jti,
         card: quote.card.clone(),
+        legs: Vec::new(),
         fee: fee
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,
@@ -213,15 +194,96 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
             .map(|limit| LimitBody::of(limit, from, to))
             .collect(),
         expires_at: quote.expires_at(),
-        sentence: SentenceBody {
-            en: sentence::english(&told),
-            zh_hant: sentence::chinese(&told),
-        },
+        sentence: in_words(offer, offer, worth.difference),
         quote: token,
         gives,
         left,
         gains,
     })
+}
+
+/// The legs of an offer through a third currency, as one.
+pub(super) fn show_through(
+    ids: &Ids,
+    [first, second]: &[Offer; 2],
+    token: String,
+) -> Result<QuoteBody, Error> {
+    let given = (&*first.from, first.evaluated.priced.used);
+    let gained = (&*second.to, second.evaluated.priced.total);
+    let worth = worth::of(given, gained, &[first.exchange, second.exchange]);
+    let worth = worth.map_err(anyhow::Error::from)?;
+    let sentence = in_words(first, second, worth.difference);
+    let directory = &first.book.directory;
+    let worth = WorthBody::of(directory, (given.0, gained.0), &worth)?;
+    let (first, second) = (show(ids, first, token)?, show(ids, second, String::new())?);
+    Ok(QuoteBody {
+        legs: vec![
+            QuotedLegBody {
+                card: first.card.clone(),
+                gives: first.gives.clone(),
+                gains: first.gains,
+                bonuses: first.bonuses,
+            },
+            QuotedLegBody {
+                card: second.card,
+                gives: second.gives,
+                gains: second.gains.clone(),
+                bonuses: second.bonuses.clone(),
+            },
+        ],
+        gains: second.gains,
+        base: second.base,
+        bonuses: second.bonuses,
+        arrives: second.arrives,
+        worth,
+        sentence,
+        ..first
+    })
+}
+
+/// What becomes of what the first offer takes, with what the last one gives.
+fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBody {
+    let (from, to) = (&first.from, &last.to);
+    let words = |currency: &Currency, units| {
+        let amount = AmountBody::of(currency, units);
+        format!("{} {}", sentence::grouped(&amount.amount), amount.currency)
+    };
+    let (priced, gained) = (&first.evaluated.priced, &last.evaluated.priced);
+    let (gives, left) = (words(from, priced.used), words(from, priced.left));
+    let gains = words(to, gained.total);
+    let until = local(first.quote.expires_at(), from);
+    let fee_money = super::fee_money(&first.book.directory, &first.card);
+    let fee = postings::fee(&first.evaluated, fee_money);
+    let fee = fee_money.zip(priced.fee).filter(|_| fee.is_some());
+    let fee = fee.map(|(money, units)| {
+        let scale = Scale::new(money.scale).unwrap_or(Scale::WHOLE);
+        let units = sentence::grouped(&amount::print(units, scale));
+        format!("{} {units}", money.code)
+    });
+    let delivery = last.card.terms.delivery;
+    let arrives = delivery.map(|delivery| local(delivery.arrives(to.zone, last.now), to));
+    let extra = bonuses(&last.evaluated, &last.promises).map(|(units, _)| units);
+    let extra: i64 = extra.sum();
+    let bonus = (extra > 0).then(|| words(to, extra));
+    let giving = last.promises.iter().filter(|promise| promise.gives);
+    let names = giving.map(|promise| &promise.campaign.campaign);
+    let names: Vec<(&str, &str)> = names.map(|it| (&*it.name, &*it.name_zh)).collect();
+    let told = Told {
+        gives: &gives,
+        gains: &gains,
+        through: (first.to.no != to.no).then_some(first.to.code.as_str()),
+        left: (priced.left > 0).then_some(left.as_str()),
+        difference,
+        bonus: bonus.as_deref(),
+        campaigns: &names,
+        fee: fee.as_deref(),
+        arrives: arrives.as_deref(),
+        until: &until,
+    };
+    SentenceBody {
+        en: sentence::english(&told),
+        zh_hant: sentence::chinese(&told),
+    }
 }
 
 /// The bonuses that are any, the block bonus first and those of campaigns last.

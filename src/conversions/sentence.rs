@@ -5,6 +5,8 @@
 pub struct Told<'a> {
     pub gives: &'a str,
     pub gains: &'a str,
+    /// The code of the currency that it becomes on the way; none when nothing is between.
+    pub through: Option<&'a str>,
     /// What of the amount asked for stays in the wallet; none when nothing does.
     pub left: Option<&'a str>,
     /// By how many percent what is gained is worth more than what is given, by the issuers' display
@@ -25,6 +27,7 @@ pub fn english(
     Told {
         gives,
         gains,
+        through,
         left,
         difference,
         bonus,
@@ -62,8 +65,10 @@ pub fn english(
         Some(arrives) => format!("to be used from {arrives} on"),
         None => "at once".to_owned(),
     };
+    let through = through.map(|code| format!(", through {code},"));
+    let through = through.unwrap_or_default();
     format!(
-        "{gives} become {gains}{bonus} {arrives}{left}.{worth} {fee} The price holds until {until}."
+        "{gives} become{through} {gains}{bonus} {arrives}{left}.{worth} {fee} The price holds until {until}."
     )
 }
 
@@ -71,6 +76,7 @@ pub fn chinese(
     Told {
         gives,
         gains,
+        through,
         left,
         difference,
         bonus,
@@ -105,8 +111,10 @@ pub fn chinese(
         Some(arrives) => ("", format!("，{arrives} 起可用")),
         None => ("即時", String::new()),
     };
+    let through = through.map(|code| format!("經 {code} "));
+    let through = through.unwrap_or_default();
     format!(
-        "{gives} {at_once}兌換為 {gains}{bonus}{arrives}{left}。{worth}{fee}此價格有效至 {until}。"
+        "{gives} {at_once}{through}兌換為 {gains}{bonus}{arrives}{left}。{worth}{fee}此價格有效至 {until}。"
     )
 }
 
@@ -150,6 +158,7 @@ mod tests {
         let told = Told {
             gives: "2,000 A",
             gains: "1,333 B",
+            through: None,
             left: None,
             difference: None,
             bonus: None,
@@ -175,6 +184,12 @@ mod tests {
             "2,000 A become 1,333 B, 100 B of them a bonus, at once. The fee is SGD 25.00. The price holds until noon."
         );
         assert!(chinese(&more).contains("1,333 B（其中 100 B 為獎賞）。手續費 SGD 25.00。"));
+        let passing = Told {
+            through: Some("C"),
+            ..told
+        };
+        assert!(english(&passing).starts_with("2,000 A become, through C, 1,333 B at once."));
+        assert!(chinese(&passing).starts_with("2,000 A 即時經 C 兌換為 1,333 B。"));
         let by_campaigns = Told {
             campaigns: &[("Double June", "六月雙倍"), ("More", "更多")],
             ..more

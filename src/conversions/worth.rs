@@ -15,14 +15,18 @@ pub struct Worth {
     pub difference: Option<i64>,
 }
 
-/// So many smallest units given, and so many gained.
+/// So many smallest units given, and so many gained; the exchange of each card on the way.
 pub fn of(
     (from, given): (&Currency, i64),
     (to, gained): (&Currency, i64),
-    exchange: Option<Exchange>,
+    exchanges: &[Option<Exchange>],
 ) -> Result<Worth, TooLarge> {
     let (gives, gains) = (worth(from, given)?, worth(to, gained)?);
-    let difference = percent_more(gives, to_source(gains, exchange)?);
+    let mut there = gains;
+    for exchange in exchanges.iter().rev() {
+        there = to_source(there, *exchange)?;
+    }
+    let difference = percent_more(gives, there);
     Ok(Worth {
         gives,
         gains,

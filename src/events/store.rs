@@ -27,8 +27,10 @@ pub async fn look(conn: &mut Connection, asked: &Asked, horizon: i64) -> Result<
     // Bounded on one side only, so that the next ones are read off the index whatever the planner
     // knows of the table.
     let sql = "with looked as materialized ( \
-                 select id, $3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) as is_asked \
-                   from (select id, out_wallet, in_wallet from operations where id > $1 order by id limit $4) next \
+                 select id, $3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) \
+                        or transfers is not null and exists ( \
+                             select from more_transfers where operation_id = id and asset_of(debit) = any($3)) as is_asked \
+                   from (select id, out_wallet, in_wallet, transfers from operations where id > $1 order by id limit $4) next \
                   where id < $2) \
                select (select max(id) from looked) as last, \
                       array(select id from looked where is_asked order by id limit $5) as found";

@@ -255,17 +255,17 @@ impl Shelf {
     }
 }
 
-/// Whether an operation moved points of a currency that the partner issues.
+/// Whether an operation moved points of a currency that the partner issues, also only from one operation
+/// of its programme into another.
 pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> bool {
-    let issuer = |wallet: Account| {
-        directory
-            .currency_no(wallet.asset())
-            .map(|currency| currency.issuer)
+    let is_theirs = |account: Account| {
+        let currency = directory.currency_no(account.asset());
+        currency.is_some_and(|currency| currency.issuer == partner)
     };
-    [operation.out, operation.into]
-        .iter()
-        .flatten()
-        .any(|leg| issuer(leg.wallet) == Some(partner))
+    let legs = [operation.out, operation.into];
+    let wallets = legs.iter().flatten().map(|leg| leg.wallet);
+    let others = operation.transfers.iter().map(|transfer| transfer.debit);
+    wallets.chain(others).any(is_theirs)
 }
 
 fn no_member() -> Problem {

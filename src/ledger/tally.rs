@@ -44,6 +44,11 @@ pub fn memo(keys: &[TallyKey]) -> Value {
     keys.collect()
 }
 
+/// What counts as gained of an operation, where that is not what it gave: a memo names it `gained`.
+pub fn gained(memo: Option<&Value>) -> Option<i64> {
+    memo?.get("gained")?.as_i64()
+}
+
 /// The tallies an operation is kept in.
 pub fn keys(memo: Option<&Value>) -> Vec<TallyKey> {
     let listed = memo.and_then(|memo| memo.get("tallies")?.as_array());

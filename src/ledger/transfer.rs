@@ -86,11 +86,12 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
         let rest = leg.amount - written(|it| it.credit, members);
         post(Account::of(flow, asset), members, rest)?;
     }
-    for (debit, credit, Micros(amount)) in operation.figures.iter().flat_map(money) {
-        match kind.is_reversal() {
-            false => post(debit, credit, amount)?,
-            true => post(credit, debit, amount)?,
-        }
+    for transfer in operation.figures.iter().flat_map(of_figures) {
+        let transfer = match kind.is_reversal() {
+            false => transfer,
+            true => transfer.turned(),
+        };
+        post(transfer.debit, transfer.credit, transfer.amount)?;
     }
     for transfer in &operation.transfers {
         post(transfer.debit, transfer.credit, transfer.amount)?;
@@ -125,7 +126,8 @@ pub fn owed_more(
     changes
 }
 
-fn money(figures: &Figures) -> Vec<(Account, Account, Micros)> {
+/// The money of a conversion. Some may be of nothing, or from an account to itself.
+pub fn of_figures(figures: &Figures) -> Vec<Transfer> {
     let Figures {
         pays,
         paid,
@@ -137,18 +139,24 @@ fn money(figures: &Figures) -> Vec<(Account, Account, Micros)> {
         residual,
     } = *figures;
     let hub = |kind, asset| Account::of(kind, asset);
-    let mut transfers = vec![(pays, hub(AccountKind::Commission, pays.asset()), commission)];
+    let to_hub = (pays, hub(AccountKind::Commission, pays.asset()), commission);
     let rounding = hub(AccountKind::Rounding, paid.asset());
+    let mut money = vec![to_hub];
     if pays.asset() == paid.asset() {
-        transfers.extend([(pays, paid, value), (pays, rounding, residual)]);
+        money.extend([(pays, paid, value), (pays, rounding, residual)]);
     } else {
         let leaves = hub(AccountKind::FxClearing, pays.asset());
         let returns = hub(AccountKind::FxClearing, paid.asset());
-        transfers.extend([
+        money.extend([
             (pays, leaves, net),
             (returns, paid, value),
             (returns, rounding, residual),
         ]);
     }
-    transfers
+    let transfer = |(debit, credit, Micros(amount))| Transfer {
+        debit,
+        credit,
+        amount,
+    };
+    money.into_iter().map(transfer).collect()
 }

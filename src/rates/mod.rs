@@ -49,6 +49,7 @@ pub mod book;
 pub mod boundary;
 pub mod campaigns;
 pub mod card;
+pub mod chain;
 pub mod change;
 pub mod changes;
 pub mod condition;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::chain::Chain;
 use super::store::{Groups, References, Terms};
-use super::{Difference, Report, Stopped};
+use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promise::{self, Promise};
 use crate::conversions::{limits, postings};
@@ -120,10 +120,13 @@ impl Proof {
         let wrong = |what: String| {
             Stopped::from(Difference(format!("conversion {}: {what}", operation.id)))
         };
-        let (Some(out), Some(into), Some(figures)) =
-            (operation.out, operation.into, operation.figures)
-        else {
-            return Err(wrong("has no two legs and no figures".into()));
+        let (Some(out), Some(into)) = (operation.out, operation.into) else {
+            return Err(wrong("has no two legs".into()));
+        };
+        let Some(figures) = operation.figures else {
+            through::check(&self.terms, operation, (out, into)).map_err(wrong)?;
+            report.conversions += 1;
+            return Ok(());
         };
         let card_id = operation.card_id.unwrap_or_default();
         let card = self

@@ -31,6 +31,7 @@ mod chain;
 mod follow_ups;
 mod journal;
 mod store;
+mod through;
 
 use std::fmt;
 

@@ -642,7 +642,12 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
         "with counted as ( \
            select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
                   case when u.id is null then o.out_amount else -o.in_amount end as given, \
-                  case when u.id is null then o.in_amount else -coalesce(o.out_amount, 0) end as gained, \
+                  case when u.id is null then coalesce((o.memo->>'gained')::bigint, o.in_amount) \
+                       when u.memo ? 'gained' then ( \
+                         div((u.memo->>'gained')::numeric * (o.memo->>'before')::bigint + u.out_amount - 1, u.out_amount) \
+                         - div((u.memo->>'gained')::numeric * ((o.memo->>'before')::bigint + o.in_amount) + u.out_amount - 1, u.out_amount) \
+                       )::bigint \
+                       else -coalesce(o.out_amount, 0) end as gained, \
                   case when u.id is null then 1 \
                        when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
              from operations o left join operations u on u.id = o.follows, \

@@ -34,6 +34,7 @@ mod receivables;
 mod refusals;
 mod seals;
 mod sql;
+mod through;
 mod walkthrough;
 mod wire;
 mod world;

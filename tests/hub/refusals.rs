@@ -237,6 +237,14 @@ const PROVOCATIONS: &[Row] = table! {
     "no-rate-card" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "STAR").await
     };
+    "no-through-route" => async |w: World| {
+        let mut card = card("STAR", "HPT", ratio());
+        card["terms"]["onward"] = json!("never");
+        publish(&w, card).await;
+        let member = w.member().await;
+        let wish = json!({"member": member.id, "gives": {"amount": "100", "currency": "STAR"}, "to": "MILE", "through": "HPT"});
+        w.post(&w.token("CITYMART").await, "/v1/quotes", wish).await
+    };
     "not-eligible" => async |w: World| {
         let mut card = card("STAR", "HPT", ratio());
         card["when"] = json!({"claims": {"tier": ["gold"]}});

@@ -256,6 +256,7 @@ async fn one_conversion_step_by_step() {
         "amount": "0",
         "currency": "MILE"
       },
+      "legs": [],
       "limits": [],
       "quote": "(token)",
       "sentence": {
@@ -305,6 +306,7 @@ async fn one_conversion_step_by_step() {
         "currency": "MILE"
       },
       "id": "(cnv)",
+      "legs": [],
       "quote": "(uuid)",
       "reference": "CV-1",
       "reversed": null,

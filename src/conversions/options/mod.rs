@@ -119,7 +119,7 @@ fn choice(
         given: priced.used,
         gained: priced.total,
         missing: (given - usable).max(0),
-        worth: worth::of((from, priced.used), (to, priced.total), exchange).ok()?,
+        worth: worth::of((from, priced.used), (to, priced.total), &[exchange]).ok()?,
         limits,
     })
 }

@@ -130,10 +130,11 @@ impl Reversal {
     /// What was used of limits comes back, in the period it was used in.
     fn marks(&self, part: Part, out: Option<Leg>, into: Option<Leg>) -> Vec<(TallyKey, Mark)> {
         let amount = |leg: Option<Leg>| leg.map_or(0, |leg| leg.amount);
+        let counted = tally::gained(self.original.memo.as_ref());
         let mark = Mark {
             at: self.original.at,
             given: -amount(into),
-            gained: -amount(out),
+            gained: -counted.map_or(amount(out), |gained| part.units(gained)),
             times: -i64::from(part.after == part.whole),
         };
         let keys = tally::keys(self.original.memo.as_ref()).into_iter();
