@@ -151,6 +151,13 @@ pub fn usable(
     taken.min((all - keep.unwrap_or(0)).max(0))
 }
 
+/// The most that may be given at once of so much, by the limits that count it.
+pub fn most_given(limits: &[Limit], usable: i64) -> i64 {
+    let counted = limits.iter().filter(|it| it.allowance.is_of_given());
+    let left = counted.map(|limit| limit.standing.left()).min();
+    left.map_or(usable, |left| left.min(usable))
+}
+
 /// Refuses more than a card would take.
 pub fn must_be_usable(usable: i64, needed: i64) -> Result<(), Short> {
     match needed > usable {

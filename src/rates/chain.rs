@@ -20,7 +20,7 @@ use super::tariff::Tariff;
 use crate::points::amount::Scales;
 
 /// How many amounts are tried, each on another step of the second card.
-const TRIES: usize = 512;
+const TRIES: usize = 128;
 
 /// Why what is gained under one card cannot be given under another at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -317,3 +317,70 @@ async fn limits_of_the_first_card_count_what_goes_through() {
     take(&world, &quotes[1]).await.ok();
     World::assert_right(&world.verify().await);
 }
+
+/// What a wallet in miles could become, by where and by way of what.
+async fn options(world: &World, member: &Member) -> Vec<Value> {
+    let aero = world.token("AERO").await;
+    let path = format!("/v1/members/{}/wallets", member.id);
+    let wallets = world.get(&aero, &path).await.ok();
+    let mut wallets = wallets["items"].as_array().expect("wallets").iter();
+    let wallet = wallets.find(|it| it["currency"] == "MILE").expect("miles");
+    let wallet = wallet["id"].as_str().expect("an id");
+    let path = format!("/v1/conversions/options?wallet={wallet}");
+    let options = world.get(&aero, &path).await.ok();
+    options["items"].as_array().expect("items").clone()
+}
+
+fn option<'a>(options: &'a [Value], to: &str, through: Option<&str>) -> Option<&'a Value> {
+    let mut options = options.iter();
+    options.find(|it| it["to"] == to && it["through"].as_str() == through)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_sees_the_best_way_to_where_no_card_goes_and_where_one_gives_less() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "25000", "MILE").await;
+    let seen = options(&world, &member).await;
+    let by_hotel = option(&seen, "STAR", Some("HPT")).expect("a way");
+    assert!(option(&seen, "STAR", None).is_none(), "no card goes there");
+    assert!(
+        option(&seen, "MILE", Some("HPT")).is_none(),
+        "nobody turns back"
+    );
+    assert_eq!(by_hotel["gives"]["amount"], "20000");
+    let differences = seen.iter().map(|it| it["worth"]["difference"].as_i64());
+    assert!(
+        differences.is_sorted_by(|one, next| one >= next),
+        "{seen:?}"
+    );
+    let wish = json!({"gives": by_hotel["gives"], "to": "STAR", "through": "HPT"});
+    let quote = ask(&world, &member, wish).await.ok();
+    for name in ["gains", "worth", "arrives", "limits", "card"] {
+        assert_eq!(quote[name], by_hotel[name], "{name}");
+    }
+    for leg in [0, 1] {
+        for name in ["card", "gives", "gains"] {
+            assert_eq!(quote["legs"][leg][name], by_hotel["legs"][leg][name]);
+        }
+    }
+
+    let settlement = json!({"kind": "cost_plus", "price": "0.1", "commission": "0"});
+    for (get, is_told) in [(277, true), (279, false)] {
+        // By way of the hotel 20,000 miles become 11,120 stars: 278 for 500.
+        let terms = json!({"kind": "ratio", "give": 500, "get": get});
+        let direct = card("MILE", "STAR", terms, settlement.clone());
+        world.publish(direct).await.ok();
+        let seen = options(&world, &member).await;
+        assert!(option(&seen, "STAR", None).is_some(), "{seen:?}");
+        assert_eq!(option(&seen, "STAR", Some("HPT")).is_some(), is_told);
+    }
+
+    let poor = world.member().await;
+    let seen = options(&world, &poor).await;
+    let by_hotel = option(&seen, "GIVE", Some("HPT"));
+    assert!(
+        by_hotel.is_none(),
+        "two cards are no more than two: {seen:?}"
+    );
+}

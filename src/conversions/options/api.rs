@@ -1,12 +1,14 @@
 //! Options over HTTP.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::ways::{self, Way};
 use super::{Choice, Held, choices, deciding};
 use crate::access::{LedgerRead, Partner};
 use crate::clock::Timestamp;
@@ -18,15 +20,18 @@ use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::{AmountBody, Currency, Directory};
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
 use crate::points::amount;
-use crate::rates::{Books, PublishedCard};
+use crate::rates::{Book, Books, PublishedCard};
 use crate::web::Query;
 use crate::web::problem::ReadProblems;
 use crate::web::text::Word;
 
 #[derive(OpenApi)]
-#[openapi(paths(list), components(schemas(OptionsBody, OptionBody)))]
+#[openapi(
+    paths(list),
+    components(schemas(OptionsBody, OptionBody, OptionLegBody))
+)]
 pub struct Doc;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -53,13 +58,17 @@ pub struct OptionsBody {
     items: Vec<OptionBody>,
 }
 
-/// One card, applied to what the wallet holds: nothing is promised until a quote is asked for.
+/// One card, or two in a row, applied to what the wallet holds: nothing is promised until a quote is asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OptionBody {
     /// The code of the currency to get.
     to: String,
-    /// The version of the rate card.
+    /// The code of the currency on the way; null when one card decides. Ask for a quote with the same.
+    through: Option<String>,
+    /// The version of the rate card; of the first one, where there are two.
     card: String,
+    /// Through a third currency, what each card makes of it; empty otherwise.
+    legs: Vec<OptionLegBody>,
     /// The largest amount that the wallet can pay; the smallest that the card takes when it cannot.
     gives: AmountBody,
     gains: AmountBody,
@@ -76,10 +85,18 @@ pub struct OptionBody {
     arrives: String,
 }
 
+/// What one of two cards makes of what the one before it gives.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OptionLegBody {
+    card: String,
+    gives: AmountBody,
+    gains: AmountBody,
+}
+
 /// List what a wallet could become
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
-    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, best first.",
+    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, and the best way through a third currency where that gives more for one; best first.",
     security(("partner" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
@@ -105,14 +122,44 @@ async fn list(
         lots,
         marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
     };
+    let seconds = seconds(&shelf, &book, (wallet, &cards), channel, moment.now).await?;
     let choices = choices(&book, &held, &cards, moment.now);
-    let items = choices
-        .iter()
-        .map(|choice| show(&shelf.ids, &book.directory, &currency, choice, moment.now));
+    let ways = ways::ways(&book, &held, &cards, &seconds, &choices, moment.now);
+    let direct = choices.iter().map(|choice| {
+        let body = show(&shelf.ids, &book.directory, &currency, choice, moment.now)?;
+        Ok((choice.worth, body))
+    });
+    let through = ways.iter().map(|way| {
+        let body = show_way(&shelf.ids, &book.directory, &currency, way, moment.now)?;
+        Ok((way.worth, body))
+    });
+    let mut items = direct.chain(through).collect::<Result<Vec<_>, Error>>()?;
+    items.sort_by_cached_key(|(worth, body)| {
+        let difference = worth.difference.unwrap_or(i64::MIN);
+        (Reverse(difference), body.to.clone())
+    });
     Ok(web::Json(OptionsBody {
         available: AmountBody::of(&currency, available),
-        items: items.collect::<Result<_, _>>()?,
+        items: items.into_iter().map(|(_, body)| body).collect(),
     }))
+}
+
+/// The cards that would decide for the member out of what these give.
+async fn seconds(
+    shelf: &Shelf,
+    book: &Book,
+    (wallet, firsts): (Account, &[Arc<PublishedCard>]),
+    channel: Option<&Word>,
+    now: Timestamp,
+) -> Result<BTreeMap<Asset, Vec<Arc<PublishedCard>>>, Error> {
+    let mut seconds = BTreeMap::new();
+    for first in firsts {
+        if let Some(between) = book.directory.currency_no(first.to) {
+            let cards = deciding(shelf, book, (wallet, between), channel, now).await?;
+            seconds.insert(first.to, cards);
+        }
+    }
+    Ok(seconds)
 }
 
 /// The tallies of these cards.
@@ -132,6 +179,44 @@ async fn marks(
     }
 }
 
+fn show_way(
+    ids: &Ids,
+    directory: &Directory,
+    from: &Currency,
+    way: &Way,
+    now: Timestamp,
+) -> Result<OptionBody, Error> {
+    let (between, to) = (&way.between, &way.to);
+    let cards = way.cards.each_ref();
+    let cards = cards.map(|card| ids.show(Kind::RateCard, card.id));
+    let amounts = [(from, way.given), (between, way.middle), (to, way.gained)];
+    let amounts = amounts.map(|(currency, units)| AmountBody::of(currency, units));
+    let legs = cards.iter().zip(amounts.windows(2));
+    let leg = |(card, ends): (&String, &[AmountBody])| OptionLegBody {
+        card: card.clone(),
+        gives: ends[0].clone(),
+        gains: ends[1].clone(),
+    };
+    let [first, second] = &way.cards;
+    Ok(OptionBody {
+        legs: legs.map(leg).collect(),
+        through: Some(between.code.clone()),
+        to: to.code.clone(),
+        card: ids.show(Kind::RateCard, first.id),
+        rate: amount::per_unit((way.gained, to.scale), (way.given, from.scale)),
+        missing: (way.missing > 0).then(|| AmountBody::of(from, way.missing)),
+        worth: WorthBody::of(directory, (from, to), &way.worth)?,
+        arrives: arrives(&second.card, to, now),
+        limits: way
+            .limits
+            .iter()
+            .map(|limit| LimitBody::of(limit, from, between))
+            .collect(),
+        gives: AmountBody::of(from, way.given),
+        gains: AmountBody::of(to, way.gained),
+    })
+}
+
 fn show(
     ids: &Ids,
     directory: &Directory,
@@ -143,6 +228,8 @@ fn show(
     let is_short = choice.missing > 0;
     Ok(OptionBody {
         to: to.code.clone(),
+        through: None,
+        legs: Vec::new(),
         card: ids.show(Kind::RateCard, choice.card.id),
         gives: AmountBody::of(from, choice.given),
         gains: AmountBody::of(to, choice.gained),

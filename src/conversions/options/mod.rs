@@ -2,10 +2,12 @@
 //!
 //! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal
 //! amount that the wallet can pay and the card's limits leave, or, when that is too little, the smallest
-//! there is and what is missing. Best first: by what is gained against what is given, both by their
+//! there is and what is missing; and the best [way](ways) through a third currency, where that gives more.
+//! Best first: by what is gained against what is given, both by their
 //! issuers' display values.
 
 pub mod api;
+pub mod ways;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,8 +23,10 @@ use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
+use crate::points::amount::Scales;
 use crate::rates::card;
+use crate::rates::terms::Terms;
 use crate::rates::{Book, PublishedCard};
 use crate::web::text::Word;
 
@@ -47,6 +51,16 @@ pub struct Held<'a> {
     pub lots: Vec<(LotKey, i64)>,
     /// Of the cards that count in tallies.
     pub marks: HashMap<TallyKey, Vec<Mark>>,
+}
+
+impl Held<'_> {
+    /// The limits of a card into a currency as they stand, and what of the wallet it takes.
+    fn under(&self, terms: &Terms, scales: Scales, to: Asset, now: Timestamp) -> (Vec<Limit>, i64) {
+        let marks = |of| self.marks.get(&of).cloned().unwrap_or_default();
+        let limits = limits::limits(terms, scales, (self.from, self.wallet), to, marks, now);
+        let lots = self.lots.iter().copied();
+        (limits, limits::usable(terms, scales, lots, now))
+    }
 }
 
 /// The cards that would decide quotes for the member whose wallet it is.
@@ -77,16 +91,10 @@ pub fn choices(
     cards: &[Arc<PublishedCard>],
     now: Timestamp,
 ) -> Vec<Choice> {
-    let mut choices: Vec<Choice> = cards
+    cards
         .iter()
         .filter_map(|card| choice(book, held, card, now))
-        .collect();
-    let rank = |choice: &Choice| {
-        let difference = choice.worth.difference.unwrap_or(i64::MIN);
-        (std::cmp::Reverse(difference), choice.to.code.clone())
-    };
-    choices.sort_by_cached_key(rank);
-    choices
+        .collect()
 }
 
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
@@ -103,12 +111,8 @@ fn choice(
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
     let tariff = card.card.tariff(scales, exchange).ok()?;
-    let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
-    let limits = limits::limits(terms, scales, (from, held.wallet), to.no, marks, now);
-    let left = limits.iter().filter(|it| it.allowance.is_of_given());
-    let left = left.map(|limit| limit.standing.left()).min();
-    let usable = limits::usable(terms, scales, held.lots.iter().copied(), now);
-    let most = usable.min(left.unwrap_or(i64::MAX));
+    let (limits, usable) = held.under(terms, scales, to.no, now);
+    let most = limits::most_given(&limits, usable);
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
     let priced = card::evaluate(&card.card, scales, exchange, given)
         .ok()?
