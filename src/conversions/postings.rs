@@ -4,21 +4,25 @@
 //! |-----------------------------------|--------:|--------:|--------:|
 //! | member, at the giving side        |  −gives |         |         |
 //! | giving programme, converted out   |   gives |         |         |
+//! | giving programme, fees            |    fee  |         |         |
 //! | gaining programme, converted in   |         |   −base |         |
 //! | gaining programme, bonus          |         | −bonuses |        |
 //! | member, at the gaining side       |         |   gains |         |
+//! | gaining programme, fees           |         |     fee |         |
 //! | position of the giving issuer     |         |         |  −gross |
 //! | position of the gaining issuer    |         |         |   value |
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
-//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee that is
-//! the hub's is owed by the giving issuer, who collects it.
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee in money that
+//! is the hub's is owed by the giving issuer, who collects it; one in points is on one of the two sides, and
+//! is taken off the base where that is the gaining one ([`super::fee`]).
 
 use serde_json::{Map, Value, json};
 
 use super::bonus::Parties;
 use super::decision::{self, Order};
+use super::fee;
 use super::limits;
 use super::promise::Promise;
 use crate::clock::Timestamp;
@@ -39,10 +43,10 @@ pub fn of(
     now: Timestamp,
 ) -> Result<Decided, Short> {
     let (from, to) = (&order.from, &order.to);
-    let (terms, used) = (&order.card.terms, evaluated.priced.used);
-    must_leave_enough(order, used, seen, now)?;
+    let (terms, taken) = (&order.card.terms, evaluated.priced.taken);
+    must_leave_enough(order, taken, seen, now)?;
     let mut decided =
-        Decided::new(Kind::Conversion).taking_only(seen, from.wallet, used, now, |lot| {
+        Decided::new(Kind::Conversion).taking_only(seen, from.wallet, taken, now, |lot| {
             limits::takes(terms, lot, now)
         })?;
     if let Some(until) = from.programme.extends_to(now) {
@@ -62,9 +66,12 @@ pub fn of(
     let parties = order.parties();
     let fee = fee(evaluated, order.fee_money.as_ref());
     let lot = order.lot(now);
-    let keys = limits::keys(terms, from.wallet, to.wallet.asset());
+    let mut keys = limits::keys(terms, from.wallet, to.wallet.asset());
+    let (priced, asset) = (&evaluated.priced, to.wallet.asset());
+    keys.extend(fee::paid_key(terms, priced, from.wallet, asset));
     let mark = decision::mark(&evaluated.priced, now);
-    let mut lots = vec![(lot, evaluated.priced.base)];
+    let bonuses: i64 = evaluated.grants.iter().map(|grant| grant.units).sum();
+    let mut lots = vec![(lot, evaluated.priced.total - bonuses)];
     lots.extend(evaluated.grants.iter().map(|grant| {
         let funder = parties.position(grant.funder).owner();
         (lot.funded_by(funder), grant.units)
@@ -80,8 +87,8 @@ pub fn of(
             value,
             residual,
         }),
-        transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, &keys, &order.promises, &order.rates),
+        transfers: transfers(&order.card, evaluated, parties, fee, from.wallet.asset()),
+        memo: memo(order, evaluated, fee, &keys),
         marks: keys.into_iter().map(|key| (key, mark)).collect(),
         uses: order.uses().collect(),
         card_id: Some(order.card_id),
@@ -109,24 +116,30 @@ fn must_leave_enough(
     limits::must_be_usable(limits::usable(terms, scales, lots, now), used)
 }
 
-/// What the member pays, in which money.
+/// What the member pays in money, in which.
 pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micros)> {
     let (units, money) = evaluated.priced.fee.zip(money)?;
     let fee = Micros::of_units(units, money.scale)?;
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee, what it is counted in, what campaigns gave, and the rates their
-/// sponsors pay at.
+/// What the operation remembers: the fee in money, whether it was paid before, what it is counted in, what
+/// campaigns gave, and the rates their sponsors pay at.
 fn memo(
+    order: &Order,
+    evaluated: &Evaluated,
     fee: Option<(Asset, Micros)>,
     tallies: &[TallyKey],
-    promises: &[Promise],
-    rates: &[i64],
 ) -> Option<Value> {
+    let Order {
+        promises, rates, ..
+    } = order;
     let mut memo = Map::new();
     if let Some((money, Micros(amount))) = fee {
         memo.insert("fee".into(), json!({"money": money, "amount": amount}));
+    }
+    if fee::is_covered(&order.card.terms, &evaluated.priced) {
+        memo.insert(fee::COVERED.into(), json!(true));
     }
     if !tallies.is_empty() {
         memo.insert("tallies".into(), tally::memo(tallies));
@@ -154,6 +167,7 @@ pub fn transfers(
     evaluated: &Evaluated,
     parties: Parties,
     fee: Option<(Asset, Micros)>,
+    given: Asset,
 ) -> Vec<Transfer> {
     let bonuses = evaluated.grants.iter();
     let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
@@ -163,5 +177,7 @@ pub fn transfers(
         credit: Account::of(AccountKind::MemberFees, money),
         amount,
     });
-    bonuses.chain(fee).collect()
+    let points = fee::points(&evaluated.priced, (given, parties.gained));
+    let points = points.map(fee::transfer);
+    bonuses.chain(fee).chain(points).collect()
 }

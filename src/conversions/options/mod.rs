@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::fee;
 use super::limits::{self, Limit};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
@@ -21,7 +22,7 @@ use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
 use crate::rates::card;
 use crate::rates::{Book, PublishedCard};
 use crate::web::text::Word;
@@ -31,8 +32,11 @@ use crate::web::text::Word;
 pub struct Choice {
     pub to: Arc<Currency>,
     pub card: Arc<PublishedCard>,
+    /// What would leave the wallet.
     pub given: i64,
     pub gained: i64,
+    /// A fee in points, in which currency.
+    pub fee: Option<(Asset, i64)>,
     /// By how much the wallet falls short of `given`; zero when it does not.
     pub missing: i64,
     pub worth: Worth,
@@ -102,24 +106,28 @@ fn choice(
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
-    let tariff = card.card.tariff(scales, exchange).ok()?;
     let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
-    let limits = limits::limits(terms, scales, (from, held.wallet), to.no, marks, now);
+    let side = (from, held.wallet);
+    let covered = fee::covered(terms, side, to.no, marks, now);
+    let charged = fee::charging(&card.card, covered.is_some_and(|it| it.is_paid));
+    let tariff = charged.tariff(scales, exchange).ok()?;
+    let limits = limits::limits(terms, scales, side, to.no, marks, now);
     let left = limits.iter().filter(|it| it.allowance.is_of_given());
     let left = left.map(|limit| limit.standing.left()).min();
     let usable = limits::usable(terms, scales, held.lots.iter().copied(), now);
-    let most = usable.min(left.unwrap_or(i64::MAX));
+    let most = tariff.within(usable.min(left.unwrap_or(i64::MAX)));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
-    let priced = card::evaluate(&card.card, scales, exchange, given)
+    let priced = card::evaluate(&charged, scales, exchange, given)
         .ok()?
         .priced;
     Some(Choice {
         to: to.clone(),
         card: card.clone(),
-        given: priced.used,
+        given: priced.taken,
         gained: priced.total,
-        missing: (given - usable).max(0),
-        worth: worth::of((from, priced.used), (to, priced.total), exchange).ok()?,
+        fee: fee::points(&priced, (from.no, to.no)),
+        missing: (priced.taken - usable).max(0),
+        worth: worth::of((from, priced.taken), (to, priced.total), exchange).ok()?,
         limits,
     })
 }
