@@ -155,6 +155,7 @@ fn quote() -> Quote {
         campaigns: Vec::new(),
         rates: Vec::new(),
         then: None,
+        covered: false,
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::chain::Chain;
+use super::fees::Fees;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promise::{self, Promise};
-use crate::conversions::{limits, postings};
+use crate::conversions::{fee, limits, postings};
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -22,6 +23,7 @@ pub struct Proof {
     pub references: References,
     pub chain: Chain,
     terms: Terms,
+    fees: Fees,
     /// Of the group that is being read.
     gathered: Vec<Operation>,
     /// Per window.
@@ -35,6 +37,7 @@ impl Proof {
             references: References::default(),
             chain,
             terms,
+            fees: Fees::default(),
             gathered: Vec::new(),
             sums: HashMap::new(),
         }
@@ -51,6 +54,7 @@ impl Proof {
         }
         legs_are_sums_of_lots(&operation)?;
         self.conversion(&operation, report)?;
+        self.fees.undo(&operation);
         report.operations += 1;
         self.gathered.push(operation);
         Ok(())
@@ -113,7 +117,7 @@ impl Proof {
     }
 
     /// What a conversion gave and cost is what its card says.
-    fn conversion(&self, operation: &Operation, report: &mut Report) -> Result<(), Stopped> {
+    fn conversion(&mut self, operation: &Operation, report: &mut Report) -> Result<(), Stopped> {
         if operation.kind != Kind::Conversion {
             return Ok(());
         }
@@ -153,10 +157,16 @@ impl Proof {
             .promises(operation, &figures, exchange)
             .map_err(wrong)?;
         let gifts = promise::gifts(&promises);
-        let evaluated = card::evaluate_with(card, &gifts, scales, exchange, out.amount)
+        let was_covered = fee::was_covered(operation.memo.as_ref());
+        let on_top = fee::points_in(&operation.transfers);
+        let on_top = on_top.filter(|(asset, _)| *asset == out.wallet.asset());
+        let given = out.amount - on_top.map_or(0, |(_, units)| units);
+        let charged = fee::charging(card, was_covered);
+        let evaluated = card::evaluate_with(&charged, &gifts, scales, exchange, given)
             .map_err(|refusal| wrong(format!("its card refuses the amount: {refusal:?}")))?;
 
         let expected = [
+            ("given", evaluated.priced.taken, out.amount),
             ("gained", evaluated.priced.total, into.amount),
             ("gross", evaluated.figures.gross.0, figures.gross.0),
             (
@@ -190,7 +200,8 @@ impl Proof {
             gained: into.wallet.asset(),
         };
         let fee = postings::fee(&evaluated, self.terms.fee_money(card));
-        if operation.transfers != postings::transfers(card, &evaluated, parties, fee) {
+        let given = out.wallet.asset();
+        if operation.transfers != postings::transfers(card, &evaluated, parties, fee, given) {
             return Err(wrong(
                 "its bonuses or its fee are not posted as its card says".into(),
             ));
@@ -198,9 +209,29 @@ impl Proof {
         if postings::fee_kept(operation.memo.as_ref()) != fee {
             return Err(wrong("its fee is not what its card says".into()));
         }
-        let counted = limits::keys(&card.terms, out.wallet, into.wallet.asset());
+        let (terms, priced, to) = (&card.terms, &evaluated.priced, into.wallet.asset());
+        let mut counted = limits::keys(terms, out.wallet, to);
+        let paid = fee::paid_key(terms, priced, out.wallet, to);
+        counted.extend(paid);
         if tally::keys(operation.memo.as_ref()) != counted {
             return Err(wrong("it is not counted as its card says".into()));
+        }
+        if was_covered != fee::is_covered(terms, priced) {
+            return Err(wrong("its card has no fee that covers a period".into()));
+        }
+        let cover = terms.fee.as_ref().and_then(|fee| fee.covers.as_ref());
+        let place = fee::key(terms, out.wallet, to).zip(self.terms.zone(out.wallet.asset()));
+        if let Some((cover, (key, zone))) = cover.zip(place) {
+            let period = (cover.period, zone);
+            if !self.fees.is_right(key, period, was_covered, operation.at) {
+                return Err(wrong(match was_covered {
+                    true => "nobody paid its fee before".into(),
+                    false => "its fee was paid before in the period".into(),
+                }));
+            }
+        }
+        if let Some(key) = paid {
+            self.fees.pay(key, operation);
         }
         report.conversions += 1;
         Ok(())

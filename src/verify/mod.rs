@@ -7,6 +7,7 @@
 //! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its campaigns, its locked exchange rates and the amount it took |
+//! | a fee that covers a period | what its wallet paid before in that period |
 //! | a reversal | the part of the operation it undoes, after the parts before |
 //! | a capture, a release | the lots of its hold that come next |
 //! | lots, what is available and what is held | the legs of all operations |
@@ -28,6 +29,7 @@
 
 mod caps;
 mod chain;
+mod fees;
 mod follow_ups;
 mod journal;
 mod store;

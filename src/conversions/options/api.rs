@@ -72,6 +72,8 @@ pub struct OptionBody {
     /// The largest amount that the wallet can pay; the smallest that the card takes when it cannot.
     gives: AmountBody,
     gains: AmountBody,
+    /// What of `gives` is a fee in points, or was taken off `gains` as one; null when nothing.
+    fee_points: Option<AmountBody>,
     /// Printed units gained for one given, rounded down to six decimals.
     #[schema(example = "1.218700")]
     rate: String,
@@ -212,6 +214,7 @@ fn show_way(
             .iter()
             .map(|limit| LimitBody::of(limit, from, between))
             .collect(),
+        fee_points: None,
         gives: AmountBody::of(from, way.given),
         gains: AmountBody::of(to, way.gained),
     })
@@ -233,6 +236,10 @@ fn show(
         card: ids.show(Kind::RateCard, choice.card.id),
         gives: AmountBody::of(from, choice.given),
         gains: AmountBody::of(to, choice.gained),
+        fee_points: choice.fee.map(|(asset, units)| match asset == from.no {
+            true => AmountBody::of(from, units),
+            false => AmountBody::of(to, units),
+        }),
         rate: amount::per_unit((choice.gained, to.scale), (choice.given, from.scale)),
         missing: is_short.then(|| AmountBody::of(from, choice.missing)),
         worth: WorthBody::of(directory, (from, to), &choice.worth)?,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::fee;
 use super::limits::{self, Limit};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
@@ -35,8 +36,11 @@ use crate::web::text::Word;
 pub struct Choice {
     pub to: Arc<Currency>,
     pub card: Arc<PublishedCard>,
+    /// What would leave the wallet.
     pub given: i64,
     pub gained: i64,
+    /// A fee in points, in which currency.
+    pub fee: Option<(Asset, i64)>,
     /// By how much the wallet falls short of `given`; zero when it does not.
     pub missing: i64,
     pub worth: Worth,
@@ -110,20 +114,24 @@ fn choice(
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
-    let tariff = card.card.tariff(scales, exchange).ok()?;
+    let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
+    let covered = fee::covered(terms, (from, held.wallet), to.no, marks, now);
+    let charged = fee::charging(&card.card, covered.is_some_and(|it| it.is_paid));
+    let tariff = charged.tariff(scales, exchange).ok()?;
     let (limits, usable) = held.under(terms, scales, to.no, now);
-    let most = limits::most_given(&limits, usable);
+    let most = tariff.within(limits::most_given(&limits, usable));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
-    let priced = card::evaluate(&card.card, scales, exchange, given)
+    let priced = card::evaluate(&charged, scales, exchange, given)
         .ok()?
         .priced;
     Some(Choice {
         to: to.clone(),
         card: card.clone(),
-        given: priced.used,
+        given: priced.taken,
         gained: priced.total,
-        missing: (given - usable).max(0),
-        worth: worth::of((from, priced.used), (to, priced.total), &[exchange]).ok()?,
+        fee: fee::points(&priced, (from.no, to.no)),
+        missing: (priced.taken - usable).max(0),
+        worth: worth::of((from, priced.taken), (to, priced.total), &[exchange]).ok()?,
         limits,
     })
 }
