@@ -9,7 +9,8 @@
 //! A fee that covers a period is counted in a tally of its own, per route or per group of routes, and per
 //! period: who paid for a day has not paid for a year. A quote tells whether it is paid and promises that;
 //! the decision looks again, under the locks, and charges nothing that another conversion paid meanwhile,
-//! so that nobody pays twice for one period.
+//! so that nobody pays twice for one period. Then a member gets what the quote said and, where the fee was
+//! to be taken off it, the fee besides.
 //!
 //! When the conversion that paid is undone whole, its fee has gone back and the period with it: the next
 //! one pays again. What was converted in between stays as it was. While only a part is undone, a part of

@@ -1056,7 +1056,7 @@ mod tests {
             (fee(json!({})), fee(json!({"currency": "given"})), "terms.fee.currency", Unclear,
                 "what the fee is paid in changes from HKD to STAR", "手續費的支付方式由 HKD 改為 STAR"),
             (fee(json!({"currency": "given"})), fee(json!({"currency": "gained"})), "terms.fee", Unclear,
-                "the fee changes from 100 STAR on top to 100 MILE off what is gained",
+                "the fee changes from 100 STAR, on top of what is given to 100 MILE, off what is gained",
                 "手續費由「100 STAR，另行扣除」改為「100 MILE，從所得扣除」"),
             (fee(json!({"currency": "given"})), fee(json!({"currency": "given", "amount": 2000})), "terms.fee.amount", Worse,
                 "the fee rises from 100 STAR to 2,000 STAR", "手續費由 100 STAR 升至 2,000 STAR"),

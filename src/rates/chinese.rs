@@ -138,7 +138,11 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let told = fee.map(|fee| format!("手續費為{}", charge(fee, names)));
+    let told = fee.map(|fee| charge(fee, names));
+    let told = told.map(|fee| match fee.starts_with(|c: char| c.is_ascii()) {
+        true => format!("手續費為 {fee}"),
+        false => format!("手續費為{fee}"),
+    });
     told.into_iter().collect()
 }
 

@@ -192,8 +192,8 @@ pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
         .map(|tax| format!(", plus {} tax", fraction(tax.num, tax.den)));
     let place = match fee.paid_in() {
         PaidIn::Money => None,
-        PaidIn::Given => Some(" on top".to_owned()),
-        PaidIn::Gained => Some(" off what is gained".to_owned()),
+        PaidIn::Given => Some(", on top of what is given".to_owned()),
+        PaidIn::Gained => Some(", off what is gained".to_owned()),
     };
     let covers = fee.covers.as_ref();
     let covers = covers.map(|cover| format!(", paid {}", once_in(cover)));

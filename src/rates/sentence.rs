@@ -246,21 +246,21 @@ mod tests {
             (
                 r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"flat","amount":5000,"currency":"SGD","covers":{"period":"year"}}}"#,
                 "Any amount of STAR becomes MILE at 1 to 1; the fee is SGD 5000, paid once in a calendar year.",
-                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為SGD 5000，每個曆年只收一次。",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為 SGD 5000，每個曆年只收一次。",
             ),
             (
                 r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"flat","amount":5,"currency":"HKD","covers":{"period":"ever","group":"auto"}}}"#,
                 "Any amount of STAR becomes MILE at 1 to 1; the fee is HKD 5, paid only once for all of auto.",
-                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為HKD 5，只收一次（auto 組合用）。",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為 HKD 5，只收一次（auto 組合用）。",
             ),
             (
                 r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_step","amount":1000,"step":5000,"cap":9000,"currency":"given"}}"#,
-                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1,000 STAR for every 5,000 STAR or part of it, at most 9,000 STAR on top.",
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1,000 STAR for every 5,000 STAR or part of it, at most 9,000 STAR, on top of what is given.",
                 "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為每 5,000 STAR 或不足之數 1,000 STAR，最高 9,000 STAR，另行扣除。",
             ),
             (
                 r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_unit","num":1,"den":50,"currency":"gained"}}"#,
-                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1/50 MILE for each MILE off what is gained.",
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1/50 MILE for each MILE, off what is gained.",
                 "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為每 1 MILE 收 1/50 MILE，從所得扣除。",
             ),
         ];

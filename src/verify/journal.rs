@@ -9,6 +9,7 @@ use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promise::{self, Promise};
 use crate::conversions::{fee, limits, postings};
+use crate::ledger::follow_ups::before;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -54,7 +55,10 @@ impl Proof {
         }
         legs_are_sums_of_lots(&operation)?;
         self.conversion(&operation, report)?;
-        self.fees.undo(&operation);
+        if let Some((Kind::Conversion, undone)) = operation.followed() {
+            let so_far = before(&operation).unwrap_or(0) + operation.follow_up_amount();
+            self.fees.undo(undone, so_far, operation.at);
+        }
         report.operations += 1;
         self.gathered.push(operation);
         Ok(())
@@ -200,8 +204,8 @@ impl Proof {
             gained: into.wallet.asset(),
         };
         let fee = postings::fee(&evaluated, self.terms.fee_money(card));
-        let given = out.wallet.asset();
-        if operation.transfers != postings::transfers(card, &evaluated, parties, fee, given) {
+        let asset = out.wallet.asset();
+        if operation.transfers != postings::transfers(card, &evaluated, parties, fee, asset) {
             return Err(wrong(
                 "its bonuses or its fee are not posted as its card says".into(),
             ));
@@ -231,7 +235,8 @@ impl Proof {
             }
         }
         if let Some(key) = paid {
-            self.fees.pay(key, operation);
+            let paid = (out.amount, operation.at);
+            self.fees.pay(key, operation.id, paid);
         }
         report.conversions += 1;
         Ok(())

@@ -24,7 +24,7 @@
 //! Groups behind the last seal are counted. Where seals were anchored outside of the database, each
 //! must be there with its hash: so an end that was cut off is missed.
 //!
-//! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
+//! The journal streams: memory does not grow with it, but with the fees in it that cover a period. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
 mod caps;
