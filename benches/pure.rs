@@ -66,6 +66,7 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         place: Place::default(),
     };
     let order = |nth: usize| Order {
+        sponsorship: None,
         quote: quote(),
         from: side(&from, wallet(1_000, nth)),
         to: side(&to, wallet(1_001, nth)),

@@ -84,6 +84,7 @@ problems! {
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
+    SponsorBudgetUsedUp 422 "sponsor-budget-used-up" "What is left of the sponsor's budget is less than its share" "Convert less, or agree on another version of the card. `left` is what the sponsor can still pay.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
     TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";

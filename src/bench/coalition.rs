@@ -342,6 +342,7 @@ fn route(
         rates: Vec::new(),
     };
     let order = Order {
+        sponsorship: None,
         quote,
         from: side(source),
         to: side(target),

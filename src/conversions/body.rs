@@ -16,6 +16,7 @@ use super::bonus::{self, Line};
 use super::postings;
 use super::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
+use super::sponsored;
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api;
@@ -110,6 +111,9 @@ pub fn show(
                 Micros::ZERO => None,
                 cost => Some(money(figures.pays, cost)?),
             },
+            sponsored: sponsored::relief(figures.pays, &operation.transfers)
+                .map(|relief| money(figures.pays, relief))
+                .transpose()?,
         })
     };
     let kept = promise::remembered(operation.memo.as_ref());

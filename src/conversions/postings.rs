@@ -12,7 +12,8 @@
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
-//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee that is
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A sponsor of the card pays
+//! the giving issuer a share of the gross ([`super::sponsored`]). A member's fee that is
 //! the hub's is owed by the giving issuer, who collects it.
 
 use serde_json::{Map, Value, json};
@@ -21,20 +22,24 @@ use super::bonus::Parties;
 use super::decision::{self, Order};
 use super::limits;
 use super::promise::Promise;
+use super::sponsored::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::Short;
 use crate::ledger::operation::{Figures, Kind, Transfer};
 use crate::ledger::tally::{self, TallyKey};
+use crate::ledger::uses;
 use crate::partners::Money;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::settlement::{self, FeeTo};
+use crate::rates::sponsor::Sponsored;
 
 pub fn of(
     order: &Order,
     evaluated: &Evaluated,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Decided, Short> {
@@ -80,10 +85,13 @@ pub fn of(
             value,
             residual,
         }),
-        transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, &keys, &order.promises, &order.rates),
+        transfers: transfers(&order.card, evaluated, parties, sponsored, fee),
+        memo: memo(fee, &keys, &order.promises, &order.rates, sponsored),
         marks: keys.into_iter().map(|key| (key, mark)).collect(),
-        uses: order.uses().collect(),
+        uses: order
+            .uses()
+            .chain(sponsored.map(|(sponsorship, sponsored)| sponsorship.uses(sponsored)))
+            .collect(),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -116,13 +124,14 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee, what it is counted in, what campaigns gave, and the rates their
-/// sponsors pay at.
+/// What the operation remembers: the fee, what it is counted in, what campaigns gave, the rates sponsors
+/// pay at, and what the sponsor of the card paid.
 fn memo(
     fee: Option<(Asset, Micros)>,
     tallies: &[TallyKey],
     promises: &[Promise],
     rates: &[i64],
+    sponsored: Option<(&Sponsorship, Sponsored)>,
 ) -> Option<Value> {
     let mut memo = Map::new();
     if let Some((money, Micros(amount))) = fee {
@@ -137,6 +146,9 @@ fn memo(
     }
     if !rates.is_empty() {
         memo.insert("rates".into(), json!(rates));
+    }
+    if let Some((sponsorship, sponsored)) = sponsored {
+        memo.insert("uses".into(), uses::memo(&[sponsorship.uses(sponsored)]));
     }
     (!memo.is_empty()).then_some(Value::Object(memo))
 }
@@ -153,8 +165,11 @@ pub fn transfers(
     card: &Card,
     evaluated: &Evaluated,
     parties: Parties,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     fee: Option<(Asset, Micros)>,
 ) -> Vec<Transfer> {
+    let sponsored = sponsored.map(|(by, sponsored)| by.transfers(parties.source, sponsored));
+    let sponsored = sponsored.into_iter().flatten();
     let bonuses = evaluated.grants.iter();
     let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
     let fee = fee.filter(|_| card.settlement.fee_to() == FeeTo::Hub);
@@ -163,5 +178,5 @@ pub fn transfers(
         credit: Account::of(AccountKind::MemberFees, money),
         amount,
     });
-    bonuses.chain(fee).collect()
+    sponsored.chain(bonuses).chain(fee).collect()
 }

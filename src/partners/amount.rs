@@ -26,8 +26,9 @@ pub struct AmountBody {
 }
 
 /// Money of account, with six decimals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(title = "Money")]
+#[serde(deny_unknown_fields)]
 pub struct MoneyBody {
     #[schema(example = "100.000000")]
     pub amount: String,

@@ -33,6 +33,7 @@ mod rates;
 mod receivables;
 mod refusals;
 mod seals;
+mod sponsors;
 mod sql;
 mod walkthrough;
 mod wire;

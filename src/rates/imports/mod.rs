@@ -159,7 +159,7 @@ async fn cards(
     let (mut made, mut known) = (0, 0);
     for card in &planned.cards {
         let (_, directory) = desk.directories.current(conn).await?;
-        let draft = drafted(planned, card, &from, &to)?;
+        let draft = drafted((desk, &directory), (planned, card), &from, &to)?;
         let content = version::content_hash(draft.from, draft.to, &draft.card);
         let pair = (draft.from, draft.to);
         if store::find(conn, pair, &planned.row, &content)
@@ -183,8 +183,8 @@ async fn cards(
 
 /// A draft of a planned card.
 fn drafted(
-    planned: &Planned,
-    card: &Map<String, Value>,
+    (desk, directory): (&Desk<'_>, &Directory),
+    (planned, card): (&Planned, &Map<String, Value>),
     from: &Currency,
     to: &Currency,
 ) -> Result<Draft, Error> {
@@ -209,7 +209,9 @@ fn drafted(
     let unread =
         |why: serde_json::Error| Error::Refused(Problem::new(Slug::CardTerms, why.to_string()));
     let body: DraftRateCard = serde_json::from_value(Value::Object(body)).map_err(unread)?;
-    Ok(body.read(from, to).map_err(api::refused_draft)?)
+    Ok(body
+        .read(desk.ids, directory, from, to)
+        .map_err(api::refused_draft)?)
 }
 
 /// Drafts a card, and takes it as far as it goes.
