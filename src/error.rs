@@ -59,7 +59,7 @@ problems! {
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
-    LimitReached 422 "limit-reached" "A limit of the rate card is reached" "`left` is what may be converted now; something comes back at `renews_at`.";
+    LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
     LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";

@@ -412,6 +412,7 @@ impl Coalition {
             usable_from: None,
             reason: Reason::Purchase,
             place: Place::default(),
+            at: Timestamp::default(),
         }
     }
 

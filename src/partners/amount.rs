@@ -110,6 +110,7 @@ mod tests {
             expiry: ExpiryPolicy::None {},
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: DisplayValue::try_from("1".to_owned()).unwrap(),
+            award_limits: vec![],
             created_at: clock::ALWAYS,
         };
         Directory::new(vec![], vec![edollar], vec![])

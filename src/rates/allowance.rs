@@ -17,7 +17,6 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use chrono::{Datelike, Duration, Months};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +25,8 @@ use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::written::needed;
 use crate::clock::{self, Timestamp};
-use crate::partners::expiry::start_of_day;
+pub use crate::partners::period::{Calendar, Mark, Period, Standing};
+use crate::partners::period::{HOURS, MONTHS};
 use crate::points::amount::Scales;
 
 /// A limit within a period.
@@ -41,57 +41,11 @@ pub struct Allowance {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
-    Calendar(Calendar),
-    /// Any so many hours.
-    Hours(u32),
-    /// Any so many months.
-    Months(u32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Calendar {
-    Day,
-    Month,
-    Year,
-    Ever,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Most {
     Given(Printed),
     Gained(Printed),
     Times(i64),
 }
-
-/// What was done under an allowance before, or taken back when below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Used {
-    pub at: Timestamp,
-    pub given: i64,
-    pub gained: i64,
-    pub times: i64,
-}
-
-/// How much of an allowance is used at an instant, in smallest units or times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    pub most: i64,
-    pub used: i64,
-    /// When something of it comes back; none when nothing is used, or it never does.
-    pub renews_at: Option<Timestamp>,
-}
-
-impl Standing {
-    pub fn left(&self) -> i64 {
-        (self.most - self.used).max(0)
-    }
-}
-
-/// The most hours and months of a rolling period: ten years.
-const HOURS: u32 = 10 * 366 * 24;
-const MONTHS: u32 = 120;
 
 /// The most times.
 const TIMES: i64 = 1_000_000;
@@ -112,47 +66,24 @@ impl Allowance {
 
     /// The first instant that counts.
     pub fn begins(&self, zone: Tz, now: Timestamp) -> Timestamp {
-        let today = now.with_timezone(&zone).date_naive();
-        let first = |day: Option<chrono::NaiveDate>| start_of_day(zone, day.unwrap_or(today));
-        let just_after = |instant: Timestamp| instant + Duration::microseconds(1);
-        let begins = match self.period {
-            Period::Calendar(Calendar::Day) => start_of_day(zone, today),
-            Period::Calendar(Calendar::Month) => first(today.with_day(1)),
-            Period::Calendar(Calendar::Year) => first(today.with_ordinal(1)),
-            Period::Calendar(Calendar::Ever) => clock::ALWAYS,
-            Period::Hours(hours) => just_after(now - Duration::hours(hours.into())),
-            Period::Months(months) => {
-                let before = now
-                    .with_timezone(&zone)
-                    .checked_sub_months(Months::new(months));
-                before.map_or(clock::ALWAYS, |before| just_after(before.to_utc()))
-            }
-        };
+        let begins = self.period.begins(zone, now);
         self.from.map_or(begins, |from| begins.max(from))
     }
 
     /// How much is used at `now`; none while the limit does not hold yet.
-    pub fn standing<'a>(
+    pub fn standing(
         &self,
         scales: Scales,
-        used: impl IntoIterator<Item = &'a Used>,
+        marks: &[Mark],
         (zone, now): (Tz, Timestamp),
     ) -> Option<Standing> {
         if self.from.is_some_and(|from| now < from) {
             return None;
         }
+        let most = self.most(scales, "allowances").unwrap_or(0);
+        let counted = (marks, |mark: &Mark| self.count(mark));
         let begins = self.begins(zone, now);
-        let counted = used.into_iter().filter(|used| used.at >= begins);
-        let (mut sum, mut oldest) = (0, None);
-        for used in counted {
-            sum += self.count(used);
-            oldest = Some(oldest.map_or(used.at, |oldest: Timestamp| oldest.min(used.at)));
-        }
-        Some(Standing {
-            most: self.most(scales, "allowances").unwrap_or(0),
-            used: sum,
-            renews_at: oldest.and_then(|oldest| self.ends(oldest, zone)),
-        })
+        Some(self.period.standing(most, counted, begins, zone))
     }
 
     /// How much of the same another allows: none where it counts another thing, or in another period.
@@ -173,33 +104,11 @@ impl Allowance {
     }
 
     /// How much one use counts.
-    pub fn count(&self, used: &Used) -> i64 {
+    pub fn count(&self, used: &Mark) -> i64 {
         match self.most {
             Most::Given(_) => used.given,
             Most::Gained(_) => used.gained,
             Most::Times(_) => used.times,
-        }
-    }
-
-    /// When a use at an instant counts no more.
-    fn ends(&self, at: Timestamp, zone: Tz) -> Option<Timestamp> {
-        let local = at.with_timezone(&zone);
-        let day = local.date_naive();
-        let next = |day: Option<chrono::NaiveDate>| day.map(|day| start_of_day(zone, day));
-        match self.period {
-            Period::Calendar(Calendar::Day) => next(day.succ_opt()),
-            Period::Calendar(Calendar::Month) => {
-                let first = day.with_day(1);
-                next(first.and_then(|first| first.checked_add_months(Months::new(1))))
-            }
-            Period::Calendar(Calendar::Year) => {
-                next(chrono::NaiveDate::from_ymd_opt(day.year() + 1, 1, 1))
-            }
-            Period::Calendar(Calendar::Ever) => None,
-            Period::Hours(hours) => Some(at + Duration::hours(hours.into())),
-            Period::Months(months) => local
-                .checked_add_months(Months::new(months))
-                .map(|then| then.to_utc()),
         }
     }
 }
@@ -365,9 +274,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn used(at_text: &str, given: i64) -> Used {
+    fn used(at_text: &str, given: i64) -> Mark {
         let at = at(at_text);
-        Used {
+        Mark {
             at,
             given,
             gained: given / 2,
@@ -375,7 +284,7 @@ mod tests {
         }
     }
 
-    fn standing(json: &str, used: &[Used], now: &str) -> Option<(i64, i64, Option<String>)> {
+    fn standing(json: &str, used: &[Mark], now: &str) -> Option<(i64, i64, Option<String>)> {
         let standing = allowance(json).standing(Scales::WHOLE, used, (HONG_KONG, at(now)))?;
         let renews = standing.renews_at.map(|at| at.format("%FT%TZ").to_string());
         Some((standing.used, standing.left(), renews))
@@ -439,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_free_again() {
-        let undone = Used {
+        let undone = Mark {
             given: -300,
             times: -1,
             ..used("2027-01-10T00:00:00Z", 0)

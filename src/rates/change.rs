@@ -902,7 +902,7 @@ mod tests {
     use super::super::{change_chinese, change_english};
     use super::*;
     use crate::clock;
-    use crate::rates::allowance::Used;
+    use crate::rates::allowance::Mark;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
@@ -1442,7 +1442,7 @@ mod tests {
         let tariff = card.tariff(Scales::WHOLE, None).ok()?;
         let priced = (1..60).map(|given| {
             let priced = price(&tariff, given).ok()?;
-            let use_of = Used {
+            let use_of = Mark {
                 at: clock::ALWAYS,
                 given: priced.used,
                 gained: priced.total,

@@ -653,10 +653,10 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
         conn,
         "with counted as ( \
            select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
-                  case when u.id is null then o.out_amount else -o.in_amount end as given, \
+                  coalesce(case when u.id is null then o.out_amount else -o.in_amount end, 0) as given, \
                   case when u.id is null then o.in_amount else -coalesce(o.out_amount, 0) end as gained, \
                   case when u.id is null then 1 \
-                       when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
+                       when (o.memo->>'before')::bigint + coalesce(o.in_amount, o.out_amount) = coalesce(u.out_amount, u.in_amount) then -1 else 0 end as times \
              from operations o left join operations u on u.id = o.follows, \
                   jsonb_array_elements(o.memo->'tallies') t \
             where o.memo ? 'tallies' \

@@ -6,6 +6,7 @@
 mod access;
 mod adjustments;
 mod approvals;
+mod award_limits;
 mod bonuses;
 mod campaigns;
 mod caps;
