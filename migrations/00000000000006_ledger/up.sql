@@ -167,7 +167,7 @@ create table more_transfers (
   constraint more_transfers_move_something check (amount > 0)
 );
 comment on table more_transfers is
-  'What an operation posts besides its legs and its figures: bonuses with who pays for them, fees. operations.transfers says how many rows there are, null for none. One that debits or credits the members of a leg''s currency is a part of that leg, which its flow account is spared.';
+  'What an operation posts besides its legs and its figures: what a sponsor pays, bonuses with who pays for them, fees. operations.transfers says how many rows there are, null for none. One that debits or credits the members of a leg''s currency is a part of that leg, which its flow account is spared.';
 
 create table lots (
   wallet bigint not null,
@@ -328,7 +328,7 @@ create table campaign_uses (
   constraint campaign_uses_not_negative check (times >= 0 and units >= 0)
 ) with (fillfactor = 50);
 comment on table campaign_uses is
-  'What campaigns have given: to the wallet that gave, and in all (wallet 0), where that is limited. times: how many conversions; units: of what is gained. A group locks the rows of wallet 0 in the order of their ids. What is undone is not given back. verify sums it again from the journal.';
+  'What campaigns have given: to the wallet that gave, and in all (wallet 0), where that is limited. times: how many conversions; units: of what is gained. A group locks the rows of wallet 0 in the order of their ids. What is undone is not given back. Below zero campaign_id is a rate card, and units what its sponsor paid in millionths of its money; that is given back with what is undone. verify sums it again from the journal.';
 
 create table operation_references (
   partner_id bigint not null,

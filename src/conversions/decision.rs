@@ -11,19 +11,22 @@ use super::limits::{self, Reached};
 use super::postings;
 use super::promise::{self, Promise};
 use super::quote::Quote;
+use super::sponsored::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
 use crate::ledger::tally::Mark;
-use crate::ledger::uses::Place;
+use crate::ledger::uses::{Added, Used};
 use crate::partners::{Currency, Money};
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
+use crate::points::money::Micros;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::price::Priced;
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
+use crate::rates::sponsor::{Sponsored, UsedUp};
 
 /// An order to take a quote, with all that its token names looked up.
 #[derive(Debug, Clone)]
@@ -38,8 +41,10 @@ pub struct Order {
     pub fee_money: Option<Money>,
     /// The campaigns that the quote counts on.
     pub promises: Vec<Promise>,
-    /// The exchange rates for their sponsors that the quote locked.
+    /// The exchange rates for their sponsors, and for that of the card, that the quote locked.
     pub rates: Vec<i64>,
+    /// Who pays a share of what it costs the source.
+    pub sponsorship: Option<Sponsorship>,
     /// When it came.
     pub at: Timestamp,
 }
@@ -62,6 +67,8 @@ pub enum Refusal {
     },
     /// A campaign, by its id, may no longer give its bonus.
     Campaign(i64, Exhausted, Arc<Currency>),
+    /// The sponsor of the card has so much left, in its money.
+    Sponsor(Micros, Asset),
     BalanceTooLow(Short, Arc<Currency>),
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
@@ -77,7 +84,11 @@ impl Command for Order {
             positions: self.positions(),
             quote: Some(self.quote.jti),
             follows: None,
-            uses: self.uses().map(|(place, _)| place).collect(),
+            uses: self
+                .uses()
+                .map(|(place, _)| place)
+                .chain(self.sponsorship.as_ref().map(Sponsorship::place))
+                .collect(),
             tallies: limits::wanted(
                 &self.card.terms,
                 (&self.from.programme.currency, self.from.wallet),
@@ -99,10 +110,17 @@ impl Command for Order {
                 .map_err(|why| Refusal::Campaign(id, why, gained.clone()))?;
         }
         let evaluated = self.unless_paid(evaluated, seen, now)?;
+        let sponsored = self.sponsored(&evaluated)?;
+        if let Some((sponsorship, sponsored)) = sponsored {
+            let money = sponsorship.position.asset();
+            sponsorship
+                .keep(sponsored, seen.used(sponsorship.place()))
+                .map_err(|UsedUp { left }| Refusal::Sponsor(left, money))?;
+        }
         self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
-        postings::of(self, &evaluated, seen, now).map_err(short)
+        postings::of(self, &evaluated, sponsored, seen, now).map_err(short)
     }
 }
 
@@ -133,17 +151,32 @@ impl Order {
     fn positions(&self) -> Vec<Account> {
         let shares = self.promises.iter().flat_map(|it| &it.shares);
         let sponsors = shares.map(|share| self.parties().position(share.funder));
-        let all = [self.from.position, self.to.position];
-        all.into_iter().chain(sponsors).collect()
+        let all = [self.from.position, self.to.position].into_iter();
+        let of_card = self.sponsorship.as_ref().map(|it| it.position);
+        all.chain(sponsors).chain(of_card).collect()
     }
 
     /// Where campaigns count what they give with it.
-    pub fn uses(&self) -> impl Iterator<Item = (Place, i64)> {
+    pub fn uses(&self) -> impl Iterator<Item = Added> {
         let giving = self.promises.iter().filter(|it| it.gives);
         giving.flat_map(|it| {
             let places = it.places(self.from.wallet).into_iter();
-            places.map(|place| (place, it.units))
+            places.map(|place| (place, Used::once(it.units)))
         })
+    }
+
+    /// What the sponsor of the card pays.
+    fn sponsored(
+        &self,
+        evaluated: &Evaluated,
+    ) -> Result<Option<(&Sponsorship, Sponsored)>, Refusal> {
+        let Some(sponsorship) = &self.sponsorship else {
+            return Ok(None);
+        };
+        // It fitted when it was quoted.
+        let sponsored = sponsorship.pays(evaluated.figures.gross);
+        let too_large = |_| Refusal::NotAsQuoted(Box::new(Err(refusal::Refusal::TooLarge)));
+        Ok(Some((sponsorship, sponsored.map_err(too_large)?)))
     }
 
     /// The lot that what is gained goes into: from when on it can be used, and converted again.

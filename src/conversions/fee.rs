@@ -20,15 +20,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::limits;
 use crate::clock::Timestamp;
 use crate::ledger::operation::Transfer;
 use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::Currency;
+use crate::partners::period::Period;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::rates::card::Card;
 use crate::rates::fee::Cover;
-use crate::rates::period::Period;
 use crate::rates::price::Priced;
 use crate::rates::terms::Terms;
 
@@ -54,7 +53,7 @@ pub fn key(terms: &Terms, wallet: Account, to: Asset) -> Option<TallyKey> {
         Some(group) => format!("fee:{period}:{from}:{group}"),
         None => format!("fee:{period}:{from}>{to}"),
     };
-    Some(limits::counted(wallet, &name))
+    Some(TallyKey::named(wallet, &name))
 }
 
 fn cover_of(terms: &Terms) -> Option<&Cover> {
@@ -158,6 +157,7 @@ pub fn points_in(transfers: &[Transfer]) -> Option<(Asset, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversions::limits;
 
     fn terms(covers: &str) -> Terms {
         let fee = format!(r#"{{"kind":"flat","amount":5000,"currency":"SGD"{covers}}}"#);

@@ -14,7 +14,8 @@
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
-//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee in money that
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A sponsor of the card pays
+//! the giving issuer a share of the gross ([`super::sponsored`]). A member's fee in money that
 //! is the hub's is owed by the giving issuer, who collects it; one in points is on one of the two sides, and
 //! is taken off the base where that is the gaining one ([`super::fee`]).
 
@@ -25,21 +26,25 @@ use super::decision::{self, Order, Side};
 use super::fee;
 use super::limits;
 use super::promise::Promise;
+use super::sponsored::Sponsorship;
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Figures, Kind, Transfer};
 use crate::ledger::tally::{self, TallyKey};
+use crate::ledger::uses;
 use crate::partners::Money;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::settlement::{self, FeeTo};
+use crate::rates::sponsor::Sponsored;
 
 pub fn of(
     order: &Order,
     evaluated: &Evaluated,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Decided, Short> {
@@ -59,10 +64,20 @@ pub fn of(
     let lots = lots(order, evaluated, now);
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
-        transfers: transfers(&order.card, evaluated, parties, fee, from.wallet.asset()),
-        memo: memo(order, evaluated, fee, &keys),
+        transfers: transfers(
+            &order.card,
+            evaluated,
+            parties,
+            sponsored,
+            fee,
+            from.wallet.asset(),
+        ),
+        memo: memo(order, evaluated, fee, &keys, sponsored),
         marks: keys.into_iter().map(|key| (key, mark)).collect(),
-        uses: order.uses().collect(),
+        uses: order
+            .uses()
+            .chain(sponsored.map(|(sponsorship, sponsored)| sponsorship.uses(sponsored)))
+            .collect(),
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -88,7 +103,7 @@ pub fn through(
         first.to.wallet.asset(),
     );
     let mark = decision::mark(&evaluated[0].priced, now);
-    let memo = memo(first, &evaluated[0], fee, &keys);
+    let memo = memo(first, &evaluated[0], fee, &keys, None);
     let mut memo = memo.unwrap_or_else(|| json!({}));
     memo["legs"] = json!(legs);
     if !keys.is_empty() {
@@ -181,12 +196,13 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
 }
 
 /// What the operation remembers: the fee in money, whether it was paid before, what it is counted in, what
-/// campaigns gave, and the rates their sponsors pay at.
+/// campaigns gave, the rates sponsors pay at, and what the sponsor of the card paid.
 fn memo(
     order: &Order,
     evaluated: &Evaluated,
     fee: Option<(Asset, Micros)>,
     tallies: &[TallyKey],
+    sponsored: Option<(&Sponsorship, Sponsored)>,
 ) -> Option<Value> {
     let Order {
         promises, rates, ..
@@ -208,6 +224,9 @@ fn memo(
     if !rates.is_empty() {
         memo.insert("rates".into(), json!(rates));
     }
+    if let Some((sponsorship, sponsored)) = sponsored {
+        memo.insert("uses".into(), uses::memo(&[sponsorship.uses(sponsored)]));
+    }
     (!memo.is_empty()).then_some(Value::Object(memo))
 }
 
@@ -223,9 +242,12 @@ pub fn transfers(
     card: &Card,
     evaluated: &Evaluated,
     parties: Parties,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     fee: Option<(Asset, Micros)>,
     given: Asset,
 ) -> Vec<Transfer> {
+    let sponsored = sponsored.map(|(by, sponsored)| by.transfers(parties.source, sponsored));
+    let sponsored = sponsored.into_iter().flatten();
     let bonuses = evaluated.grants.iter();
     let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
     let fee = fee.filter(|_| card.settlement.fee_to() == FeeTo::Hub);
@@ -236,5 +258,5 @@ pub fn transfers(
     });
     let points = fee::points(&evaluated.priced, (given, parties.gained));
     let points = points.map(fee::transfer);
-    bonuses.chain(fee).chain(points).collect()
+    sponsored.chain(bonuses).chain(fee).chain(points).collect()
 }

@@ -14,7 +14,7 @@ use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
-use super::uses::{Place, Used, Uses};
+use super::uses::{Added, Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -38,7 +38,7 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
-    /// Where campaigns count what this may give.
+    /// Where campaigns and sponsors count what this may use.
     pub uses: Vec<Place>,
     /// Of wallets among these.
     pub tallies: Vec<Wanted>,
@@ -110,8 +110,8 @@ pub struct Decided {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
-    /// What campaigns give, by where it is counted, in units of what is gained.
-    pub uses: Vec<(Place, i64)>,
+    /// What campaigns give and sponsors pay, by where it is counted.
+    pub uses: Vec<Added>,
     pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }

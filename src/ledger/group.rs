@@ -17,7 +17,7 @@ use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Kind, Leg, LotChange, Operation};
 use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
-use super::uses::{Place, Uses};
+use super::uses::{Added, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -66,7 +66,7 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
-    /// What campaigns gave.
+    /// What campaigns gave and sponsors paid.
     pub uses: Uses,
     pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
@@ -141,7 +141,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         return outcome;
     }
     let uses = std::mem::take(&mut decided.uses);
-    let is_named = |(place, _): &(Place, i64)| command.touches().uses.contains(place);
+    let is_named = |(place, _): &Added| command.touches().uses.contains(place);
     if !uses.iter().all(is_named) {
         return Outcome::Broken("a decision is counted where it did not say".to_owned());
     }

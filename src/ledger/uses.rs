@@ -4,6 +4,11 @@
 //! |-------------|-----------------------------|--------------------------------------------------|
 //! | in all      | the campaign and no wallet  | its row, which a group locks before it reads     |
 //! | to a wallet | the campaign and the wallet | the turn of the wallet, which whoever gives takes |
+//! | by a sponsor | the card and no wallet     | as what a campaign gives in all                  |
+//!
+//! A campaign counts points, the sponsor of a card millionths of its money. Cards stand below zero where
+//! campaigns stand above it. What a sponsor paid is in the operation's memo, so that undoing a part of the
+//! operation gives the same part of the budget back.
 //!
 //! What a wallet used is read after its lots: whoever changed one changed the other in the same
 //! transaction, so a group that read the one too early finds the other not as it was. Only a command that
@@ -11,11 +16,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::points::account::Account;
 
 /// Where something is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// Or a card, below zero.
     pub campaign: i64,
     /// The wallet that gives; none for what the campaign gives in all.
     pub wallet: Option<Account>,
@@ -29,6 +37,11 @@ pub struct Used {
 }
 
 impl Used {
+    /// One conversion, of so much.
+    pub fn once(units: i64) -> Used {
+        Used { times: 1, units }
+    }
+
     fn plus(self, other: Used) -> Used {
         Used {
             times: self.times + other.times,
@@ -52,6 +65,14 @@ pub type Added = (Place, Used);
 pub struct Uses(pub BTreeMap<Place, Counted>);
 
 impl Place {
+    /// Where what the sponsor of a card pays is counted.
+    pub fn of_sponsor(card: i64) -> Place {
+        Place {
+            campaign: -card,
+            wallet: None,
+        }
+    }
+
     /// As it is kept: wallet 0 stands for all.
     pub fn of_row(campaign: i64, wallet: i64) -> Place {
         Place {
@@ -76,26 +97,45 @@ impl Uses {
         self.0.entry(place).or_default().was = Some(used);
     }
 
-    /// Counts one conversion at each place.
-    pub fn add(&mut self, uses: &[(Place, i64)]) {
-        for (place, units) in uses {
+    /// Counts what is used at each place, or given back there.
+    pub fn add(&mut self, uses: &[Added]) {
+        for (place, used) in uses {
             let counted = self.0.entry(*place).or_default();
-            counted.added = counted.added.plus(Used {
-                times: 1,
-                units: *units,
-            });
+            counted.added = counted.added.plus(*used);
         }
     }
 
     /// What the group adds to, those it found and those that are new.
     pub fn changed(&self) -> (Vec<Added>, Vec<Added>) {
-        let changed = self.0.iter().filter(|(_, counted)| counted.added.times > 0);
+        let changed = self.0.iter().filter(|(_, it)| it.added != Used::default());
         let (found, new): (Vec<_>, Vec<_>) =
             changed.partition(|(_, counted)| counted.was.is_some());
         let added = |(place, counted): (&Place, &Counted)| (*place, counted.added);
         let found = found.into_iter().map(added).collect();
         (found, new.into_iter().map(added).collect())
     }
+}
+
+/// The memo of an operation that is counted at places.
+pub fn memo(uses: &[Added]) -> Value {
+    let uses = uses.iter().map(|(place, used)| {
+        json!({
+            "campaign": place.campaign, "wallet": place.wallet_kept(), "times": used.times, "units": used.units,
+        })
+    });
+    uses.collect()
+}
+
+/// What an operation that says so is counted at.
+pub fn kept(memo: Option<&Value>) -> Vec<Added> {
+    let listed = memo.and_then(|memo| memo.get("uses")?.as_array());
+    let number = |it: &Value, field: &str| it.get(field)?.as_i64();
+    let added = |it: &Value| {
+        let place = Place::of_row(number(it, "campaign")?, number(it, "wallet")?);
+        let (times, units) = (number(it, "times")?, number(it, "units")?);
+        Some((place, Used { times, units }))
+    };
+    listed.into_iter().flatten().filter_map(added).collect()
 }
 
 #[cfg(test)]
@@ -123,8 +163,8 @@ mod tests {
         );
         assert_eq!(uses.at(wallet), Used::default());
 
-        uses.add(&[(all, 5), (wallet, 5)]);
-        uses.add(&[(all, 2)]);
+        uses.add(&[(all, Used::once(5)), (wallet, Used::once(5))]);
+        uses.add(&[(all, Used::once(2))]);
         assert_eq!(
             uses.at(all),
             Used {
@@ -136,5 +176,34 @@ mod tests {
         assert_eq!(found, [(all, Used { times: 2, units: 7 })]);
         assert_eq!(new, [(wallet, Used { times: 1, units: 5 })]);
         assert_eq!((all.wallet_kept(), wallet.wallet_kept()), (0, 9));
+    }
+
+    #[test]
+    fn what_is_given_back_is_used_no_more() {
+        let place = Place::of_sponsor(7);
+        let mut uses = Uses::default();
+        uses.read(place, Used::once(30));
+        let back = |times, units| (place, Used { times, units });
+        uses.add(&[back(0, -10)]);
+        assert_eq!(uses.changed(), (vec![back(0, -10)], vec![]));
+        uses.add(&[back(-1, -20)]);
+        assert_eq!(uses.at(place), Used::default());
+    }
+
+    #[test]
+    fn what_an_operation_is_counted_at_is_read_back() {
+        let uses = [
+            (Place::of_sponsor(7), Used::once(25_000_000)),
+            (
+                Place::of_row(3, 9),
+                Used {
+                    times: 0,
+                    units: -5,
+                },
+            ),
+        ];
+        let memo = json!({"uses": memo(&uses)});
+        assert_eq!(kept(Some(&memo)), uses);
+        assert!(kept(Some(&json!({"fee": 1}))).is_empty() && kept(None).is_empty());
     }
 }

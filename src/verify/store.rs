@@ -270,15 +270,27 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
            select g.campaign_id, g.out_wallet, count(*), sum(units)::bigint \
              from given g join campaigns c on c.id = g.campaign_id \
             where c.terms ? 'times' or c.terms ? 'most' or c.terms @> '{\"first_time_only\": true}' group by 1, 2 \
+           union all \
+           select (u->>'campaign')::bigint, (u->>'wallet')::bigint, sum((u->>'times')::bigint)::bigint, \
+                  sum((u->>'units')::bigint)::bigint \
+             from operations o, jsonb_array_elements(o.memo->'uses') u group by 1, 2 \
          ) \
-         select 'campaign ' || campaign_id || ' is kept as having given ' || coalesce(k.units, 0) || ' in ' || \
+         select case when campaign_id < 0 then 'the sponsor of rate card ' || -campaign_id else 'campaign ' || campaign_id end || \
+                ' is kept as having given ' || coalesce(k.units, 0) || ' in ' || \
                 coalesce(k.times, 0) || ' conversions to wallet ' || wallet || ', and the journal says ' || \
                 coalesce(r.units, 0) || ' in ' || coalesce(r.times, 0) as what \
            from right_ones r full join campaign_uses k using (campaign_id, wallet) \
           where (k.times, k.units) is distinct from (r.times, r.units) limit 1",
     )
     .await?;
-    within_their_limits(conn, &all).await
+    within_their_limits(conn, &all).await?;
+    nothing_from(
+        conn,
+        "select 'the sponsor of rate card ' || c.id || ' paid more than its budget' as what \
+           from rate_cards c join campaign_uses u on u.campaign_id = -c.id and u.wallet = 0 \
+          where u.units > (c.settlement #>> '{sponsor,budget}')::numeric * 1000000 limit 1",
+    )
+    .await
 }
 
 async fn within_their_limits(
@@ -652,7 +664,7 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
         conn,
         "with counted as ( \
            select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
-                  case when u.id is null then o.out_amount else -o.in_amount end as given, \
+                  coalesce(case when u.id is null then o.out_amount else -o.in_amount end, 0) as given, \
                   case when u.id is null then coalesce((o.memo->>'gained')::bigint, o.in_amount) \
                        when u.memo ? 'gained' then ( \
                          div((u.memo->>'gained')::numeric * (o.memo->>'before')::bigint + u.out_amount - 1, u.out_amount) \
@@ -660,7 +672,7 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
                        )::bigint \
                        else -coalesce(o.out_amount, 0) end as gained, \
                   case when u.id is null then 1 \
-                       when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
+                       when (o.memo->>'before')::bigint + coalesce(o.in_amount, o.out_amount) = coalesce(u.out_amount, u.in_amount) then -1 else 0 end as times \
              from operations o left join operations u on u.id = o.follows, \
                   jsonb_array_elements(o.memo->'tallies') t \
             where o.memo ? 'tallies' \

@@ -18,6 +18,7 @@ use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
 use crate::ledger::tally::{self, Mark, TallyKey};
+use crate::ledger::uses::{self, Added, Used};
 use part::Part;
 
 #[derive(Debug, Clone)]
@@ -52,6 +53,10 @@ impl Command for Reversal {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
             positions: self.original.positions(),
             follows: Some(self.original.id),
+            uses: uses::kept(self.original.memo.as_ref())
+                .iter()
+                .map(|(place, _)| *place)
+                .collect(),
             ..Touches::default()
         }
     }
@@ -73,6 +78,10 @@ impl Command for Reversal {
         if !tallies.is_empty() {
             memo["tallies"] = tally::memo(&tallies);
         }
+        let uses = given_back(original, part);
+        if !uses.is_empty() {
+            memo["uses"] = uses::memo(&uses);
+        }
         let mut moves = Vec::new();
         if let Some(leg) = out {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
@@ -90,6 +99,7 @@ impl Command for Reversal {
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
+            uses,
             marks: self.marks(part, out, into),
             memo: Some(memo),
             ..Decided::new(reversal)
@@ -118,6 +128,19 @@ pub fn mirror(original: &Operation, part: Part) -> Mirror {
         figures: original.figures.map(|figures| part.figures(&figures)),
         transfers: part.transfers(original),
     }
+}
+
+/// What of budgets comes back with a part, as the money of those who paid it does.
+pub fn given_back(original: &Operation, part: Part) -> Vec<Added> {
+    let uses = uses::kept(original.memo.as_ref()).into_iter();
+    let back = |(place, used): Added| {
+        let back = Used {
+            times: -used.times * i64::from(part.after == part.whole),
+            units: -part.money(used.units),
+        };
+        (place, back)
+    };
+    uses.map(back).collect()
 }
 
 /// The lots that get back a leg of which the first units pay what is owed.
