@@ -43,11 +43,6 @@ pub struct Covered {
 /// Where a fee that covers a period is counted.
 pub fn key(terms: &Terms, wallet: Account, to: Asset) -> Option<TallyKey> {
     let Cover { period, group } = cover_of(terms)?;
-    let period = match *period {
-        Period::Calendar(calendar) => format!("{calendar:?}"),
-        Period::Hours(hours) => format!("{hours}h"),
-        Period::Months(months) => format!("{months}m"),
-    };
     let from = wallet.asset();
     let name = match group {
         Some(group) => format!("fee:{period}:{from}:{group}"),
@@ -158,6 +153,9 @@ pub fn points_in(transfers: &[Transfer]) -> Option<(Asset, i64)> {
 mod tests {
     use super::*;
     use crate::conversions::limits;
+    use crate::points::amount::Scales;
+    use crate::rates::price::price;
+    use crate::rates::tariff::Tariff;
 
     fn terms(covers: &str) -> Terms {
         let fee = format!(r#"{{"kind":"flat","amount":5000,"currency":"SGD"{covers}}}"#);
@@ -192,6 +190,32 @@ mod tests {
             r#"{"kind":"ratio","give":1,"get":1,"allowances":[{"period":"year","times":1}]}"#;
         let limited = serde_json::from_str(limited).unwrap();
         assert_ne!(vec![year], limits::keys(&limited, wallet, 1002));
+    }
+
+    #[test]
+    fn a_fee_in_points_is_on_one_side_and_is_read_back() {
+        let cases = [
+            (
+                r#"{"kind":"flat","amount":20,"currency":"given"}"#,
+                Some((1001, 20)),
+            ),
+            (
+                r#"{"kind":"flat","amount":20,"currency":"gained"}"#,
+                Some((1002, 20)),
+            ),
+            (r#"{"kind":"flat","amount":20,"currency":"SGD"}"#, None),
+            (r#"{"kind":"flat","amount":0,"currency":"given"}"#, None),
+        ];
+        for (fee, expected) in cases {
+            let terms = format!(r#"{{"kind":"ratio","give":2,"get":1,"fee":{fee}}}"#);
+            let terms: Terms = serde_json::from_str(&terms).unwrap();
+            let tariff = Tariff::of(&terms, Scales::WHOLE, None).unwrap();
+            let priced = price(&tariff, 1_000).unwrap();
+            let found = points(&priced, (1001, 1002));
+            assert_eq!(found, expected, "{fee}");
+            let posted: Vec<Transfer> = found.map(transfer).into_iter().collect();
+            assert_eq!(points_in(&posted), expected);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //!
 //! What was exactly a rolling period ago is in it no more.
 
+use std::fmt;
+
 use chrono::{Datelike, Duration, Months};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -125,6 +127,20 @@ impl Period {
             most,
             used: counted().map(count).sum(),
             renews_at: oldest.and_then(|oldest| self.ends(oldest, zone)),
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    /// A word that no other period has: what is counted by it is kept under it, so it never changes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Period::Calendar(Calendar::Day) => f.write_str("day"),
+            Period::Calendar(Calendar::Month) => f.write_str("month"),
+            Period::Calendar(Calendar::Year) => f.write_str("year"),
+            Period::Calendar(Calendar::Ever) => f.write_str("ever"),
+            Period::Hours(hours) => write!(f, "{hours}h"),
+            Period::Months(months) => write!(f, "{months}m"),
         }
     }
 }

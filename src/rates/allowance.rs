@@ -11,7 +11,8 @@
 //! | `"group": "airlines"`               | together with all cards of the source that name the group |
 //! | `"from": "2026-02-01T00:00:00Z"`    | only from then on                                        |
 //!
-//! A member here is the wallet that gives. Days, months and years are the calendar's in the zone of the
+//! A member here is the wallet that gives. What is given counts with a fee on top of it, and what is gained
+//! without one taken off it. Days, months and years are the calendar's in the zone of the
 //! currency that is given; what was given exactly a rolling period ago counts no more.
 
 use std::cmp::Ordering;
