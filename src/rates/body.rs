@@ -152,7 +152,8 @@ pub struct SponsorBody {
     /// Of the gross, bonuses apart: above 0 and below 1.
     #[schema(value_type = String, example = "0.25")]
     pub share: Share,
-    /// How much it pays in all, in the money it settles in. What there is no room for is not converted.
+    /// How much it pays in all for this version, in the money it settles in. What there is no room for is
+    /// not converted.
     #[serde(deserialize_with = "object")]
     pub budget: MoneyBody,
 }

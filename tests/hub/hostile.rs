@@ -32,7 +32,9 @@ async fn writes(world: &World) -> Vec<Write> {
     let link = world.post(&aero, &link, json!({})).await.ok();
     let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
-    let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
+    let sponsor = crate::sponsors::sponsor(world, "KWUN", "500", "HKD");
+    let settlement =
+        json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025", "sponsor": sponsor});
     let when = json!({"claims": {"tier": ["gold"]}, "of": "target", "channel": ["app"]});
     let card = json!({"from": "MILE", "to": "STAR", "terms": ratio, "settlement": settlement,
         "when": when, "priority": 1, "notice_days": 30,

@@ -10,7 +10,7 @@ use crate::campaigns::{id_of, rich};
 use crate::sql;
 use crate::world::{Answer, Member, World, card};
 
-fn sponsor(world: &World, code: &str, budget: &str, money: &str) -> Value {
+pub fn sponsor(world: &World, code: &str, budget: &str, money: &str) -> Value {
     json!({
         "partner": id_of(world, code), "share": "0.25",
         "budget": {"amount": budget, "currency": money},
