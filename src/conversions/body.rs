@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::bonus::{self, Line};
 use super::postings;
-use super::promise::{self, Remembered};
+use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
 use super::through::{self, leg};
 use crate::error::Error;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::bonus::Parties;
 use super::limits::{self, Reached};
 use super::postings;
-use super::promise::{self, Promise};
+use super::promises::promise::{self, Promise};
 use super::quote::Quote;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::bonus::Parties;
 use super::decision::{self, Order, Side};
 use super::limits;
-use super::promise::Promise;
+use super::promises::Promise;
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Decided, Seen};

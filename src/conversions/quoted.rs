@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::limits::Limit;
 use super::postings;
-use super::promise::Promise;
+use super::promises::Promise;
 use super::sentence::{self, Told};
 use super::worth::{self, Worth};
 use super::{Offer, local};

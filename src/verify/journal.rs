@@ -6,7 +6,7 @@ use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
-use crate::conversions::promise::{self, Promise};
+use crate::conversions::promises::promise::{self, Promise};
 use crate::conversions::{limits, postings};
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;

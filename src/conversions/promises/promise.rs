@@ -12,8 +12,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Fixed;
 use crate::clock::Timestamp;
+use crate::conversions::Fixed;
+use crate::conversions::quote::Promised;
+use crate::id::{Ids, Kind};
 use crate::ledger::uses::{Place, Used};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
@@ -104,6 +106,15 @@ impl Promise {
         (self.gives && by_credit).then_some(campaign.ends_at)
     }
 
+    /// As the token of a quote says it.
+    pub fn promised(&self, ids: &Ids) -> Promised {
+        Promised {
+            id: ids.show(Kind::Campaign, self.campaign.id),
+            arm: self.arm.clone(),
+            units: self.units,
+        }
+    }
+
     pub fn remembered(&self) -> Remembered {
         Remembered {
             id: self.campaign.id,
@@ -149,7 +160,7 @@ pub fn shares(
 /// What a wish becomes with the campaigns that give, and how much each does. One that would give nothing,
 /// or more than it may, gives nothing: then the others are counted again, because an amount that is to
 /// gain something changes with them.
-pub(super) fn settle(
+pub(in crate::conversions) fn settle(
     card: &Card,
     (promises, standings): (&mut [Promise], &[Standing]),
     scales: Scales,
