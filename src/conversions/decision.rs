@@ -14,8 +14,7 @@ use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
-use crate::ledger::tally::Mark;
-use crate::ledger::uses::Place;
+use crate::ledger::tally::{Mark, Wanted};
 use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::rates::campaigns::limits::Exhausted;
@@ -60,7 +59,7 @@ pub enum Refusal {
         by: i64,
     },
     /// A campaign, by its id, may no longer give its bonus.
-    Campaign(i64, Exhausted, Arc<Currency>),
+    Campaign(i64, Box<Exhausted>, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
@@ -76,13 +75,8 @@ impl Command for Order {
             positions: self.positions(),
             quote: Some(self.quote.jti),
             follows: None,
-            uses: self.uses().map(|(place, _)| place).collect(),
-            tallies: limits::wanted(
-                &self.card.terms,
-                (&self.from.programme.currency, self.from.wallet),
-                self.to.wallet.asset(),
-                self.at,
-            ),
+            budgets: self.giving().filter_map(Promise::budget).collect(),
+            tallies: self.tallies(),
         }
     }
 
@@ -90,13 +84,7 @@ impl Command for Order {
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
         self.may_be_taken(seen, now)?;
         let evaluated = self.evaluate()?;
-        for promise in &self.promises {
-            let id = promise.campaign.id;
-            let gained = &self.to.programme.currency;
-            promise
-                .keep(self.from.wallet, |place| seen.used(place))
-                .map_err(|why| Refusal::Campaign(id, why, gained.clone()))?;
-        }
+        self.must_keep_promises(seen, now)?;
         self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
@@ -135,13 +123,32 @@ impl Order {
         all.into_iter().chain(sponsors).collect()
     }
 
-    /// Where campaigns count what they give with it.
-    pub fn uses(&self) -> impl Iterator<Item = (Place, i64)> {
-        let giving = self.promises.iter().filter(|it| it.gives);
-        giving.flat_map(|it| {
-            let places = it.places(self.from.wallet).into_iter();
-            places.map(|place| (place, it.units))
-        })
+    /// The promises that add a bonus.
+    fn giving(&self) -> impl Iterator<Item = &Promise> {
+        self.promises.iter().filter(|promise| promise.gives)
+    }
+
+    /// What the wallet did before under the limits of the card and of campaigns.
+    fn tallies(&self) -> Vec<Wanted> {
+        let from = (&*self.from.programme.currency, self.from.wallet);
+        let to = self.to.wallet.asset();
+        let of_card = limits::wanted(&self.card.terms, from, to, self.at).into_iter();
+        let of_campaigns = self.giving().flat_map(|it| it.wanted(from.1, self.at));
+        of_card.chain(of_campaigns).collect()
+    }
+
+    /// Whether campaigns may still give what they promise.
+    fn must_keep_promises(&self, seen: &Seen<'_>, now: Timestamp) -> Result<(), Refusal> {
+        for promise in self.giving() {
+            let id = promise.campaign.id;
+            let marks = seen.marks(promise.tally(self.from.wallet));
+            let so_far = promise.standing(seen.given(id), marks);
+            let gained = &self.to.programme.currency;
+            promise
+                .keep(&so_far, now)
+                .map_err(|why| Refusal::Campaign(id, Box::new(why), gained.clone()))?;
+        }
+        Ok(())
     }
 
     /// The lot that what is gained goes into: from when on it can be used, and converted again.
@@ -186,7 +193,7 @@ impl Order {
         let (from, to) = (&self.from.programme, &self.to.programme);
         let scales = super::scales(&from.currency, &to.currency);
         let gifts = promise::gifts(&self.promises);
-        let promised = self.promises.iter().filter(|it| it.gives);
+        let promised = self.giving();
         let given = self.quote.given;
         match card::evaluate_with(&self.card, &gifts, scales, exchange, given) {
             Ok(evaluated)

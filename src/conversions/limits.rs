@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::ledger::lot::{LotKey, Short};
-use crate::ledger::tally::{Mark, TallyKey, Wanted};
+use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
@@ -31,15 +31,15 @@ pub struct Reached {
 }
 
 /// The tallies of a card, each once.
-pub fn keys(terms: &Terms, from: Account, to: Asset) -> Vec<TallyKey> {
-    let mut keys: Vec<TallyKey> = Vec::new();
+pub fn kept(terms: &Terms, from: Account, to: Asset) -> Vec<Kept> {
+    let mut kept: Vec<Kept> = Vec::new();
     for allowance in &terms.allowances {
-        let key = key(allowance, from, to);
-        if !keys.contains(&key) {
-            keys.push(key);
+        let of = key(allowance, from, to);
+        if kept.iter().all(|it| it.of != of) {
+            kept.push(Kept { of, parts: None });
         }
     }
-    keys
+    kept
 }
 
 /// What has to be read of them to decide at `now` or later.
@@ -63,6 +63,7 @@ fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
         Some(group) => format!("{from}:{group}"),
         None => format!("{from}>{to}"),
     };
+    // Below zero are campaigns.
     let digest: [u8; 32] = Sha256::digest(name).into();
     let first = digest
         .first_chunk()
@@ -94,7 +95,7 @@ pub fn limits(
     terms.allowances.iter().filter_map(limit).collect()
 }
 
-fn used(mark: Mark) -> Used {
+pub(super) fn used(mark: Mark) -> Used {
     let Mark {
         at,
         given,

@@ -8,8 +8,8 @@
 //! [`worth`].
 //!
 //! One card decides a quote: of those of the pair whose condition holds for the member and the channel,
-//! the one of the highest priority. What brands attest of the member is read only where a card of the
-//! pair asks for it, and never again: taking a quote looks at no claims.
+//! the one of the highest priority. What brands attest of the member is read only where a card or a
+//! campaign of the pair asks for it, and never again: taking a quote looks at no claims.
 //!
 //! [Through](through) a third currency, two cards decide, in one quote and one operation.
 //!
@@ -120,17 +120,18 @@ pub async fn offer(
         .ok_or_else(|| unmet::problem(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
-    let mut promises = promises::holding(shelf, &book, (from, to), from_wallet, now).await?;
-    let standings = promises::standings(shelf, &promises, from_wallet).await?;
+    let wallet = (from_wallet, known.asker(channel));
+    let mut promises = promises::holding(shelf, &book, (from, to), wallet, now).await?;
+    let standings = promises::standings(shelf, &promises, from_wallet, now).await?;
     let settled = settle(
         &card.card,
         (&mut promises, &standings),
         scales,
         exchange,
-        fixed,
+        (fixed, now),
     );
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
-    promises.retain(|promise| promise.gives || promise.arm.is_some());
+    promises.retain(Promise::is_told);
     let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
 
     let until = now + quote::LIFE + Duration::milliseconds(999);
@@ -341,7 +342,7 @@ pub fn scales(from: &Currency, to: &Currency) -> Scales {
     }
 }
 
-/// What the issuers of a pair attest of a member, as far as the cards of the pair ask for it.
+/// What the issuers of a pair attest of a member, as far as the cards and campaigns of the pair ask for it.
 #[derive(Default)]
 struct Known {
     source: Option<Claims>,
@@ -359,7 +360,7 @@ impl Known {
     }
 }
 
-/// Reads what is attested of the member whose wallet it is; nothing where no card asks.
+/// Reads what is attested of the member whose wallet it is; nothing where nobody asks.
 async fn known(
     shelf: &Shelf,
     book: &Book,
@@ -369,7 +370,8 @@ async fn known(
 ) -> Result<Known, Error> {
     let asks = |of| {
         let mut cards = book.cards_of(from.no, to.no, now);
-        cards.any(|card| card.card.asks(of))
+        let mut campaigns = book.campaigns_for(from.no, to.no, now);
+        cards.any(|card| card.card.asks(of)) || campaigns.any(|campaign| campaign.asks(of))
     };
     let mut known = Known::default();
     if asks(Attester::Source) {

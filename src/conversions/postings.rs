@@ -20,13 +20,14 @@ use serde_json::{Map, Value, json};
 use super::bonus::Parties;
 use super::decision::{self, Order, Side};
 use super::limits;
-use super::promises::Promise;
+use super::promises::promise::{self, Promise};
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
+use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Figures, Kind, Transfer};
-use crate::ledger::tally::{self, TallyKey};
+use crate::ledger::tally::{self, Kept};
 use crate::partners::Money;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
@@ -39,20 +40,21 @@ pub fn of(
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Decided, Short> {
-    let (from, to) = (&order.from, &order.to);
+    let to = &order.to;
+    let wallets = [order.from.wallet, to.wallet];
     let decided = taking(order, evaluated.priced.used, seen, now)?;
     let decided = extending(to, decided, seen, now);
     let parties = order.parties();
     let fee = fee(evaluated, order.fee_money.as_ref());
-    let keys = limits::keys(&order.card.terms, from.wallet, to.wallet.asset());
+    let (kept, budgets) = counted(&order.card, evaluated, &order.promises, wallets);
     let mark = decision::mark(&evaluated.priced, now);
     let lots = lots(order, evaluated, now);
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
         transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, &keys, &order.promises, &order.rates),
-        marks: keys.into_iter().map(|key| (key, mark)).collect(),
-        uses: order.uses().collect(),
+        memo: memo(fee, (&kept, &budgets), &order.promises, &order.rates),
+        marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
+        budgets,
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -72,21 +74,21 @@ pub fn through(
     let decided = extending(&second.to, decided, seen, now);
     let (legs, transfers) = passage.posted(evaluated);
     let fee = fee(&evaluated[0], first.fee_money.as_ref());
-    let keys = limits::keys(
+    let kept = limits::kept(
         &first.card.terms,
         first.from.wallet,
         first.to.wallet.asset(),
     );
     let mark = decision::mark(&evaluated[0].priced, now);
-    let mut memo = memo(fee, &keys, &[], &[]).unwrap_or_else(|| json!({}));
+    let mut memo = memo(fee, (&kept, &[]), &[], &[]).unwrap_or_else(|| json!({}));
     memo["legs"] = json!(legs);
-    if !keys.is_empty() {
+    if !kept.is_empty() {
         memo["gained"] = json!(mark.gained);
     }
     Ok(Decided {
         transfers,
         memo: Some(memo),
-        marks: keys.into_iter().map(|key| (key, mark)).collect(),
+        marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
         quote: Some(first.quote.jti),
         ..decided.giving_lots(seen, second.to.wallet, &lots(second, &evaluated[1], now))
     })
@@ -168,11 +170,25 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee, what it is counted in, what campaigns gave, and the rates their
+/// Where a conversion between two wallets is counted: under the limits of its card and of campaigns, and
+/// in the budgets of campaigns.
+pub fn counted(
+    card: &Card,
+    evaluated: &Evaluated,
+    promises: &[Promise],
+    [from, to]: [Account; 2],
+) -> (Vec<Kept>, Vec<Given>) {
+    let mut kept = limits::kept(&card.terms, from, to.asset());
+    let (of_campaigns, given) = promise::counted(promises, &evaluated.grants, from);
+    kept.extend(of_campaigns);
+    (kept, given)
+}
+
+/// What the operation remembers: the fee, where it is counted, what campaigns gave, and the rates their
 /// sponsors pay at.
 fn memo(
     fee: Option<(Asset, Micros)>,
-    tallies: &[TallyKey],
+    (tallies, budgets): (&[Kept], &[Given]),
     promises: &[Promise],
     rates: &[i64],
 ) -> Option<Value> {
@@ -182,6 +198,9 @@ fn memo(
     }
     if !tallies.is_empty() {
         memo.insert("tallies".into(), tally::memo(tallies));
+    }
+    if !budgets.is_empty() {
+        memo.insert("budgets".into(), budget::memo(budgets));
     }
     if !promises.is_empty() {
         let kept: Vec<_> = promises.iter().map(Promise::remembered).collect();

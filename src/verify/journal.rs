@@ -6,8 +6,9 @@ use super::chain::Chain;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
+use crate::conversions::postings;
 use crate::conversions::promises::promise::{self, Promise};
-use crate::conversions::{limits, postings};
+use crate::ledger::budget;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -198,9 +199,12 @@ impl Proof {
         if postings::fee_kept(operation.memo.as_ref()) != fee {
             return Err(wrong("its fee is not what its card says".into()));
         }
-        let counted = limits::keys(&card.terms, out.wallet, into.wallet.asset());
-        if tally::keys(operation.memo.as_ref()) != counted {
-            return Err(wrong("it is not counted as its card says".into()));
+        let wallets = [out.wallet, into.wallet];
+        let counted = postings::counted(card, &evaluated, &promises, wallets);
+        let memo = operation.memo.as_ref();
+        if (tally::kept(memo), budget::kept(memo)) != counted {
+            let what = "it is not counted as its card and its campaigns say";
+            return Err(wrong(what.into()));
         }
         report.conversions += 1;
         Ok(())

@@ -8,7 +8,7 @@ pub mod promise;
 
 pub use promise::Promise;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::decision::Side;
@@ -20,9 +20,11 @@ use crate::error::Error;
 use crate::id::Kind;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
+use crate::ledger::tally::Wanted;
 use crate::partners::{Currency, Directory};
 use crate::points::account::{Account, Asset};
 use crate::rates::campaigns::limits::Standing;
+use crate::rates::condition::Asker;
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
 use crate::rates::{Book, PublishedCampaign, campaigns};
@@ -32,10 +34,11 @@ pub(super) async fn holding(
     shelf: &Shelf,
     book: &Book,
     (from, to): (&Currency, &Currency),
-    wallet: Account,
+    (wallet, asker): (Account, Asker<'_>),
     now: Timestamp,
 ) -> Result<Vec<Promise>, Error> {
     let holding = book.campaigns_for(from.no, to.no, now);
+    let holding = holding.filter(|campaign| campaign.is_for(asker, now));
     let mut holding: Vec<Arc<PublishedCampaign>> = holding.cloned().collect();
     let is_for_registered = |it: &Arc<PublishedCampaign>| it.campaign.terms.registered_only;
     if holding.iter().any(is_for_registered) {
@@ -86,13 +89,25 @@ pub(super) async fn standings(
     shelf: &Shelf,
     promises: &[Promise],
     wallet: Account,
+    now: Timestamp,
 ) -> Result<Vec<Standing>, Error> {
-    let places: Vec<_> = promises.iter().flat_map(|it| it.places(wallet)).collect();
-    if places.is_empty() {
+    let budgets: Vec<i64> = promises.iter().filter_map(Promise::budget).collect();
+    let wanted = promises.iter().flat_map(|it| it.wanted(wallet, now));
+    let wanted: Vec<Wanted> = wanted.collect();
+    if budgets.is_empty() && wanted.is_empty() {
         return Ok(vec![Standing::default(); promises.len()]);
     }
-    let uses = store::uses(&mut *shelf.pool.get().await?, &places).await?;
-    let standing = |promise: &Promise| promise.standing(wallet, |place| uses.at(place));
+    let mut conn = shelf.pool.get().await?;
+    let budgets = store::budgets(&mut conn, &budgets).await?;
+    let tallies = match wanted.is_empty() {
+        true => HashMap::new(),
+        false => store::tallies(&mut conn, &wanted).await?,
+    };
+    let standing = |promise: &Promise| {
+        let marks = tallies.get(&promise.tally(wallet));
+        let marks = marks.map_or(&[][..], Vec::as_slice);
+        promise.standing(budgets.given(promise.campaign.id), marks)
+    };
     Ok(promises.iter().map(standing).collect())
 }
 
