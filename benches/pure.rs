@@ -151,10 +151,12 @@ fn quote() -> Quote {
         to_wallet: "wal_0000000000000001".to_owned(),
         given: 100,
         gained: 90,
+        covered: false,
         exp: noon().timestamp() + 600,
         campaigns: Vec::new(),
         rates: Vec::new(),
         then: None,
+        covered: false,
     }
 }
 

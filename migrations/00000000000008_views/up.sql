@@ -11,6 +11,7 @@ create function account_name(account bigint) returns text language sql stable as
     when 7 then 'expired'
     when 8 then 'adjusted'
     when 9 then 'bonus'
+    when 10 then 'fees'
     when 16 then 'position/' || (select code from partners where id = account & ((1::bigint << 39) - 1))
     when 17 then 'hub/commission'
     when 18 then 'hub/rounding'
@@ -43,8 +44,8 @@ create view transfers as
     from operations o
     -- What more_transfers says of the members of a leg's currency is a part of that leg.
     left join lateral (
-      select sum(m.amount) filter (where m.debit = account_id(asset_of(o.out_wallet), 2)) as leaves,
-             sum(m.amount) filter (where m.credit = account_id(asset_of(o.in_wallet), 2)) as enters
+      select sum(case account_id(asset_of(o.out_wallet), 2) when m.debit then m.amount when m.credit then -m.amount end) as leaves,
+             sum(case account_id(asset_of(o.in_wallet), 2) when m.credit then m.amount when m.debit then -m.amount end) as enters
         from more_transfers m where m.operation_id = o.id) as part on o.transfers is not null,
     lateral (values
       (o.out_wallet, account_id(asset_of(o.out_wallet), flow_of(o.kind, true)), o.out_amount - coalesce(part.leaves, 0)),
@@ -67,8 +68,11 @@ create view transfers as
                     abs(forward.amount)) as t (debit, credit, amount)
    where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0
   union all
-  select o.id, o.at, case m.debit when account_id(asset_of(o.out_wallet), 2) then o.out_wallet else m.debit end,
-         case m.credit when account_id(asset_of(o.in_wallet), 2) then o.in_wallet else m.credit end, m.amount
+  select o.id, o.at,
+         case m.debit when account_id(asset_of(o.out_wallet), 2) then o.out_wallet
+                      when account_id(asset_of(o.in_wallet), 2) then o.in_wallet else m.debit end,
+         case m.credit when account_id(asset_of(o.in_wallet), 2) then o.in_wallet
+                       when account_id(asset_of(o.out_wallet), 2) then o.out_wallet else m.credit end, m.amount
     from more_transfers m join operations o on o.id = m.operation_id;
 comment on view transfers is
   'Each operation as transfers: debit account, credit account, amount of one asset. A hold and a release post nothing: the points stay the member''s.';

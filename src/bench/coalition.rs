@@ -337,6 +337,7 @@ fn route(
         to_wallet: String::new(),
         given: 0,
         gained: 0,
+        covered: false,
         exp: (now + PROMISED).timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bonus::{self, Line};
+use super::fee;
 use super::postings;
 use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
@@ -40,8 +41,9 @@ pub struct ConversionBody {
     card: Option<String>,
     /// Through a third currency, what each card made of it; empty otherwise.
     legs: Vec<LegBody>,
+    /// What left the wallet, a fee in the same points included.
     gives: AmountBody,
-    /// What the member got, bonuses included.
+    /// What the member got, bonuses included, after a fee in the same points.
     gains: AmountBody,
     /// What of it were bonuses, by who paid for them.
     bonuses: Vec<BonusBody>,
@@ -49,6 +51,8 @@ pub struct ConversionBody {
     campaigns: Vec<CampaignGainBody>,
     /// What the member paid in money to the partner whose points were given; null when nothing.
     fee: Option<MoneyBody>,
+    /// What the member paid in points: a part of `gives`, or taken off `gains`; null when nothing.
+    fee_points: Option<AmountBody>,
     /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
     cost: Option<CostBody>,
     /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
@@ -148,6 +152,15 @@ pub fn show(
         })
     };
     let fee = postings::fee_kept(operation.memo.as_ref());
+    let points = fee::points_in(&operation.transfers).map(|(asset, units)| {
+        let leg = if asset == into.wallet.asset() {
+            into
+        } else {
+            out
+        };
+        let amount = units;
+        api::amount(directory, Leg { amount, ..leg })
+    });
     let is_reversed = so_far.amount > 0;
     Ok(ConversionBody {
         id: ids.show(id::Kind::Conversion, operation.id),
@@ -172,6 +185,7 @@ pub fn show(
         fee: fee
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,
+        fee_points: points.transpose()?,
         cost,
         value,
         reversed: is_reversed

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::bonus::Parties;
+use super::fee;
 use super::limits::{self, Reached};
 use super::postings;
 use super::promises::promise::{self, Promise};
@@ -85,6 +86,7 @@ impl Command for Order {
         self.may_be_taken(seen, now)?;
         let evaluated = self.evaluate()?;
         self.must_keep_promises(seen, now)?;
+        let evaluated = self.unless_paid(evaluated, seen, now)?;
         self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
@@ -164,6 +166,26 @@ impl Order {
         lot
     }
 
+    /// The same without the fee, when another conversion paid it for the period since the quote.
+    fn unless_paid(
+        &self,
+        evaluated: Evaluated,
+        seen: &Seen<'_>,
+        now: Timestamp,
+    ) -> Result<Evaluated, Refusal> {
+        let (from, to) = (&self.from.programme.currency, &self.to.programme.currency);
+        let side = (&**from, self.from.wallet);
+        let marks = |of| seen.marks(of).to_vec();
+        let covered = fee::covered(&self.card.terms, side, to.no, marks, now);
+        if self.quote.covered || !covered.is_some_and(|it| it.is_paid) {
+            return Ok(evaluated);
+        }
+        let (card, gifts) = (self.card.without_fee(), promise::gifts(&self.promises));
+        let (scales, exchange) = (super::scales(from, to), self.exchange.map(|it| it.1));
+        card::evaluate_with(&card, &gifts, scales, exchange, self.quote.given)
+            .map_err(|refusal| Refusal::NotAsQuoted(Box::new(Err(refusal))))
+    }
+
     pub(super) fn must_be_within_limits(
         &self,
         evaluated: &Evaluated,
@@ -195,7 +217,8 @@ impl Order {
         let gifts = promise::gifts(&self.promises);
         let promised = self.giving();
         let given = self.quote.given;
-        match card::evaluate_with(&self.card, &gifts, scales, exchange, given) {
+        let card = fee::charging(&self.card, self.quote.covered);
+        match card::evaluate_with(&card, &gifts, scales, exchange, given) {
             Ok(evaluated)
                 if evaluated.priced.total == self.quote.gained
                     && promised.map(|it| &it.units).eq(&evaluated.gifts) =>
@@ -211,7 +234,7 @@ impl Order {
 pub fn mark(priced: &Priced, at: Timestamp) -> Mark {
     Mark {
         at,
-        given: priced.used,
+        given: priced.taken,
         gained: priced.total,
         times: 1,
     }

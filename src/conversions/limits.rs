@@ -7,6 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::fee;
 use crate::clock::Timestamp;
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
@@ -42,7 +43,7 @@ pub fn kept(terms: &Terms, from: Account, to: Asset) -> Vec<Kept> {
     kept
 }
 
-/// What has to be read of them to decide at `now` or later.
+/// What has to be read to decide at `now` or later: of these, and of a fee that covers a period.
 pub fn wanted(
     terms: &Terms,
     (from, wallet): (&Currency, Account),
@@ -54,16 +55,12 @@ pub fn wanted(
         of: key(allowance, wallet, to),
         since: allowance.begins(from.zone, now),
     });
-    wanted.collect()
+    let fee = fee::wanted(terms, (from, wallet), to, now);
+    wanted.chain(fee).collect()
 }
 
-fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
-    let from = wallet.asset();
-    let name = match &allowance.group {
-        Some(group) => format!("{from}:{group}"),
-        None => format!("{from}>{to}"),
-    };
-    // Below zero are campaigns.
+/// A tally of a wallet by its name. Below zero are campaigns.
+pub(super) fn counted(wallet: Account, name: &str) -> TallyKey {
     let digest: [u8; 32] = Sha256::digest(name).into();
     let first = digest
         .first_chunk()
@@ -72,6 +69,15 @@ fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
         wallet,
         key: first & i64::MAX,
     }
+}
+
+fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
+    let from = wallet.asset();
+    let name = match &allowance.group {
+        Some(group) => format!("{from}:{group}"),
+        None => format!("{from}>{to}"),
+    };
+    counted(wallet, &name)
 }
 
 /// The limits that hold now.

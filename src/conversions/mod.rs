@@ -16,6 +16,8 @@
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
+//! The card's [fee](mod@fee) may be paid for a period already; the quote says so and keeps to it.
+//!
 //! A quote counts on the campaigns that hold for the wallet when it is issued ([promises]), and reserves
 //! nothing of their budgets either: when another took the rest meanwhile, the order is refused and says
 //! what is left, and the next quote comes without that bonus.
@@ -24,6 +26,7 @@ pub mod api;
 pub mod body;
 pub mod bonus;
 pub mod decision;
+pub mod fee;
 pub mod limits;
 pub mod options;
 pub mod postings;
@@ -35,6 +38,7 @@ pub mod through;
 pub mod unmet;
 pub mod worth;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -48,6 +52,7 @@ use crate::ledger::api::suspended;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
+use crate::ledger::tally::{Mark, TallyKey};
 use crate::members::Claims;
 use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
@@ -60,6 +65,7 @@ use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCard};
 use crate::web::text::Word;
 use decision::{Order, Side};
+use fee::Covered;
 use limits::Limit;
 use promises::Promise;
 use promises::promise::settle;
@@ -90,6 +96,8 @@ pub struct Offer {
     pub promises: Vec<Promise>,
     /// Of the card, as they stand before the conversion.
     pub limits: Vec<Limit>,
+    /// The period that the card's fee covers, where it does.
+    pub covered: Option<Covered>,
     pub now: Timestamp,
 }
 
@@ -123,8 +131,13 @@ pub async fn offer(
     let wallet = (from_wallet, known.asker(channel));
     let mut promises = promises::holding(shelf, &book, (from, to), wallet, now).await?;
     let standings = promises::standings(shelf, &promises, from_wallet, now).await?;
+    let marks = marks_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
+    let marks = |of| marks.get(&of).cloned().unwrap_or_default();
+    let (terms, side) = (&card.card.terms, (&**from, from_wallet));
+    let covered = fee::covered(terms, side, to.no, marks, now);
+    let is_paid = covered.is_some_and(|it| it.is_paid);
     let settled = settle(
-        &card.card,
+        &fee::charging(&card.card, is_paid),
         (&mut promises, &standings),
         scales,
         exchange,
@@ -132,7 +145,7 @@ pub async fn offer(
     );
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
     promises.retain(Promise::is_told);
-    let limits = limits_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
+    let limits = limits::limits(terms, scales, side, to.no, marks, now);
 
     let until = now + quote::LIFE + Duration::milliseconds(999);
     let ends = promises.iter().filter_map(Promise::ends_at);
@@ -146,6 +159,7 @@ pub async fn offer(
         to_wallet: shelf.ids.show(Kind::Wallet, to_wallet.0),
         given,
         gained: evaluated.priced.total,
+        covered: is_paid,
         exp: until.timestamp(),
         campaigns: promises.iter().map(|it| it.promised(&shelf.ids)).collect(),
         rates: promises::sponsor_rates(&book, &promises, (from, to))
@@ -164,6 +178,7 @@ pub async fn offer(
         card,
         promises,
         limits,
+        covered,
         now,
     };
     must_be_within(&offer)?;
@@ -202,29 +217,19 @@ enum Fixed {
     Gained(i64),
 }
 
-/// The limits of a card, as they stand for a wallet.
-async fn limits_of(
+/// What a card counts of a wallet, as it stands.
+async fn marks_of(
     shelf: &Shelf,
     terms: &Terms,
-    (from, wallet): (&Currency, Account),
+    side: (&Currency, Account),
     to: &Currency,
     now: Timestamp,
-) -> Result<Vec<Limit>, Error> {
-    if terms.allowances.is_empty() {
-        return Ok(Vec::new());
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let wanted = limits::wanted(terms, side, to.no, now);
+    match wanted.is_empty() {
+        true => Ok(HashMap::new()),
+        false => store::tallies(&mut *shelf.pool.get().await?, &wanted).await,
     }
-    let wanted = limits::wanted(terms, (from, wallet), to.no, now);
-    let read = store::tallies(&mut *shelf.pool.get().await?, &wanted).await?;
-    let marks = |of| read.get(&of).cloned().unwrap_or_default();
-    let scales = scales(from, to);
-    Ok(limits::limits(
-        terms,
-        scales,
-        (from, wallet),
-        to.no,
-        marks,
-        now,
-    ))
 }
 
 /// Looks up what a quote names, as an order to take it. Returns the publication it rests on.

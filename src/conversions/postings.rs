@@ -4,21 +4,25 @@
 //! |-----------------------------------|--------:|--------:|--------:|
 //! | member, at the giving side        |  −gives |         |         |
 //! | giving programme, converted out   |   gives |         |         |
+//! | giving programme, fees            |    fee  |         |         |
 //! | gaining programme, converted in   |         |   −base |         |
 //! | gaining programme, bonus          |         | −bonuses |        |
 //! | member, at the gaining side       |         |   gains |         |
+//! | gaining programme, fees           |         |     fee |         |
 //! | position of the giving issuer     |         |         |  −gross |
 //! | position of the gaining issuer    |         |         |   value |
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
-//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee that is
-//! the hub's is owed by the giving issuer, who collects it.
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee in money that
+//! is the hub's is owed by the giving issuer, who collects it; one in points is on one of the two sides, and
+//! is taken off the base where that is the gaining one ([`super::fee`]).
 
 use serde_json::{Map, Value, json};
 
 use super::bonus::Parties;
 use super::decision::{self, Order, Side};
+use super::fee;
 use super::limits;
 use super::promises::promise::{self, Promise};
 use super::through::passage::Passage;
@@ -42,17 +46,18 @@ pub fn of(
 ) -> Result<Decided, Short> {
     let to = &order.to;
     let wallets = [order.from.wallet, to.wallet];
-    let decided = taking(order, evaluated.priced.used, seen, now)?;
+    let decided = taking(order, evaluated.priced.taken, seen, now)?;
     let decided = extending(to, decided, seen, now);
-    let parties = order.parties();
+    let (priced, parties) = (&evaluated.priced, order.parties());
     let fee = fee(evaluated, order.fee_money.as_ref());
     let (kept, budgets) = counted(&order.card, evaluated, &order.promises, wallets);
-    let mark = decision::mark(&evaluated.priced, now);
+    let mark = decision::mark(priced, now);
     let lots = lots(order, evaluated, now);
+    let given = order.from.wallet.asset();
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
-        transfers: transfers(&order.card, evaluated, parties, fee),
-        memo: memo(fee, (&kept, &budgets), &order.promises, &order.rates),
+        transfers: transfers(&order.card, evaluated, parties, fee, given),
+        memo: memo(order, evaluated, fee, (&kept, &budgets)),
         marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
         budgets,
         card_id: Some(order.card_id),
@@ -70,7 +75,7 @@ pub fn through(
     now: Timestamp,
 ) -> Result<Decided, Short> {
     let Passage { first, second } = passage;
-    let decided = taking(first, evaluated[0].priced.used, seen, now)?;
+    let decided = taking(first, evaluated[0].priced.taken, seen, now)?;
     let decided = extending(&second.to, decided, seen, now);
     let (legs, transfers) = passage.posted(evaluated);
     let fee = fee(&evaluated[0], first.fee_money.as_ref());
@@ -80,7 +85,8 @@ pub fn through(
         first.to.wallet.asset(),
     );
     let mark = decision::mark(&evaluated[0].priced, now);
-    let mut memo = memo(fee, (&kept, &[]), &[], &[]).unwrap_or_else(|| json!({}));
+    let memo = memo(first, &evaluated[0], fee, (&kept, &[]));
+    let mut memo = memo.unwrap_or_else(|| json!({}));
     memo["legs"] = json!(legs);
     if !kept.is_empty() {
         memo["gained"] = json!(mark.gained);
@@ -137,7 +143,8 @@ pub fn figures(evaluated: &Evaluated, parties: Parties) -> Figures {
 /// The lots that what is gained goes into: each funder's part of a bonus is one of its own.
 fn lots(order: &Order, evaluated: &Evaluated, now: Timestamp) -> Vec<(LotKey, i64)> {
     let (lot, parties) = (order.lot(now), order.parties());
-    let mut lots = vec![(lot, evaluated.priced.base)];
+    let bonuses: i64 = evaluated.grants.iter().map(|grant| grant.units).sum();
+    let mut lots = vec![(lot, evaluated.priced.total - bonuses)];
     lots.extend(evaluated.grants.iter().map(|grant| {
         let funder = parties.position(grant.funder).owner();
         (lot.funded_by(funder), grant.units)
@@ -163,38 +170,47 @@ fn must_leave_enough(
     limits::must_be_usable(limits::usable(terms, scales, lots, now), used)
 }
 
-/// What the member pays, in which money.
+/// What the member pays in money, in which.
 pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micros)> {
     let (units, money) = evaluated.priced.fee.zip(money)?;
     let fee = Micros::of_units(units, money.scale)?;
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// Where a conversion between two wallets is counted: under the limits of its card and of campaigns, and
-/// in the budgets of campaigns.
+/// Where a conversion between two wallets is counted: under the limits of its card, with a fee that covers
+/// a period, and under the limits and in the budgets of campaigns.
 pub fn counted(
     card: &Card,
     evaluated: &Evaluated,
     promises: &[Promise],
     [from, to]: [Account; 2],
 ) -> (Vec<Kept>, Vec<Given>) {
-    let mut kept = limits::kept(&card.terms, from, to.asset());
+    let (terms, to) = (&card.terms, to.asset());
+    let mut kept = limits::kept(terms, from, to);
+    let paid = fee::paid_key(terms, &evaluated.priced, from, to);
+    kept.extend(paid.map(|of| Kept { of, parts: None }));
     let (of_campaigns, given) = promise::counted(promises, &evaluated.grants, from);
     kept.extend(of_campaigns);
     (kept, given)
 }
 
-/// What the operation remembers: the fee, where it is counted, what campaigns gave, and the rates their
-/// sponsors pay at.
+/// What the operation remembers: the fee in money, whether it was paid before, where it is counted, what
+/// campaigns gave, and the rates their sponsors pay at.
 fn memo(
+    order: &Order,
+    evaluated: &Evaluated,
     fee: Option<(Asset, Micros)>,
     (tallies, budgets): (&[Kept], &[Given]),
-    promises: &[Promise],
-    rates: &[i64],
 ) -> Option<Value> {
+    let Order {
+        promises, rates, ..
+    } = order;
     let mut memo = Map::new();
     if let Some((money, Micros(amount))) = fee {
         memo.insert("fee".into(), json!({"money": money, "amount": amount}));
+    }
+    if fee::is_covered(&order.card.terms, &evaluated.priced) {
+        memo.insert(fee::COVERED.into(), json!(true));
     }
     if !tallies.is_empty() {
         memo.insert("tallies".into(), tally::memo(tallies));
@@ -225,6 +241,7 @@ pub fn transfers(
     evaluated: &Evaluated,
     parties: Parties,
     fee: Option<(Asset, Micros)>,
+    given: Asset,
 ) -> Vec<Transfer> {
     let bonuses = evaluated.grants.iter();
     let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
@@ -234,5 +251,7 @@ pub fn transfers(
         credit: Account::of(AccountKind::MemberFees, money),
         amount,
     });
-    bonuses.chain(fee).collect()
+    let points = fee::points(&evaluated.priced, (given, parties.gained));
+    let points = points.map(fee::transfer);
+    bonuses.chain(fee).chain(points).collect()
 }

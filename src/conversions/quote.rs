@@ -1,7 +1,7 @@
 //! A quote: a price the hub promises for a while.
 //!
 //! It is a signed token (HS256, RFC 7519) that names the card, the amount and the locked exchange
-//! rate, and what campaigns add; issuing it writes nothing. Its id grows with time (UUIDv7), so that the index that keeps
+//! rate, whether its fee is paid, and what campaigns add; issuing it writes nothing. Its id grows with time (UUIDv7), so that the index that keeps
 //! it from being taken twice grows at its end. What the brands pay each other is not in it: a
 //! conversion works it out again, with the same function, from the same card.
 
@@ -30,6 +30,9 @@ pub struct Quote {
     pub given: i64,
     /// What the member gets, in the target currency's smallest unit.
     pub gained: i64,
+    /// The fee was paid before, for a period: this charges none.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub covered: bool,
     /// In seconds of the database's clock.
     pub exp: i64,
     /// The campaigns that it counts on, in their order.
@@ -51,6 +54,10 @@ pub struct Then {
     pub exchange_rate: Option<String>,
     /// In the smallest unit of the currency between.
     pub given: i64,
+}
+
+fn is_false(covered: &bool) -> bool {
+    !covered
 }
 
 /// What a campaign adds.
@@ -131,6 +138,7 @@ mod tests {
             to_wallet: "wal_2".into(),
             given: 10_000,
             gained: 12_187,
+            covered: true,
             exp: 4_000_000_000,
             campaigns: vec![Promised {
                 id: "cmp_1".into(),

@@ -5,10 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::fee::{self, Covered};
 use super::limits::Limit;
 use super::postings;
 use super::promises::Promise;
-use super::sentence::{self, Told};
+use super::sentence::{self, FeeTold, Told};
 use super::worth::{self, Worth};
 use super::{Offer, local};
 use crate::clock::Timestamp;
@@ -34,20 +35,24 @@ pub struct QuoteBody {
     card: String,
     /// Through a third currency, what each card makes of it; empty otherwise.
     legs: Vec<QuotedLegBody>,
-    /// What leaves the wallet.
+    /// What leaves the wallet, a fee in the same points included.
     gives: AmountBody,
     /// What of the amount asked for stays in the wallet, because it does not divide.
     left: AmountBody,
-    /// What the member gets, bonuses included.
+    /// What the member gets, bonuses included, after a fee in the same points.
     gains: AmountBody,
-    /// What of it the rate alone gives.
+    /// What the rate alone gives.
     base: AmountBody,
-    /// What of it are bonuses, each rounded down by itself: the card's, then those of campaigns.
+    /// What is added to that: bonuses, each rounded down by itself: the card's, then those of campaigns.
     bonuses: Vec<QuotedBonusBody>,
     /// The campaigns that it counts on.
     campaigns: Vec<CampaignGainBody>,
     /// What the member pays you in money; null when nothing.
     fee: Option<MoneyBody>,
+    /// What the member pays in points: a part of `gives`, or taken off `gains`; null when nothing.
+    fee_points: Option<AmountBody>,
+    /// The period that the card's fee covers once it is paid; null when it covers none.
+    fee_covers: Option<FeeCoversBody>,
     /// What both sides are worth to a member, as their issuers say.
     worth: WorthBody,
     /// What it costs you in settlement.
@@ -58,6 +63,18 @@ pub struct QuoteBody {
     limits: Vec<LimitBody>,
     expires_at: DateTime<Utc>,
     sentence: SentenceBody,
+}
+
+/// A period in which a fee is paid once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FeeCoversBody {
+    /// The period, such as `a calendar year` or `any 12 months`.
+    #[schema(example = "a calendar year")]
+    within: String,
+    /// Whether it is paid already: then this conversion costs no fee.
+    is_paid: bool,
+    /// Until when it covers, as it is paid or as this conversion would pay it; null for good.
+    until: Option<DateTime<Utc>>,
 }
 
 /// A bonus, by itself.
@@ -149,14 +166,24 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
         card,
         promises,
         limits,
+        covered,
         now,
     } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
     let directory = &book.directory;
-    let amounts = [(from, priced.used), (from, priced.left), (to, priced.total)];
+    let amounts = [
+        (from, priced.taken),
+        (from, priced.left),
+        (to, priced.total),
+    ];
     let [gives, left, gains] = amounts.map(|(currency, units)| AmountBody::of(currency, units));
+    let points = fee::points(priced, (from.no, to.no));
+    let points = points.map(|(asset, units)| match asset == from.no {
+        true => AmountBody::of(from, units),
+        false => AmountBody::of(to, units),
+    });
     let fee = postings::fee(evaluated, super::fee_money(directory, card));
-    let worth = worth::of((from, priced.used), (to, priced.total), &[*exchange]);
+    let worth = worth::of((from, priced.taken), (to, priced.total), &[*exchange]);
     let worth = worth.map_err(anyhow::Error::from)?;
     Ok(QuoteBody {
         id: quote.jti,
@@ -165,6 +192,8 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
         fee: fee
             .map(|(no, fee)| money_no(directory, no, fee))
             .transpose()?,
+        fee_points: points,
+        fee_covers: covered.map(FeeCoversBody::of),
         base: AmountBody::of(to, priced.base),
         bonuses: QuotedBonusBody::all(ids, to, evaluated, promises),
         campaigns: CampaignGainBody::all(ids, to, promises),
@@ -249,6 +278,15 @@ fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBod
         let units = sentence::grouped(&amount::print(units, scale));
         format!("{} {units}", money.code)
     });
+    let points = fee::points(priced, (from.no, first.to.no));
+    let fee = fee.or_else(|| {
+        let (asset, units) = points?;
+        let currency = if asset == from.no { from } else { &first.to };
+        Some(words(currency, units))
+    });
+    let (is_on_top, all) = (priced.taken > priced.used, words(from, priced.taken));
+    let period = first.covered;
+    let period = period.map(|it| (it.is_paid, it.until.map(|until| local(until, from))));
     let delivery = last.card.terms.delivery;
     let arrives = delivery.map(|delivery| local(delivery.arrives(to.zone, last.now), to));
     let extra = bonuses(&last.evaluated, &last.promises).map(|(units, _)| units);
@@ -265,7 +303,14 @@ fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBod
         difference,
         bonus: bonus.as_deref(),
         campaigns: &names,
-        fee: fee.as_deref(),
+        fee: FeeTold {
+            amount: fee.as_deref(),
+            all: is_on_top.then_some(all.as_str()),
+            is_off: points.is_some() && !is_on_top,
+            period: period
+                .as_ref()
+                .map(|(is_paid, until)| (*is_paid, until.as_deref())),
+        },
         arrives: arrives.as_deref(),
         until: &until,
     };
@@ -350,6 +395,21 @@ impl CampaignGainBody {
             gains: AmountBody::of(to, promise.units),
         };
         promises.iter().map(body).collect()
+    }
+}
+
+impl FeeCoversBody {
+    fn of(covered: Covered) -> FeeCoversBody {
+        let Covered {
+            period,
+            is_paid,
+            until,
+        } = covered;
+        FeeCoversBody {
+            within: card_sentence::period(period),
+            is_paid,
+            until,
+        }
     }
 }
 

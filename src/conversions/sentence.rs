@@ -16,11 +16,60 @@ pub struct Told<'a> {
     pub bonus: Option<&'a str>,
     /// The campaigns that give bonuses, in English and in Chinese.
     pub campaigns: &'a [(&'a str, &'a str)],
-    /// What the member pays in money; none when nothing.
-    pub fee: Option<&'a str>,
+    pub fee: FeeTold<'a>,
     /// When what is gained can be used; none when at once.
     pub arrives: Option<&'a str>,
     pub until: &'a str,
+}
+
+/// What the member pays.
+#[derive(Clone, Copy, Default)]
+pub struct FeeTold<'a> {
+    /// None when nothing.
+    pub amount: Option<&'a str>,
+    /// What leaves the wallet in all, where the fee is on top of what is given.
+    pub all: Option<&'a str>,
+    /// Whether it is taken off what is gained.
+    pub is_off: bool,
+    /// Where it covers a period: whether it is paid already, and until when; none for good.
+    pub period: Option<(bool, Option<&'a str>)>,
+}
+
+impl FeeTold<'_> {
+    fn english(&self) -> String {
+        let until = |until: Option<&str>| match until {
+            Some(until) => format!("until {until}"),
+            None => "for good".to_owned(),
+        };
+        let fee = match (self.amount, self.period) {
+            (None, Some((true, end))) => return format!("The fee is paid {} already.", until(end)),
+            (None, _) => return "There is no fee.".to_owned(),
+            (Some(fee), _) => fee,
+        };
+        let all = self.all.map(|all| format!(" on top, {all} in all"));
+        let off = self.is_off.then(|| " and is taken off already".to_owned());
+        let period = self.period;
+        let period = period.map(|(_, end)| format!("; what you convert {} costs none", until(end)));
+        let rest: String = [all, off, period].into_iter().flatten().collect();
+        format!("The fee is {fee}{rest}.")
+    }
+
+    fn chinese(&self) -> String {
+        let fee = match (self.amount, self.period) {
+            (None, Some((true, Some(until)))) => return format!("手續費已付，至 {until} 為止。"),
+            (None, Some((true, None))) => return "手續費已付，不再收取。".to_owned(),
+            (None, _) => return "不收手續費。".to_owned(),
+            (Some(fee), _) => fee,
+        };
+        let all = self.all.map(|all| format!("，連手續費共扣除 {all}"));
+        let off = self.is_off.then(|| "，已從所得扣除".to_owned());
+        let period = self.period.map(|(_, until)| match until {
+            Some(until) => format!("，其後至 {until} 為止不再收取"),
+            None => "，其後不再收取".to_owned(),
+        });
+        let rest: String = [all, off, period].into_iter().flatten().collect();
+        format!("手續費 {fee}{rest}。")
+    }
 }
 
 pub fn english(
@@ -57,10 +106,7 @@ pub fn english(
     };
     let bonus = bonus.map(|bonus| format!(", {bonus} of them a bonus{of},"));
     let bonus = bonus.unwrap_or_default();
-    let fee = match fee {
-        Some(fee) => format!("The fee is {fee}."),
-        None => "There is no fee.".to_owned(),
-    };
+    let fee = fee.english();
     let arrives = match arrives {
         Some(arrives) => format!("to be used from {arrives} on"),
         None => "at once".to_owned(),
@@ -103,10 +149,7 @@ pub fn chinese(
     };
     let bonus = bonus.map(|bonus| format!("（其中 {bonus} 為獎賞{of}）"));
     let bonus = bonus.unwrap_or_default();
-    let fee = match fee {
-        Some(fee) => format!("手續費 {fee}。"),
-        None => "不收手續費。".to_owned(),
-    };
+    let fee = fee.chinese();
     let (at_once, arrives) = match arrives {
         Some(arrives) => ("", format!("，{arrives} 起可用")),
         None => ("即時", String::new()),
@@ -163,7 +206,7 @@ mod tests {
             difference: None,
             bonus: None,
             campaigns: &[],
-            fee: None,
+            fee: FeeTold::default(),
             arrives: None,
             until: "noon",
         };
@@ -176,7 +219,10 @@ mod tests {
         assert!(less(Some(0)).contains("as much") && less(Some(5)).contains("5 % more"));
         let more = Told {
             bonus: Some("100 B"),
-            fee: Some("SGD 25.00"),
+            fee: FeeTold {
+                amount: Some("SGD 25.00"),
+                ..FeeTold::default()
+            },
             ..told
         };
         assert_eq!(
@@ -212,5 +258,59 @@ mod tests {
         assert!(english(&left).contains("1 A stay in your wallet"));
         assert!(chinese(&left).contains("1 A 因不足一個單位而留在您的錢包"));
         assert!(chinese(&left).contains("少 22%。"));
+    }
+    #[test]
+    fn a_fee_says_where_it_comes_from_and_how_long_it_covers() {
+        let due = |amount| FeeTold {
+            amount: Some(amount),
+            ..FeeTold::default()
+        };
+        let year = Some("1 January");
+        let cases = [
+            (
+                FeeTold {
+                    all: Some("1,050 A"),
+                    ..due("50 A")
+                },
+                "The fee is 50 A on top, 1,050 A in all.",
+                "手續費 50 A，連手續費共扣除 1,050 A。",
+            ),
+            (
+                FeeTold {
+                    is_off: true,
+                    ..due("9 B")
+                },
+                "The fee is 9 B and is taken off already.",
+                "手續費 9 B，已從所得扣除。",
+            ),
+            (
+                FeeTold {
+                    period: Some((false, year)),
+                    ..due("SGD 50.00")
+                },
+                "The fee is SGD 50.00; what you convert until 1 January costs none.",
+                "手續費 SGD 50.00，其後至 1 January 為止不再收取。",
+            ),
+            (
+                FeeTold {
+                    period: Some((true, year)),
+                    ..FeeTold::default()
+                },
+                "The fee is paid until 1 January already.",
+                "手續費已付，至 1 January 為止。",
+            ),
+            (
+                FeeTold {
+                    period: Some((true, None)),
+                    ..FeeTold::default()
+                },
+                "The fee is paid for good already.",
+                "手續費已付，不再收取。",
+            ),
+        ];
+        for (fee, english, chinese) in cases {
+            assert_eq!(fee.english(), english);
+            assert_eq!(fee.chinese(), chinese);
+        }
     }
 }

@@ -17,7 +17,9 @@
 //!
 //! What an operation posts besides (`transfers`: bonuses, fees) is written out. Points among it that
 //! leave or enter the members of a leg's currency are a part of that leg, which the flow account of the
-//! kind is then spared: 1,300 gained of which 300 are a bonus are 1,000 from `converted_in`.
+//! kind is then spared: 1,300 gained of which 300 are a bonus are 1,000 from `converted_in`; 950 gained
+//! after a fee of 50 are 1,000 from there too, and 1,020 that leave with a fee of 20 are 1,000 to
+//! `converted_out`.
 //!
 //! A reversal carries the figures of what it undoes and posts its money the other way round. An amount
 //! below zero, as the last digit of a part may be, is a transfer the other way round too.
@@ -70,20 +72,25 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
         sum.operations += 1;
         Some(())
     };
-    let written = |side: fn(&Transfer) -> Account, account: Account| -> i64 {
-        let of_members = operation.transfers.iter().filter(|it| side(it) == account);
-        of_members.map(|it| it.amount).sum()
+    // What is written out of the points that leave the members of a currency, less those that enter.
+    let written = |members: Account| -> i64 {
+        let of = |it: &Transfer| match (it.debit == members, it.credit == members) {
+            (true, false) => it.amount,
+            (false, true) => -it.amount,
+            (true, true) | (false, false) => 0,
+        };
+        operation.transfers.iter().map(of).sum()
     };
     if let (Some(leg), Some(flow)) = (operation.out, kind.out_flow()) {
         let asset = leg.wallet.asset();
         let members = Account::of(AccountKind::Members, asset);
-        let rest = leg.amount - written(|it| it.debit, members);
+        let rest = leg.amount - written(members);
         post(members, Account::of(flow, asset), rest)?;
     }
     if let (Some(leg), Some(flow)) = (operation.into, kind.in_flow()) {
         let asset = leg.wallet.asset();
         let members = Account::of(AccountKind::Members, asset);
-        let rest = leg.amount - written(|it| it.credit, members);
+        let rest = leg.amount + written(members);
         post(Account::of(flow, asset), members, rest)?;
     }
     for transfer in operation.figures.iter().flat_map(of_figures) {

@@ -33,6 +33,8 @@ pub enum AccountKind {
     Adjusted = 8,
     /// What was given on top of a conversion, and paid for by its funder.
     Bonus = 9,
+    /// What members paid in points for conversions: back with who issues them.
+    PointFees = 10,
     /// What a partner owes the hub (debit) or is owed (credit).
     Position = 16,
     Commission = 17,
@@ -45,7 +47,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    const ALL: [AccountKind; 15] = [
+    const ALL: [AccountKind; 16] = [
         AccountKind::Wallet,
         AccountKind::Members,
         AccountKind::Issued,
@@ -55,6 +57,7 @@ impl AccountKind {
         AccountKind::Expired,
         AccountKind::Adjusted,
         AccountKind::Bonus,
+        AccountKind::PointFees,
         AccountKind::Position,
         AccountKind::Commission,
         AccountKind::Rounding,

@@ -14,19 +14,16 @@
 //! A member here is the wallet that gives. Days, months and years are the calendar's in the zone of the
 //! currency that is given; what was given exactly a rolling period ago counts no more.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use chrono::{Datelike, Duration, Months};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::limit::positive_units;
+use super::period::{Calendar, Period, check_group, one_of};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
-use super::written::needed;
 use crate::clock::{self, Timestamp};
-use crate::partners::expiry::start_of_day;
 use crate::points::amount::Scales;
 
 /// A limit within a period.
@@ -38,24 +35,6 @@ pub struct Allowance {
     /// Counted together with every card of the source currency that names the group; alone where none.
     pub group: Option<String>,
     pub from: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
-    Calendar(Calendar),
-    /// Any so many hours.
-    Hours(u32),
-    /// Any so many months.
-    Months(u32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Calendar {
-    Day,
-    Month,
-    Year,
-    Ever,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +68,6 @@ impl Standing {
     }
 }
 
-/// The most hours and months of a rolling period: ten years.
-const HOURS: u32 = 10 * 366 * 24;
-const MONTHS: u32 = 120;
-
 /// The most times.
 const TIMES: i64 = 1_000_000;
 
@@ -112,22 +87,7 @@ impl Allowance {
 
     /// The first instant that counts.
     pub fn begins(&self, zone: Tz, now: Timestamp) -> Timestamp {
-        let today = now.with_timezone(&zone).date_naive();
-        let first = |day: Option<chrono::NaiveDate>| start_of_day(zone, day.unwrap_or(today));
-        let just_after = |instant: Timestamp| instant + Duration::microseconds(1);
-        let begins = match self.period {
-            Period::Calendar(Calendar::Day) => start_of_day(zone, today),
-            Period::Calendar(Calendar::Month) => first(today.with_day(1)),
-            Period::Calendar(Calendar::Year) => first(today.with_ordinal(1)),
-            Period::Calendar(Calendar::Ever) => clock::ALWAYS,
-            Period::Hours(hours) => just_after(now - Duration::hours(hours.into())),
-            Period::Months(months) => {
-                let before = now
-                    .with_timezone(&zone)
-                    .checked_sub_months(Months::new(months));
-                before.map_or(clock::ALWAYS, |before| just_after(before.to_utc()))
-            }
-        };
+        let begins = self.period.begins(zone, now);
         self.from.map_or(begins, |from| begins.max(from))
     }
 
@@ -151,7 +111,7 @@ impl Allowance {
         Some(Standing {
             most: self.most(scales, "allowances").unwrap_or(0),
             used: sum,
-            renews_at: oldest.and_then(|oldest| self.ends(oldest, zone)),
+            renews_at: oldest.and_then(|oldest| self.period.ends(oldest, zone)),
         })
     }
 
@@ -178,28 +138,6 @@ impl Allowance {
             Most::Given(_) => used.given,
             Most::Gained(_) => used.gained,
             Most::Times(_) => used.times,
-        }
-    }
-
-    /// When a use at an instant counts no more.
-    fn ends(&self, at: Timestamp, zone: Tz) -> Option<Timestamp> {
-        let local = at.with_timezone(&zone);
-        let day = local.date_naive();
-        let next = |day: Option<chrono::NaiveDate>| day.map(|day| start_of_day(zone, day));
-        match self.period {
-            Period::Calendar(Calendar::Day) => next(day.succ_opt()),
-            Period::Calendar(Calendar::Month) => {
-                let first = day.with_day(1);
-                next(first.and_then(|first| first.checked_add_months(Months::new(1))))
-            }
-            Period::Calendar(Calendar::Year) => {
-                next(chrono::NaiveDate::from_ymd_opt(day.year() + 1, 1, 1))
-            }
-            Period::Calendar(Calendar::Ever) => None,
-            Period::Hours(hours) => Some(at + Duration::hours(hours.into())),
-            Period::Months(months) => local
-                .checked_add_months(Months::new(months))
-                .map(|then| then.to_utc()),
         }
     }
 }
@@ -264,33 +202,22 @@ impl TryFrom<WrittenAllowance> for Allowance {
             group,
             from,
         } = written;
-        let within = |count: u32, most: u32, field: &str| match count {
-            0 => Err(BadTerms::new(place(field), Reason::NotPositive)),
-            count if count > most => Err(BadTerms::new(place(field), Reason::TooLarge)),
-            count => Ok(count),
-        };
-        let periods = [
-            period.map(|calendar| Ok(Period::Calendar(calendar))),
-            hours.map(|hours| within(hours, HOURS, "hours").map(Period::Hours)),
-            months.map(|months| within(months, MONTHS, "months").map(Period::Months)),
-        ];
         let limits = [
             given.map(Most::Given),
             gained.map(Most::Gained),
             times.map(Most::Times),
         ];
-        let (period, most) = (one_of(periods, "period")?, one_of(limits, "given")?);
+        let period = Period::of(period, hours, months, FIELD)?;
+        let most = one_of(limits, FIELD, "given")?;
         if group.is_some() && matches!(most, Most::Gained(_)) {
             return Err(BadTerms::new(place("gained"), Reason::NotOfAGroup));
         }
-        if group.as_deref().is_some_and(|group| !is_word(group)) {
-            return Err(BadTerms::new(place("group"), Reason::NotAWord));
-        }
+        check_group(group.as_deref(), FIELD)?;
         if from.is_some_and(|from| !clock::is_sensible(from)) {
             return Err(BadTerms::new(place("from"), Reason::NotSensible));
         }
         Ok(Allowance {
-            period: period?,
+            period,
             most,
             group,
             from,
@@ -306,12 +233,7 @@ impl From<Allowance> for WrittenAllowance {
             group,
             from,
         } = allowance;
-        let (mut calendar, mut hours, mut months) = (None, None, None);
-        match period {
-            Period::Calendar(of) => calendar = Some(of),
-            Period::Hours(count) => hours = Some(count),
-            Period::Months(count) => months = Some(count),
-        }
+        let (calendar, hours, months) = period.written();
         let (mut given, mut gained, mut times) = (None, None, None);
         match most {
             Most::Given(most) => given = Some(most),
@@ -331,24 +253,10 @@ impl From<Allowance> for WrittenAllowance {
     }
 }
 
-fn place(field: &str) -> Cow<'static, str> {
-    format!("allowances.{field}").into()
-}
+const FIELD: &str = "allowances";
 
-/// Exactly one of some, named by the first when there is none.
-fn one_of<T, const N: usize>(all: [Option<T>; N], field: &str) -> Result<T, BadTerms> {
-    let mut said = all.into_iter().flatten();
-    let one = needed(said.next(), &place(field))?;
-    match said.next() {
-        None => Ok(one),
-        Some(_) => Err(BadTerms::new(place(field), Reason::SaidTwice)),
-    }
-}
-
-/// Lowercase letters, digits and dashes, 1 to 40.
-fn is_word(text: &str) -> bool {
-    let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    (1..=40).contains(&text.len()) && text.bytes().all(is_letter)
+fn place(field: &str) -> String {
+    format!("{FIELD}.{field}")
 }
 
 #[cfg(test)]

@@ -2,9 +2,15 @@
 //!
 //! ```text
 //! total(x) ≤ slope × x + offset      between two cuts, every bonus counted, nothing rounded away
-//! best     = slope + offset / x      largest at the first legal x when the offset is above zero,
-//!                                    at the last when it is below
+//! taken(x) ≥ cost × x + flat         x itself, and a fee in the same points
+//! best     = total / taken           largest at the first legal x or at the last: between them it only
+//!                                    rises or only falls
 //! ```
+//!
+//! A fee in points makes a circle poorer, so it counts: what is gained is less by it, or what is taken is
+//! more. Before it is rounded up it is a straight line between two cuts, like a bonus; one by the step is
+//! counted as if parts of a step were charged in part, which is what it comes to at whole steps. One that
+//! covers a period is not counted: going round again costs nothing more. Nor is a fee in money.
 //!
 //! Rounding only ever takes from the member, so this is a bound; for a plain ratio, a table and what
 //! begins at a legal amount it is what somebody gets. Of a priced card the money is rounded half-even
@@ -15,6 +21,7 @@ use num_rational::BigRational;
 
 use super::bonus::On;
 use super::extra::{Extra, Gain};
+use super::fee::{Least, PaidIn};
 use super::grid::{Grid, Residue};
 use super::price::price;
 use super::settlement::Purchase;
@@ -42,7 +49,7 @@ fn best_of(tariff: &Tariff, stretch: &Stretch, piece: Piece) -> Option<BigRation
     }
     let priced = price(tariff, first).ok()?;
     if first == last {
-        return Some(fraction(priced.total, first));
+        return Some(fraction(priced.total, priced.taken));
     }
 
     let base = match &stretch.curve {
@@ -61,11 +68,21 @@ fn best_of(tariff: &Tariff, stretch: &Stretch, piece: Piece) -> Option<BigRation
     for extra in &tariff.extras {
         total = total.plus(&extra_bound(extra, &base, first, priced.base));
     }
-    let at = match total.offset > whole(0) {
-        true => first,
-        false => last,
+    let mut taken = Bound {
+        slope: whole(1),
+        offset: whole(0),
     };
-    Some(total.slope + total.offset / whole(at))
+    match tariff.fee.as_ref().map(|fee| (fee, fee.paid_in)) {
+        Some((fee, PaidIn::Gained)) => {
+            let least = Bound::least(fee.least(priced.base));
+            total = total.less(&base.through(&least));
+        }
+        Some((fee, PaidIn::Given)) => taken = taken.plus(&Bound::least(fee.least(first))),
+        Some((_, PaidIn::Money)) | None => {}
+    }
+    let falls = &total.offset * &taken.slope > &total.slope * &taken.offset;
+    let at = whole(if falls { first } else { last });
+    Some(total.at(&at) / taken.at(&at))
 }
 
 /// What a bonus adds at most, where its band is the one of `first`.
@@ -111,6 +128,14 @@ impl Bound {
         }
     }
 
+    fn least(fee: Least) -> Bound {
+        let (slope, offset) = match fee {
+            Least::Flat(units) => (whole(0), fraction(units, 1)),
+            Least::Each { num, den } => (fraction(num, den), whole(0)),
+        };
+        Bound { slope, offset }
+    }
+
     fn bought(purchase: &Purchase, grid: &Grid, first: i64, last: i64) -> Bound {
         let rate = purchase.rate();
         let extra = match rounded_up(purchase, grid, first, last) {
@@ -128,6 +153,17 @@ impl Bound {
             slope: &self.slope + &other.slope,
             offset: &self.offset + &other.offset,
         }
+    }
+
+    fn less(&self, other: &Bound) -> Bound {
+        Bound {
+            slope: &self.slope - &other.slope,
+            offset: &self.offset - &other.offset,
+        }
+    }
+
+    fn at(&self, units: &BigRational) -> BigRational {
+        &self.slope * units + &self.offset
     }
 
     /// The other of this.
@@ -246,6 +282,36 @@ pub(super) mod tests {
                 r#"{"kind":"ratio","give":1,"get":1,"min":100,"bonuses":[{"kind":"fixed","bonus":7}]}"#,
                 (107, 100),
             ),
+            // What a fee in points leaves: off what is gained, on top of what is given, best where it
+            // weighs least.
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"max":100,"fee":{"kind":"flat","amount":10,"currency":"gained"}}"#,
+                (9, 10),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"max":100,"fee":{"kind":"flat","amount":10,"currency":"given"}}"#,
+                (10, 11),
+            ),
+            (
+                r#"{"kind":"ratio","give":2,"get":1,"fee":{"kind":"per_unit","num":1,"den":50,"currency":"gained"}}"#,
+                (49, 100),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_unit","num":1,"den":10,"minimum":10,"currency":"given"}}"#,
+                (10, 11),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"max":1000,"fee":{"kind":"per_unit","num":1,"den":10,"cap":10,"currency":"gained"}}"#,
+                (99, 100),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_step","amount":1,"step":10,"currency":"given"}}"#,
+                (10, 11),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"flat","amount":500,"currency":"USD"}}"#,
+                (1, 1),
+            ),
             // The later band is better, and never quite reached.
             (
                 r#"{"kind":"marginal","max":1000,"bands":[{"from":0,"give":2,"get":1},{"from":500,"give":1,"get":1}]}"#,
@@ -298,18 +364,41 @@ pub(super) mod tests {
         });
         let block = proptest::option::of(block).prop_map(Option::unwrap_or_default);
         let bonuses = proptest::collection::vec(bonus, 0..3);
-        (rate, bonuses, block, 1..20_i64, 1..9_i64).prop_map(|(rate, bonuses, block, min, step)| {
-            let bonuses = bonuses.join(",");
+        let limits = (1..20_i64, 1..9_i64);
+        (rate, bonuses, block, any_fee(), limits).prop_map(|(rate, bonuses, block, fee, limits)| {
+            let (bonuses, (min, step)) = (bonuses.join(","), limits);
             format!(
-                r#"{{{rate},"min":{min},"max":600,"step":{step},"bonuses":[{bonuses}]{block}}}"#
+                r#"{{{rate},"min":{min},"max":600,"step":{step},"bonuses":[{bonuses}]{block}{fee}}}"#
             )
         })
+    }
+
+    /// A fee in points, or none.
+    pub(crate) fn any_fee() -> impl Strategy<Value = String> {
+        let parts = (1..40_i64, 1..60_i64, 0..30_i64, 0..60_i64, 0..5_u8);
+        let fee = parts.prop_map(|(num, den, minimum, more, kind)| {
+            let held = format!(r#""minimum":{minimum},"cap":{}"#, minimum + more);
+            let (least, most) = (num.min(den), num.max(den));
+            let fee = match kind {
+                0 => format!(r#""kind":"flat","amount":{num},"currency":"given""#),
+                1 => format!(r#""kind":"flat","amount":{num},"currency":"gained""#),
+                2 => format!(
+                    r#""kind":"per_unit","num":{num},"den":{den},{held},"currency":"given""#
+                ),
+                3 => format!(
+                    r#""kind":"per_unit","num":{least},"den":{most},{held},"currency":"gained""#
+                ),
+                _ => format!(r#""kind":"per_step","amount":{num},"step":{den},"currency":"given""#),
+            };
+            format!(r#","fee":{{{fee}}}"#)
+        });
+        proptest::option::of(fee).prop_map(Option::unwrap_or_default)
     }
 
     fn most_of(tariff: &Tariff, amounts: std::ops::RangeInclusive<i64>) -> Option<BigRational> {
         let ratios = amounts.filter_map(|given| {
             let priced = price(tariff, given).ok()?;
-            Some(fraction(priced.total, priced.used))
+            Some(fraction(priced.total, priced.taken))
         });
         ratios.max()
     }

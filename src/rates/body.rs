@@ -50,7 +50,11 @@ pub struct DraftRateCard {
     /// (`bands` of `from`, `give`, `get`), `table` (`table` of `give`, `get`) or `priced` (what the
     /// money of `settlement` buys). Limits on what is given: `min`, `max`, `step`, `step_origin`; on
     /// what is gained: `dest_min`, `dest_max`, `dest_step`. `remainder` is `absorb` or
-    /// `leave_in_source`. On top: `block_bonus`, `bonuses`, `fee`. Per member: `allowances` (`given`,
+    /// `leave_in_source`. On top: `block_bonus`, `bonuses`. A `fee` is `flat` (`amount`), `per_unit` (`num`,
+    /// `den`) or `per_step` (`amount`, `step`), with a `minimum`, a `cap` and a `tax`, in smallest units of
+    /// its `currency`: the code of a money, or `given` for points on top of what is given, or `gained` for
+    /// points off what is gained (`flat` and `per_unit`). A flat one that `covers` a `period` (or `hours`, or
+    /// `months`) is paid once in it, alone or with a `group` of routes. Per member: `allowances` (`given`,
     /// `gained` or `times` in a `period` of `day`, `month`, `year` or `ever`, or in `hours` or `months`;
     /// together with a `group`; `from` an instant), `keep` (what has to stay), `excludes` (`bonus`,
     /// `expiring`). Afterwards: `onward` (`never` or `after_days`), `delivery` (`after_days` or
@@ -119,7 +123,8 @@ pub struct SettlementBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>, example = json!([{"source": 1, "target": 2}]))]
     pub bonus_funders: Vec<Funders>,
-    /// Whose the member's fee is; the partner's whose points are given when left out.
+    /// Whose the member's fee in money is; the partner's whose points are given when left out. Points are
+    /// always their issuer's.
     #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
     pub fee_to: FeeTo,
 }

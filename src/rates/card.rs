@@ -18,11 +18,12 @@ use serde_json::Value;
 use super::best;
 use super::bonus::Bonus;
 use super::condition::{self, Asker, Attester, Condition};
+use super::fee::{Fee, PaidIn};
 use super::funding::{self, Gift, Grant};
 use super::notice;
 use super::price::{Priced, price};
 use super::refusal::{BadTerms, Reason, Refusal};
-use super::settlement::{Exchange, Figures, SettlementTerms};
+use super::settlement::{Exchange, FeeTo, Figures, SettlementTerms};
 use super::spend;
 use super::tariff::Tariff;
 use super::terms::{Rate, Terms};
@@ -130,23 +131,40 @@ impl Card {
         Ok(tariff)
     }
 
-    /// The most a unit given becomes with these bonuses, over all legal amounts, both in smallest units.
-    /// None when nothing is legal.
+    /// The same card for who has nothing to pay: who paid before for a period that is not over.
+    pub fn without_fee(&self) -> Card {
+        let terms = Terms {
+            fee: None,
+            ..self.terms.clone()
+        };
+        Card {
+            terms,
+            ..self.clone()
+        }
+    }
+
+    /// The most a unit given becomes with these bonuses, over all legal amounts, both in smallest units:
+    /// also for who paid a fee before that covers a period. None when nothing is legal.
     pub fn best<'a>(
         &self,
         bonuses: impl Iterator<Item = &'a Bonus>,
         scales: Scales,
         exchange: Option<Exchange>,
     ) -> Option<BigRational> {
-        best::best(&self.tariff_with(bonuses, scales, exchange).ok()?)
+        let card = Card {
+            terms: self.terms.once_paid(),
+            ..self.clone()
+        };
+        best::best(&card.tariff_with(bonuses, scales, exchange).ok()?)
     }
 
     fn fee_goes_somewhere(&self) -> Result<(), BadTerms> {
-        match self.terms.fee {
-            None if !self.settlement.fee_to().is_partner() => {
-                Err(BadTerms::new("settlement.fee_to", Reason::NotOfThisKind))
-            }
-            Some(_) | None => Ok(()),
+        let is_money = |fee: &Fee| fee.paid_in() == PaidIn::Money;
+        match self.settlement.fee_to() {
+            FeeTo::Partner => Ok(()),
+            FeeTo::Hub if self.terms.fee.as_ref().is_some_and(is_money) => Ok(()),
+            // Points stay with who issues them.
+            FeeTo::Hub => Err(BadTerms::new("settlement.fee_to", Reason::NotOfThisKind)),
         }
     }
 
@@ -219,7 +237,6 @@ mod tests {
     use crate::points::agreed::{Price, Share};
     use crate::points::amount::Scale;
     use crate::points::money::Micros;
-    use crate::rates::settlement::FeeTo;
     use crate::rates::spend::smallest_for;
     use proptest::prelude::*;
     use rust_decimal::{Decimal, dec};

@@ -12,6 +12,7 @@
 //! makes it wait, or that looks at the balance or the past of who holds it, cannot be passed through.
 
 use super::card::Card;
+use super::fee::{Fee, PaidIn};
 use super::price::price;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::settlement::Exchange;
@@ -33,8 +34,10 @@ pub enum Apart {
     Counted,
     /// The second looks at what else the member holds.
     Held,
+    /// The first asks a fee in points, or one that covers a period.
+    FirstFee,
     /// The second asks a fee for a partner that the member does not pay.
-    Fee,
+    SecondFee,
 }
 
 /// A card with what it is applied with.
@@ -62,12 +65,17 @@ pub fn join(first: &Card, second: &Card) -> Result<(), Apart> {
             second.keep.is_some() || !second.excludes.is_empty(),
             Apart::Held,
         ),
-        (second.fee.is_some(), Apart::Fee),
+        (first.fee.as_ref().is_some_and(is_special), Apart::FirstFee),
+        (second.fee.is_some(), Apart::SecondFee),
     ];
     match apart.into_iter().find(|(is_so, _)| *is_so) {
         Some((_, apart)) => Err(apart),
         None => Ok(()),
     }
+}
+
+fn is_special(fee: &Fee) -> bool {
+    fee.paid_in() != PaidIn::Money || fee.covers.is_some()
 }
 
 /// Two cards in smallest units.
@@ -219,7 +227,12 @@ mod tests {
             ("", limit, Err(Apart::Counted)),
             ("", r#","keep":100"#, Err(Apart::Held)),
             ("", r#","excludes":["bonus"]"#, Err(Apart::Held)),
-            ("", fee, Err(Apart::Fee)),
+            ("", fee, Err(Apart::SecondFee)),
+            (
+                r#","fee":{"kind":"flat","amount":1,"currency":"given"}"#,
+                "",
+                Err(Apart::FirstFee),
+            ),
         ] {
             assert_eq!(
                 join(&card(first), &card(second)),

@@ -20,7 +20,7 @@ use super::bonus::{Bonus, On};
 use super::boundary::Boundary;
 use super::condition::Condition;
 use super::effect::{self, Effect, grown};
-use super::fee::{Fee, Tax};
+use super::fee::{Cover, Fee, PaidIn, Tax};
 use super::funding::Funders;
 use super::onward::{Delivery, Onward};
 use super::printed::Printed;
@@ -99,6 +99,7 @@ pub enum Subject {
     FeeCap,
     FeeTax,
     FeeCurrency,
+    FeeCovers,
     Remainder,
     Allowance {
         at: usize,
@@ -140,11 +141,17 @@ pub enum Value {
         currency: String,
         scale: Scale,
     },
+    /// An amount of what a fee is paid in, as points.
+    Points {
+        amount: i64,
+        paid_in: PaidIn,
+    },
     Fraction {
         num: i64,
         den: i64,
     },
     Code(String),
+    Cover(Cover),
     Remainder(Remainder),
     Allowances(Vec<Allowance>),
     Excluded(Vec<Excluded>),
@@ -198,6 +205,7 @@ impl Change {
             Subject::FeeCap => "terms.fee.cap".into(),
             Subject::FeeTax => "terms.fee.tax".into(),
             Subject::FeeCurrency => "terms.fee.currency".into(),
+            Subject::FeeCovers => "terms.fee.covers".into(),
             Subject::Remainder => "terms.remainder".into(),
             Subject::Allowance { at } => format!("terms.allowances[{at}]"),
             Subject::AllowanceOrder => "terms.allowances".into(),
@@ -257,6 +265,13 @@ impl Value {
                     ..
                 },
             ) if currency == of => Some(new.cmp(amount)),
+            (
+                Value::Points { amount, paid_in },
+                Value::Points {
+                    amount: new,
+                    paid_in: of,
+                },
+            ) if paid_in == of => Some(new.cmp(amount)),
             (Value::Allowances(old), Value::Allowances(new)) => match (&old[..], &new[..]) {
                 ([old], [new]) => old.grown(new),
                 _ => None,
@@ -394,7 +409,7 @@ fn terms(was: &Seen<'_>, is: &Seen<'_>, scales: Scales) -> Vec<Change> {
         bonuses(&before.bonuses, campaigns, |old, new| {
             effect::gaining(effect::of_bonus(old, new), after)
         }),
-        fees(was.charged(), is.charged()),
+        fees(was.charged(), is.charged(), after),
         change(
             Subject::Remainder,
             Some(&before.remainder),
@@ -665,7 +680,24 @@ fn excluded(before: &[Excluded], after: &[Excluded]) -> Vec<Change> {
     })
 }
 
-fn fees(before: Option<Charged<'_>>, after: Option<Charged<'_>>) -> Vec<Change> {
+fn fees(before: Option<Charged<'_>>, after: Option<Charged<'_>>, terms: &Terms) -> Vec<Change> {
+    let is_off = |(fee, _): Charged<'_>| fee.paid_in() == PaidIn::Gained;
+    // A smaller fee in what is gained leaves more of it.
+    let changes =
+        |changes: Vec<Change>| match before.is_some_and(is_off) || after.is_some_and(is_off) {
+            false => changes,
+            true => changes
+                .into_iter()
+                .map(|change| Change {
+                    member: effect::gaining(change.member, terms),
+                    ..change
+                })
+                .collect(),
+        };
+    changes(of_fees(before, after))
+}
+
+fn of_fees(before: Option<Charged<'_>>, after: Option<Charged<'_>>) -> Vec<Change> {
     let whole = |member| {
         let (before, after) = (before.as_ref(), after.as_ref());
         change(Subject::Fee, before, after, member, |(fee, scale)| {
@@ -699,6 +731,7 @@ fn fee_parts(was: Charged<'_>, is: Charged<'_>) -> Vec<Change> {
         cap,
         tax: _,
         currency,
+        covers,
     } = new;
     let or_none = |sum: &Option<i64>| sum.unwrap_or(0);
     let or_all = |cap: &Option<i64>| (cap.is_none(), *cap);
@@ -720,6 +753,13 @@ fn fee_parts(was: Charged<'_>, is: Charged<'_>) -> Vec<Change> {
             Effect::Unclear,
             |code| Value::Code(code.clone()),
         ),
+        change(
+            Subject::FeeCovers,
+            old.covers.as_ref(),
+            covers.as_ref(),
+            effect::of_cover(old.covers.as_ref(), covers.as_ref()),
+            |cover| Value::Cover(cover.clone()),
+        ),
     ]
     .concat()
 }
@@ -736,10 +776,13 @@ fn money(
         return Vec::new();
     }
     let value = |(fee, scale): Charged<'_>| {
-        pick(fee).map(|amount| Value::Money {
-            amount,
-            currency: fee.currency.clone(),
-            scale,
+        pick(fee).map(|amount| match fee.paid_in() {
+            PaidIn::Money => Value::Money {
+                amount,
+                currency: fee.currency.clone(),
+                scale,
+            },
+            paid_in => Value::Points { amount, paid_in },
         })
     };
     let member = in_one_money(old.0, new.0, member);
@@ -1009,7 +1052,22 @@ mod tests {
             (fee(json!({})), fee(json!({"tax": {"num": 9, "den": 100}})), "terms.fee.tax", Worse,
                 "the tax on the fee is new: 9%", "新增手續費的稅：9%"),
             (fee(json!({})), fee(json!({"currency": "USD"})), "terms.fee.currency", Unclear,
-                "the money of the fee changes from HKD to USD", "手續費的貨幣由 HKD 改為 USD"),
+                "what the fee is paid in changes from HKD to USD", "手續費的支付方式由 HKD 改為 USD"),
+            (fee(json!({})), fee(json!({"currency": "given"})), "terms.fee.currency", Unclear,
+                "what the fee is paid in changes from HKD to STAR", "手續費的支付方式由 HKD 改為 STAR"),
+            (fee(json!({"currency": "given"})), fee(json!({"currency": "gained"})), "terms.fee", Unclear,
+                "the fee changes from 100 STAR, on top of what is given to 100 MILE, off what is gained",
+                "手續費由「100 STAR，另行扣除」改為「100 MILE，從所得扣除」"),
+            (fee(json!({"currency": "given"})), fee(json!({"currency": "given", "amount": 2000})), "terms.fee.amount", Worse,
+                "the fee rises from 100 STAR to 2,000 STAR", "手續費由 100 STAR 升至 2,000 STAR"),
+            (fee(json!({})), fee(json!({"covers": {"period": "year"}})), "terms.fee.covers", Better,
+                "how often the fee is paid is new: once in a calendar year", "新增手續費的收取次數：每個曆年只收一次"),
+            (fee(json!({"covers": {"months": 12}})), fee(json!({"covers": {"months": 6}})), "terms.fee.covers", Worse,
+                "how often the fee is paid changes from once in any 12 months to once in any 6 months",
+                "手續費的收取次數由「任何 12 個月內只收一次」改為「任何 6 個月內只收一次」"),
+            (fee(json!({"covers": {"months": 12}})), fee(json!({"covers": {"period": "year"}})), "terms.fee.covers", Unclear,
+                "how often the fee is paid changes from once in any 12 months to once in a calendar year",
+                "手續費的收取次數由「任何 12 個月內只收一次」改為「每個曆年只收一次」"),
             (step_fee(5000), step_fee(6000), "terms.fee.step", Better,
                 "the step of the fee rises from 5,000 to 6,000 STAR", "手續費的計算單位由 5,000 升至 6,000 STAR"),
             (unit_fee(3), unit_fee(4), "terms.fee.num", Worse,
@@ -1226,7 +1284,11 @@ mod tests {
                 _ => json!({"kind": "marginal", "bands": bands}),
             }
         });
-        let fee = (part(), part(), 0..4_u8).prop_map(|(amount, other, kind)| match kind {
+        let fee = (part(), part(), 0..8_u8).prop_map(|(amount, other, kind)| match kind {
+            4 => json!({"kind": "flat", "amount": amount, "currency": "given", "covers": {"months": other}}),
+            5 => json!({"kind": "flat", "amount": amount, "currency": "gained"}),
+            6 => json!({"kind": "per_unit", "num": amount.min(other), "den": amount.max(other), "cap": 2, "currency": "gained"}),
+            7 => json!({"kind": "per_step", "amount": amount, "step": other, "currency": "given"}),
             0 => json!({"kind": "flat", "amount": amount, "minimum": other, "currency": "HKD"}),
             1 => json!({"kind": "per_unit", "num": amount, "den": other, "on": "given", "currency": "HKD"}),
             2 => json!({"kind": "per_unit", "num": amount, "den": other, "currency": "HKD"}),
@@ -1407,7 +1469,7 @@ mod tests {
             let priced = price(&tariff, given).ok()?;
             let use_of = Used {
                 at: clock::ALWAYS,
-                given: priced.used,
+                given: priced.taken,
                 gained: priced.total,
                 times: 1,
             };
@@ -1417,7 +1479,7 @@ mod tests {
                 .terms
                 .keep
                 .map_or(0, |keep| keep.units(Scale::WHOLE, "").unwrap());
-            let is_held = card.terms.allowances.iter().all(allows) && priced.used + keep <= 60;
+            let is_held = card.terms.allowances.iter().all(allows) && priced.taken + keep <= 60;
             is_held.then_some((priced.total, priced.fee.unwrap_or(0)))
         });
         Some(priced.collect())

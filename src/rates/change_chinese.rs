@@ -7,6 +7,7 @@
 use super::body::SettlementKind;
 use super::bonus::On;
 use super::change::{Change, Subject, Turn, Value};
+use super::change_english::{paid_in, points};
 use super::chinese;
 use super::funding::Funders;
 use super::onward::Onward;
@@ -73,7 +74,8 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::FeeMinimum => "最低手續費".into(),
         Subject::FeeCap => "最高手續費".into(),
         Subject::FeeTax => "手續費的稅".into(),
-        Subject::FeeCurrency => "手續費的貨幣".into(),
+        Subject::FeeCurrency => "手續費的支付方式".into(),
+        Subject::FeeCovers => "手續費的收取次數".into(),
         Subject::Remainder => "除不盡的部分".into(),
         Subject::Allowance { .. } => "限額".into(),
         Subject::AllowanceOrder => "限額的次序".into(),
@@ -138,8 +140,10 @@ fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
             currency,
             scale,
         } => format!("{currency} {}", money(*amount, *scale)),
+        Value::Points { amount, paid_in } => points(*amount, *paid_in, names),
+        Value::Cover(cover) => chinese::once_in(cover),
         Value::Fraction { num, den } => fraction(*num, *den),
-        Value::Code(code) => code.clone(),
+        Value::Code(code) => paid_in(code, names).to_owned(),
         Value::Remainder(Remainder::Absorb) => "捨去".into(),
         Value::Remainder(Remainder::LeaveInSource) => "保留".into(),
         Value::Allowances(limits) => {

@@ -8,8 +8,10 @@ use super::body::SettlementKind;
 use super::bonus::On;
 use super::change::{Change, Subject, Turn, Value};
 use super::english;
+use super::fee::PaidIn;
 use super::funding::Funders;
 use super::onward::Onward;
+use super::printed::Printed;
 use super::sentence::{Issuers, Names, fraction, money};
 use super::settlement::FeeTo;
 use super::terms::{Rate, Remainder};
@@ -64,7 +66,8 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::FeeMinimum => "the smallest fee".into(),
         Subject::FeeCap => "the largest fee".into(),
         Subject::FeeTax => "the tax on the fee".into(),
-        Subject::FeeCurrency => "the money of the fee".into(),
+        Subject::FeeCurrency => "what the fee is paid in".into(),
+        Subject::FeeCovers => "how often the fee is paid".into(),
         Subject::Remainder => "what does not divide".into(),
         Subject::Allowance { .. } => "a limit".into(),
         Subject::AllowanceOrder => "the order of the limits".into(),
@@ -131,8 +134,10 @@ fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
             currency,
             scale,
         } => format!("{currency} {}", money(*amount, *scale)),
+        Value::Points { amount, paid_in } => points(*amount, *paid_in, names),
+        Value::Cover(cover) => english::once_in(cover),
         Value::Fraction { num, den } => fraction(*num, *den),
-        Value::Code(code) => code.clone(),
+        Value::Code(code) => paid_in(code, names).to_owned(),
         Value::Remainder(Remainder::Absorb) => "dropped".into(),
         Value::Remainder(Remainder::LeaveInSource) => "staying".into(),
         Value::Allowances(limits) => {
@@ -160,6 +165,31 @@ fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
         Value::Condition(when) => english::condition(when, issuers).join(", "),
         Value::Number(number) => number.to_string(),
         Value::Instant(at) => at.told(),
+    }
+}
+
+/// What a fee is paid in: the code of a money or of points.
+pub(super) fn paid_in<'a>(code: &'a str, names: Names<'a>) -> &'a str {
+    match code {
+        "given" => names.source,
+        "gained" => names.target,
+        money => money,
+    }
+}
+
+/// An amount of points of a fee.
+pub(super) fn points(amount: i64, paid_in: PaidIn, names: Names<'_>) -> String {
+    let Names {
+        source,
+        target,
+        scales,
+        ..
+    } = names;
+    match paid_in {
+        PaidIn::Given => format!("{} {source}", Printed::of(amount, scales.source)),
+        PaidIn::Gained | PaidIn::Money => {
+            format!("{} {target}", Printed::of(amount, scales.target))
+        }
     }
 }
 

@@ -6,14 +6,16 @@
 
 use std::ops::Deref;
 
-use super::allowance::{Allowance, Calendar, Most, Period};
+use super::allowance::{Allowance, Most};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::condition::{Asked, Condition};
-use super::fee::{Fee, FeeKind};
+use super::english::fee_sum;
+use super::fee::{Cover, Fee, FeeKind, PaidIn};
 use super::onward::{Delivery, Onward};
+use super::period::{Calendar, Period};
 use super::printed::Printed;
-use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
+use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 
 /// Which amounts, and what they become.
@@ -136,22 +138,27 @@ fn shares(bands: &[BonusBand], on: On, names: Names<'_>, more: &str) -> String {
 
 /// What the member pays.
 pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
-    let told = fee.map(|fee| format!("手續費為{}", charge(fee, names)));
+    let told = fee.map(|fee| charge(fee, names));
+    let told = told.map(|fee| match fee.starts_with(|c: char| c.is_ascii()) {
+        true => format!("手續費為 {fee}"),
+        false => format!("手續費為{fee}"),
+    });
     told.into_iter().collect()
 }
 
 /// A fee with its parts.
 pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
-    let currency = &fee.currency;
-    let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
+    let sum = |amount: i64| fee_sum(fee, amount, names);
     let code = match fee.on() {
         On::Given => names.source,
         On::Base => names.target,
     };
     let charge = match (fee.kind, fee.amount, fee.num.zip(fee.den), fee.step) {
-        (FeeKind::PerUnit, _, Some((num, den)), _) => {
-            format!("每 1 {code} 收 {currency} 最小單位的 {num}/{den}")
-        }
+        (FeeKind::PerUnit, _, Some((num, den)), _) => match names.points_of(fee) {
+            Some((points, 1)) => format!("每 1 {code} 收 {num}/{den} {points}"),
+            Some((points, _)) => format!("每 1 {code} 收 {points} 最小單位的 {num}/{den}"),
+            None => format!("每 1 {code} 收 {} 最小單位的 {num}/{den}", fee.currency),
+        },
         (FeeKind::PerStep, Some(amount), _, Some(step)) => {
             format!("每 {step} {code} 或不足之數 {}", sum(amount))
         }
@@ -164,8 +171,26 @@ pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let tax = fee
         .tax
         .map(|tax| format!("，另加 {} 稅", fraction(tax.num, tax.den)));
-    let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    format!("{charge}{rest}")
+    let place = match fee.paid_in() {
+        PaidIn::Money => None,
+        PaidIn::Given => Some("，另行扣除".to_owned()),
+        PaidIn::Gained => Some("，從所得扣除".to_owned()),
+    };
+    let covers = fee.covers.as_ref();
+    let covers = covers.map(|cover| format!("，{}", once_in(cover)));
+    let rest = [least, most, place, tax, covers].into_iter().flatten();
+    format!("{charge}{}", rest.collect::<String>())
+}
+
+/// How often a fee that covers a period is paid.
+pub(super) fn once_in(cover: &Cover) -> String {
+    let often = match cover.period {
+        Period::Calendar(Calendar::Ever) => "只收一次".to_owned(),
+        within => format!("{}只收一次", period(within)),
+    };
+    let group = cover.group.as_deref();
+    let group = group.map_or_else(String::new, |group| format!("（{group} 組合用）"));
+    format!("{often}{group}")
 }
 
 /// What happens to the part that does not divide, where there can be one.

@@ -5,6 +5,7 @@
 
 use super::boundary::{Boundary, NotOneInstant};
 use super::card::Card;
+use super::fee::{Fee, PaidIn};
 use super::refusal::{BadTerms, Reason};
 use super::settlement::FeeTo;
 use super::terms::Rate;
@@ -77,7 +78,10 @@ impl Draft {
     }
 
     fn check_fee(&self, money: Option<Asset>, source: Asset) -> Result<(), BadTerms> {
-        let reason = match (&self.card.terms.fee, money, self.card.settlement.fee_to()) {
+        // Points need no money: whose they are is known.
+        let in_money = |fee: &&Fee| fee.paid_in() == PaidIn::Money;
+        let fee = self.card.terms.fee.as_ref().filter(in_money);
+        let reason = match (fee, money, self.card.settlement.fee_to()) {
             (None, ..) | (Some(_), Some(_), FeeTo::Partner) => return Ok(()),
             (Some(_), Some(money), FeeTo::Hub) if money == source => return Ok(()),
             (Some(_), Some(_), FeeTo::Hub) => Reason::NotTheSourcesMoney,
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fee_is_in_money_and_the_hubs_in_the_money_of_the_source() {
+    fn a_fee_is_in_money_or_points_and_the_hubs_in_the_money_of_the_source() {
         let with = |money: &str, to: &str| {
             let terms = format!(
                 r#"{{"kind":"ratio","give":5,"get":1,"fee":{{"kind":"flat","amount":5,"currency":"{money}"}}}}"#
@@ -183,6 +187,10 @@ mod tests {
         assert_eq!(with("USD", "hub"), Ok(()));
         assert_eq!(with("HKD", "hub"), bad(Reason::NotTheSourcesMoney));
         assert_eq!(with("PEARLS", "partner"), bad(Reason::NotAMoney));
+        assert_eq!(with("given", "partner"), Ok(()));
+        assert_eq!(with("gained", "partner"), Ok(()));
+        let points = BadTerms::new("settlement.fee_to", Reason::NotOfThisKind);
+        assert_eq!(with("given", "hub"), Err(Refusal::Terms(points)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! | a rate, a band, a line   | a larger fraction, at every amount where either card changes its rate |
 //! | minimum, maximum, steps  | every amount that could be given before still can be           |
 //! | block bonus, campaigns   | never less, from no later on                                   |
-//! | fee                      | never more                                                     |
+//! | fee                      | never more, nor sooner again                                    |
 //! | limit within a period    | dropped, or more of the same                                   |
 //! | what has to stay         | less                                                           |
 //! | what is not taken        | nothing that was taken before                                  |
@@ -31,8 +31,9 @@ use super::allowance::{Allowance, Most};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::condition::Condition;
-use super::fee::FeeKind;
+use super::fee::{Cover, FeeKind};
 use super::onward::{Delivery, Onward};
+use super::period::Period;
 use super::printed::Printed;
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
 use crate::points::amount::Scales;
@@ -283,6 +284,21 @@ pub(super) fn of_allowance(before: Option<&Allowance>, after: Option<&Allowance>
     match (before, after) {
         (Some(old), Some(new)) => old.grown(new).map_or(Effect::Unclear, Effect::more),
         (old, new) => Effect::less(new.is_some().cmp(&old.is_some())),
+    }
+}
+
+/// How long a fee that was paid need not be paid again.
+pub(super) fn of_cover(before: Option<&Cover>, after: Option<&Cover>) -> Effect {
+    let (old, new) = match (before, after) {
+        (Some(old), Some(new)) => (old, new),
+        (old, new) => return Effect::more(new.is_some().cmp(&old.is_some())),
+    };
+    match (old.period, new.period) {
+        _ if old.group != new.group => Effect::Unclear,
+        (Period::Calendar(old), Period::Calendar(new)) => Effect::more(new.cmp(&old)),
+        (Period::Hours(old), Period::Hours(new)) => Effect::more(new.cmp(&old)),
+        (Period::Months(old), Period::Months(new)) => Effect::more(new.cmp(&old)),
+        (Period::Calendar(_) | Period::Hours(_) | Period::Months(_), _) => Effect::Unclear,
     }
 }
 

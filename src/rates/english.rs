@@ -6,12 +6,13 @@
 
 use std::ops::Deref;
 
-use super::allowance::{Allowance, Calendar, Most, Period};
+use super::allowance::{Allowance, Most};
 use super::block::{BlockBonus, BlockMode};
 use super::bonus::{Bonus, BonusBand, On};
 use super::condition::{Asked, Condition};
-use super::fee::{Fee, FeeKind};
+use super::fee::{Cover, Fee, FeeKind, PaidIn};
 use super::onward::{Delivery, Onward};
+use super::period::{Calendar, Period};
 use super::printed::Printed;
 use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
@@ -159,16 +160,22 @@ pub(super) fn fee(fee: Option<&Fee>, names: Names<'_>) -> Vec<String> {
 
 /// A fee with its parts.
 pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
-    let currency = &fee.currency;
-    let sum = |amount: i64| format!("{currency} {}", money(amount, names.fee_scale));
+    let sum = |amount: i64| fee_sum(fee, amount, names);
     let code = match fee.on() {
         On::Given => names.source,
         On::Base => names.target,
     };
     let charge = match (fee.kind, fee.amount, fee.num.zip(fee.den), fee.step) {
-        (FeeKind::PerUnit, _, Some((num, den)), _) => {
-            format!("{num}/{den} of the smallest unit of {currency} for each {code}")
-        }
+        (FeeKind::PerUnit, _, Some((num, den)), _) => match names.points_of(fee) {
+            Some((points, 1)) => format!("{num}/{den} {points} for each {code}"),
+            Some((points, _)) => {
+                format!("{num}/{den} of the smallest unit of {points} for each {code}")
+            }
+            None => format!(
+                "{num}/{den} of the smallest unit of {} for each {code}",
+                fee.currency
+            ),
+        },
         (FeeKind::PerStep, Some(amount), _, Some(step)) => {
             format!("{} for every {step} {code} or part of it", sum(amount))
         }
@@ -183,8 +190,43 @@ pub(super) fn charge(fee: &Fee, names: Names<'_>) -> String {
     let tax = fee
         .tax
         .map(|tax| format!(", plus {} tax", fraction(tax.num, tax.den)));
-    let rest = [least, most, tax].into_iter().flatten().collect::<String>();
-    format!("{charge}{rest}")
+    let place = match fee.paid_in() {
+        PaidIn::Money => None,
+        PaidIn::Given => Some(", on top of what is given".to_owned()),
+        PaidIn::Gained => Some(", off what is gained".to_owned()),
+    };
+    let covers = fee.covers.as_ref();
+    let covers = covers.map(|cover| format!(", paid {}", once_in(cover)));
+    let rest = [least, most, place, tax, covers].into_iter().flatten();
+    format!("{charge}{}", rest.collect::<String>())
+}
+
+/// An amount of what a fee is paid in: `SGD 25.00`, `500 STAR`.
+pub(super) fn fee_sum(fee: &Fee, amount: i64, names: Names<'_>) -> String {
+    match fee.paid_in() {
+        PaidIn::Money => format!("{} {}", fee.currency, money(amount, names.fee_scale)),
+        PaidIn::Given => format!(
+            "{} {}",
+            Printed::of(amount, names.scales.source),
+            names.source
+        ),
+        PaidIn::Gained => format!(
+            "{} {}",
+            Printed::of(amount, names.scales.target),
+            names.target
+        ),
+    }
+}
+
+/// How often a fee that covers a period is paid.
+pub(super) fn once_in(cover: &Cover) -> String {
+    let often = match cover.period {
+        Period::Calendar(Calendar::Ever) => "only once".to_owned(),
+        within => format!("once in {}", period(within)),
+    };
+    let group = cover.group.as_deref();
+    let group = group.map_or_else(String::new, |group| format!(" for all of {group}"));
+    format!("{often}{group}")
 }
 
 /// What happens to the part that does not divide, where there can be one.

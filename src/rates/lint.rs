@@ -99,13 +99,20 @@ impl Lint {
 }
 
 /// What is to be thought about of a card. Of a priced one whose moneys differ as if they did not: what
-/// rewards splitting is in the terms, not in the rate of the day.
+/// rewards splitting is in the terms, not in the rate of the day. Nor a fee that covers a period: the
+/// second part pays it no more.
 pub fn lints(card: &Card, scales: Scales) -> Vec<Lint> {
-    let (tariff, when) = (card.tariff(scales, None), card.when.as_ref());
+    let (terms, when) = (card.terms.once_paid(), card.when.as_ref());
+    let repeated = Card {
+        terms,
+        ..card.clone()
+    };
+    let tariff = repeated.tariff(scales, None);
     tariff.map_or_else(|_| Vec::new(), |tariff| of(&card.terms, when, &tariff))
 }
 
-/// What is to be thought about of terms, and for whom they are.
+/// What is to be thought about of terms, and for whom they are. The tariff is that of who has paid a fee
+/// that covers a period.
 pub(super) fn of(terms: &Terms, when: Option<&Condition>, tariff: &Tariff) -> Vec<Lint> {
     let burden = burden(terms, when);
     let heavy = (burden > LIGHT).then_some(Lint::HardToSay { burden });

@@ -62,6 +62,7 @@ pub mod imports;
 pub mod lint;
 pub mod notice;
 pub mod onward;
+pub mod period;
 pub mod price;
 pub mod printed;
 pub mod published;

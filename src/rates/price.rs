@@ -7,12 +7,13 @@
 //! |    3 | the limits of what is gained            | `below_min`, `above_max`, `bad_step`    |
 //! |    4 | the remainder: what is taken, what stays |                                        |
 //! |    5 | block bonus and each campaign, each floored by itself on the base |               |
-//! |    6 | fee: up, minimum, cap, tax              |                                         |
+//! |    6 | fee: up, minimum, cap, tax; in points on top of what is given or off what is gained | |
 //!
 //! An amount wrong in two ways is refused for the first. What stays in the source was not
 //! given: base, bonuses and fee are those of the amount taken, so pricing that amount again
 //! answers the same.
 
+use super::fee::{Charge, PaidIn};
 use super::refusal::{Nearest, Refusal};
 use super::stretch::{Curve, Stretch};
 use super::tariff::Tariff;
@@ -23,8 +24,10 @@ use crate::points::ratio::Quotient;
 /// An amount evaluated, everything in smallest units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Priced {
-    /// What is taken from the source; `used + left` is what was offered.
+    /// What is converted of the source; `used + left` is what was offered.
     pub used: i64,
+    /// What leaves the wallet: `used`, and a fee in the same points.
+    pub taken: i64,
     /// What is not taken because it does not divide.
     pub left: i64,
     /// What `used` is worth before rounding; its fraction is what the floor drops.
@@ -35,9 +38,9 @@ pub struct Priced {
     pub block_bonus: i64,
     /// One figure per bonus of the card, in its order, zero where it does not apply.
     pub bonuses: Vec<i64>,
-    /// Base and every bonus.
+    /// What the member gets: base and every bonus, less a fee in the same points.
     pub total: i64,
-    /// In the smallest unit of the fee's currency, where the card has a fee.
+    /// In the smallest unit of what the fee is paid in, where the card has a fee.
     pub fee: Option<i64>,
 }
 
@@ -60,21 +63,24 @@ pub fn price(tariff: &Tariff, given: i64) -> Result<Priced, Refusal> {
     let gains = [base, block_bonus]
         .into_iter()
         .chain(bonuses.iter().copied());
-    let total = fits(gains.map(i128::from).sum())?;
+    let gains = gains.map(i128::from).sum::<i128>();
 
-    let fee = tariff
-        .fee
-        .as_ref()
-        .map(|fee| fee.due(used, base).ok_or(Refusal::TooLarge));
+    let due = |fee: &Charge| fee.due(used, base).ok_or(Refusal::TooLarge);
+    let fee = tariff.fee.as_ref().map(due).transpose()?;
+    let paid_in = |points| tariff.fee.as_ref().is_some_and(|fee| fee.paid_in == points);
+    let of = |points| i128::from(fee.filter(|_| paid_in(points)).unwrap_or(0));
+    let taken = fits(i128::from(used) + of(PaidIn::Given))?;
+    let total = fits(gains - of(PaidIn::Gained))?;
     Ok(Priced {
         used,
+        taken,
         left: given - used,
         exact,
         base,
         block_bonus,
         bonuses,
         total,
-        fee: fee.transpose()?,
+        fee,
     })
 }
 
@@ -164,6 +170,7 @@ fn fits(units: i128) -> Result<i64, Refusal> {
 mod tests {
     use super::*;
     use crate::points::amount::{Scale, Scales};
+    use crate::rates::best::tests::any_fee;
     use crate::rates::spend::smallest_for;
     use crate::rates::terms::Terms;
     use proptest::prelude::*;
@@ -234,6 +241,29 @@ mod tests {
         assert_eq!(paid(10_000), Ok((13_333, Some(109))));
     }
 
+    #[test]
+    fn a_fee_in_points_is_taken_on_top_or_off() {
+        let with = |fee: &str| {
+            let card = r#"{"kind":"ratio","give":2,"get":1,"bonuses":[{"kind":"percent","num":1,"den":5}]"#;
+            tariff(&format!(r#"{card},"fee":{fee}}}"#), 0)
+        };
+        let paid = |t: &Tariff, given| price(t, given).map(|p| (p.taken, p.total, p.fee));
+        let on_top = with(r#"{"kind":"per_unit","num":1,"den":40,"minimum":5,"currency":"given"}"#);
+        assert_eq!(paid(&on_top, 100), Ok((105, 60, Some(5))));
+        assert_eq!(paid(&on_top, 1_001), Ok((1_027, 600, Some(26))));
+        let off = with(r#"{"kind":"flat","amount":20,"currency":"gained"}"#);
+        assert_eq!(paid(&off, 100), Ok((100, 40, Some(20))));
+        // The base has to be more than the fee.
+        assert_eq!(paid(&off, 42), Ok((42, 5, Some(20))));
+        let minimum = Some(42);
+        assert_eq!(
+            paid(&off, 41),
+            Err(Refusal::BelowDestinationMinimum { minimum })
+        );
+        assert_eq!(smallest_for(&off, 40), Ok(100));
+        assert_eq!(smallest_for(&off, 41), Ok(102));
+    }
+
     /// Ratio terms of every shape that does not fall, with something legal in them.
     fn ratio_terms() -> impl Strategy<Value = Tariff> {
         let parts = (
@@ -244,14 +274,17 @@ mod tests {
             1..9_i64,
             0..30_i64,
         );
-        (parts, any::<bool>()).prop_filter_map("nothing legal", |(parts, stays)| {
+        (parts, any::<bool>(), any_fee()).prop_filter_map("nothing legal", |(parts, stays, fee)| {
             let (give, get, min, step, dest_step, origin) = parts;
             let remainder = if stays { "leave_in_source" } else { "absorb" };
-            let json = serde_json::json!({
+            let mut json = serde_json::json!({
                 "kind": "ratio", "give": give, "get": get, "min": min, "step": step,
                 "step_origin": origin, "dest_step": dest_step, "remainder": remainder,
                 "bonuses": [{"kind": "percent", "num": 1, "den": 3}],
             });
+            if let Some(fee) = fee.strip_prefix(r#","fee":"#) {
+                json["fee"] = serde_json::from_str(fee).ok()?;
+            }
             let terms: Terms = serde_json::from_value(json).ok()?;
             let tariff = Tariff::of(&terms, Scales::WHOLE, None).ok()?;
             tariff.smallest().map(|_| tariff)

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The bests are exact fractions ([`Card::best`](super::card::Card::best)), counting every campaign that
-//! may add to a card ([`spans`](super::campaigns::spans)), so a circle that comes back with exactly what
+//! may add to a card ([`spans`](super::campaigns::spans)) and what a fee in points takes, but no fee in money
+//! and none that is paid once for a period, so a circle that comes back with exactly what
 //! was taken is allowed and one that gains a ten-thousandth is not. Which cards hold changes only for
 //! the better of a pump when one begins, so the instants at which one does are all there is to look at.
 //! Of several cards of one pair the best counts, for whomever they are: a claim can be attested any day,

@@ -176,7 +176,7 @@ pub enum Reason {
     NamedTwice,
     #[error("turns a currency into itself")]
     OneCurrency,
-    #[error("is not a money that the hub knows")]
+    #[error("is not a money that the hub knows; points are written `given` or `gained`")]
     NotAMoney,
     #[error(
         "is not the money of the partner whose points are given, as a fee of the hub's must be"

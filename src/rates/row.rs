@@ -48,7 +48,8 @@ impl Row<'_> {
         let Some((terms, scales)) = read.zip(scales) else {
             return Vec::new();
         };
-        let lints = Tariff::of(&terms, scales, None).map(|tariff| lint::of(&terms, None, &tariff));
+        let tariff = Tariff::of(&terms.once_paid(), scales, None);
+        let lints = tariff.map(|tariff| lint::of(&terms, None, &tariff));
         let lints = lints.unwrap_or_default().into_iter();
         let told = lints.map(|lint| format!("{}: {}", lint.code().name(), lint.english(scales)));
         told.collect()

@@ -12,10 +12,11 @@
 //! A clause is written only when the card has something to say in it. How many things the
 //! sentence has to say is [`burden`]: when it grows, the card has stopped being simple.
 
-use super::allowance::Period;
 use super::bonus::Bonus;
 use super::card::Card;
 use super::condition::{Asked, Attester, Condition};
+use super::fee::{Fee, PaidIn};
+use super::period::Period;
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
@@ -29,6 +30,17 @@ pub struct Names<'a> {
     pub target: &'a str,
     pub scales: Scales,
     pub fee_scale: Scale,
+}
+
+impl<'a> Names<'a> {
+    /// The points that a fee is paid in, and how many smallest units they have.
+    pub(super) fn points_of(&self, fee: &Fee) -> Option<(&'a str, i64)> {
+        match fee.paid_in() {
+            PaidIn::Money => None,
+            PaidIn::Given => Some((self.source, self.scales.source.factor())),
+            PaidIn::Gained => Some((self.target, self.scales.target.factor())),
+        }
+    }
 }
 
 /// Who attests what a condition asks for: the issuers' codes.
@@ -230,6 +242,26 @@ mod tests {
                 r#"{"kind":"ratio","give":1,"get":1,"block_bonus":{"block":60000,"bonus":5000,"mode":"per_block"},"bonuses":[{"kind":"percent","num":1,"den":5},{"kind":"slab","bands":[{"from":10000,"num":3,"den":25},{"from":50000,"num":1,"den":3}]}],"fee":{"kind":"per_step","amount":100,"step":5000,"on":"base","cap":900,"tax":{"num":9,"den":100},"currency":"HKD"}}"#,
                 "Any amount of STAR becomes MILE at 1 to 1; 5,000 MILE more for every 60,000 STAR; 20% more; 12% more from 10,000 MILE and 1/3 more from 50,000 MILE; the fee is HKD 100 for every 5,000 MILE or part of it, at most HKD 900, plus 9% tax.",
                 "任何數量的 STAR，按 1 比 1 兌換 MILE；每 60,000 STAR 加 5,000 MILE；另加 20%；10,000 MILE 起另加 12%、50,000 MILE 起另加 1/3；手續費為每 5,000 MILE 或不足之數 HKD 100，最高 HKD 900，另加 9% 稅。",
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"flat","amount":5000,"currency":"SGD","covers":{"period":"year"}}}"#,
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is SGD 5000, paid once in a calendar year.",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為 SGD 5000，每個曆年只收一次。",
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"flat","amount":5,"currency":"HKD","covers":{"period":"ever","group":"auto"}}}"#,
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is HKD 5, paid only once for all of auto.",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為 HKD 5，只收一次（auto 組合用）。",
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_step","amount":1000,"step":5000,"cap":9000,"currency":"given"}}"#,
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1,000 STAR for every 5,000 STAR or part of it, at most 9,000 STAR, on top of what is given.",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為每 5,000 STAR 或不足之數 1,000 STAR，最高 9,000 STAR，另行扣除。",
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_unit","num":1,"den":50,"currency":"gained"}}"#,
+                "Any amount of STAR becomes MILE at 1 to 1; the fee is 1/50 MILE for each MILE, off what is gained.",
+                "任何數量的 STAR，按 1 比 1 兌換 MILE；手續費為每 1 MILE 收 1/50 MILE，從所得扣除。",
             ),
         ];
         for (json, in_english, in_chinese) in cases {

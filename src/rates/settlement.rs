@@ -55,7 +55,7 @@ pub enum SettlementTerms {
     },
 }
 
-/// Whose the fee is that a member pays. The partner whose points are given collects it.
+/// Whose the fee is that a member pays in money. The partner whose points are given collects it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RateCardFeeTo)]

@@ -11,6 +11,7 @@
 
 use super::bonus::On;
 use super::extra::Gain;
+use super::fee::PaidIn;
 use super::price::price;
 use super::refusal::Refusal;
 use super::stretch::{Stretch, first_where};
@@ -62,7 +63,8 @@ fn gained(tariff: &Tariff, units: i64) -> Option<i64> {
     price(tariff, units).ok().map(|priced| priced.total)
 }
 
-/// Amounts among which the total never falls, and no bonus begins, ends or changes its band.
+/// Amounts among which the total never falls, no bonus begins, ends or changes its band, and no fee in
+/// points leaves its minimum or reaches its cap.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     pub first: i64,
@@ -85,7 +87,7 @@ pub(super) fn pieces(tariff: &Tariff, stretch: &Stretch) -> Vec<Piece> {
     ends.map(|(first, last)| Piece { first, last }).collect()
 }
 
-/// Where a bonus may begin, end or change its band, in units of the source.
+/// Where a bonus or a fee in points may begin to be counted otherwise, in units of the source.
 fn cuts(tariff: &Tariff, stretch: &Stretch, first: i64, last: i64) -> Vec<i64> {
     let gaining = |base: i64| {
         let reaches = |units| {
@@ -109,5 +111,11 @@ fn cuts(tariff: &Tariff, stretch: &Stretch, first: i64, last: i64) -> Vec<i64> {
     });
     let of_thresholds = tariff.extras.iter().map(|extra| extra.min_given);
     let of_block = tariff.block.and_then(|block| block.threshold());
-    of_bands.chain(of_thresholds).chain(of_block).collect()
+    let of_fee = tariff.fee.iter().flat_map(|fee| match fee.paid_in {
+        PaidIn::Money => Vec::new(),
+        PaidIn::Given => fee.cuts(),
+        PaidIn::Gained => fee.cuts().into_iter().filter_map(gaining).collect(),
+    });
+    let cuts = of_bands.chain(of_thresholds).chain(of_block);
+    cuts.chain(of_fee).collect()
 }

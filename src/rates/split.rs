@@ -13,8 +13,10 @@
 //! lie on one; `ENDS` of them are tried, and the `SMALLEST` legal amounts, each exactly as a quote
 //! would price it. What is found is true; that nothing is found proves nothing beyond those bounds.
 //!
-//! Only points count: fees are money, and who pays for a bonus pays for its parts too. Limits within a
-//! period, which may forbid the second conversion, do not make it pay less.
+//! Only what is gained counts, after a fee in the same points. Parts pay no less of any fee than the whole
+//! does, so one in money or on top of what is given rewards no splitting and is left aside; and who pays
+//! for a bonus pays for its parts too. Limits within a period, which may forbid the second conversion, do
+//! not make it pay less.
 
 use super::block::BlockMode;
 use super::bonus::{Bonus, BonusBand};
@@ -231,6 +233,16 @@ mod tests {
             // Two would be more than is taken at once.
             (
                 r#"{"kind":"ratio","give":1,"get":1,"min":5000,"max":9999,"bonuses":[{"kind":"fixed","bonus":100}]}"#,
+                None,
+            ),
+            // A fee in what is gained is paid by each part: 100 more, and 50 once more.
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"min":5000,"step":5000,"bonuses":[{"kind":"fixed","bonus":100}],
+                    "fee":{"kind":"flat","amount":50,"currency":"gained"}}"#,
+                Some((Parts::Two(5_000, 5_000), 10_000, 50)),
+            ),
+            (
+                r#"{"kind":"ratio","give":1,"get":1,"fee":{"kind":"per_unit","num":1,"den":9,"cap":90,"currency":"gained"}}"#,
                 None,
             ),
             // A fee is money.

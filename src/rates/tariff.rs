@@ -10,7 +10,7 @@
 
 use super::block::Block;
 use super::extra::Extra;
-use super::fee::Charge;
+use super::fee::{Charge, PaidIn};
 use super::limit::{positive, positive_units};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
@@ -53,16 +53,28 @@ impl Tariff {
         let fee = terms.fee.as_ref().map(|fee| fee.charge(scales));
         let extras = terms.bonuses.iter().enumerate();
         let extras = extras.map(|(at, bonus)| bonus.extra(scales, &format!("bonuses[{at}]")));
+        let fee = fee.transpose()?;
         refuse_what_money_cannot_do(terms)?;
+        let source = Bounds::of(&terms.source, scales.source, ["min", "max", "step"])?;
+        let destination = Bounds::of(&terms.destination, scales.target, DESTINATION)?;
+        let (source, destination) = beside_fee(source, destination, fee.as_ref())?;
         Ok(Tariff {
-            source: Bounds::of(&terms.source, scales.source, ["min", "max", "step"])?,
-            destination: Bounds::of(&terms.destination, scales.target, DESTINATION)?,
+            source,
+            destination,
             stretches: stretches(&terms.rate, scales, purchase)?,
             remainder: terms.remainder,
             block: block.transpose()?,
             extras: extras.collect::<Result<_, _>>()?,
-            fee: fee.transpose()?,
+            fee,
         })
+    }
+
+    /// The most that may be given of so much that it and a fee on top of it have to come from.
+    pub fn within(&self, most: i64) -> i64 {
+        match &self.fee {
+            Some(fee) if fee.paid_in == PaidIn::Given => fee.within(most),
+            Some(_) | None => most,
+        }
     }
 
     /// Refuses terms under which no amount can be converted.
@@ -108,6 +120,25 @@ impl Bounds {
             origin: origin.transpose()?.unwrap_or(0),
         })
     }
+}
+
+/// The amounts that a fee in points leaves: one on top has to fit as well, and one that is taken off
+/// has to leave something of the base.
+fn beside_fee(
+    mut source: Bounds,
+    mut destination: Bounds,
+    fee: Option<&Charge>,
+) -> Result<(Bounds, Bounds), BadTerms> {
+    match fee.map(|fee| (fee, fee.paid_in)) {
+        Some((fee, PaidIn::Given)) => source.max = source.max.min(fee.within(MAX_UNITS)),
+        Some((fee, PaidIn::Gained)) => {
+            let least = fee.least_base();
+            let least = least.ok_or_else(|| BadTerms::new("fee", Reason::NothingLegal))?;
+            destination.min = destination.min.max(least);
+        }
+        Some((_, PaidIn::Money)) | None => {}
+    }
+    Ok((source, destination))
 }
 
 /// Money is always floored to the settlement's increment, so a priced card neither divides

@@ -6,7 +6,7 @@
 //! | [`Limits`]    | which amounts may be given, and which may be gained                    |
 //! | [`BlockBonus`]| extra points for whole blocks given                                    |
 //! | [`Bonus`]     | extra points of a campaign, always counted on the base                 |
-//! | [`Fee`]       | what the member pays in money                                          |
+//! | [`Fee`]       | what the member pays, in money or in points                            |
 //! | [`Remainder`] | what happens to the part that does not divide                          |
 //! | [`Allowance`] | how much or how often within a period                                  |
 //! | `keep`        | what of the balance has to stay                                        |
@@ -25,6 +25,7 @@ use super::bonus::Bonus;
 use super::fee::Fee;
 use super::limit::positive_units;
 use super::onward::{Delivery, Onward};
+use super::price::price;
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::tariff::Tariff;
@@ -123,7 +124,10 @@ impl Terms {
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
         let tariff = Tariff::of(self, scales, None)?;
         tariff.examined()?;
-        allowance::check(&self.allowances, scales, tariff.smallest())?;
+        let smallest = tariff
+            .smallest()
+            .and_then(|given| price(&tariff, given).ok());
+        allowance::check(&self.allowances, scales, smallest.map(|it| it.taken))?;
         if let Some(keep) = self.keep {
             positive_units(keep, scales.source, "keep")?;
         }
@@ -134,6 +138,15 @@ impl Terms {
         }
         self.onward.map_or(Ok(()), Onward::check)?;
         self.delivery.map_or(Ok(()), Delivery::check)
+    }
+
+    /// The same for who paid a fee before that covers a period.
+    pub fn once_paid(&self) -> Terms {
+        let covers = |fee: &Fee| fee.covers.is_some();
+        Terms {
+            fee: self.fee.clone().filter(|fee| !covers(fee)),
+            ..self.clone()
+        }
     }
 }
 

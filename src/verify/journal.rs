@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::chain::Chain;
+use super::fees::Fees;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
-use crate::conversions::postings;
 use crate::conversions::promises::promise::{self, Promise};
+use crate::conversions::{fee, postings};
 use crate::ledger::budget;
+use crate::ledger::follow_ups::before;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -23,6 +25,7 @@ pub struct Proof {
     pub references: References,
     pub chain: Chain,
     terms: Terms,
+    fees: Fees,
     /// Of the group that is being read.
     gathered: Vec<Operation>,
     /// Per window.
@@ -36,6 +39,7 @@ impl Proof {
             references: References::default(),
             chain,
             terms,
+            fees: Fees::default(),
             gathered: Vec::new(),
             sums: HashMap::new(),
         }
@@ -52,6 +56,10 @@ impl Proof {
         }
         legs_are_sums_of_lots(&operation)?;
         self.conversion(&operation, report)?;
+        if let Some((Kind::Conversion, undone)) = operation.followed() {
+            let so_far = before(&operation).unwrap_or(0) + operation.follow_up_amount();
+            self.fees.undo(undone, so_far, operation.at);
+        }
         report.operations += 1;
         self.gathered.push(operation);
         Ok(())
@@ -114,7 +122,7 @@ impl Proof {
     }
 
     /// What a conversion gave and cost is what its card says.
-    fn conversion(&self, operation: &Operation, report: &mut Report) -> Result<(), Stopped> {
+    fn conversion(&mut self, operation: &Operation, report: &mut Report) -> Result<(), Stopped> {
         if operation.kind != Kind::Conversion {
             return Ok(());
         }
@@ -154,10 +162,16 @@ impl Proof {
             .promises(operation, &figures, exchange)
             .map_err(wrong)?;
         let gifts = promise::gifts(&promises);
-        let evaluated = card::evaluate_with(card, &gifts, scales, exchange, out.amount)
+        let was_covered = fee::was_covered(operation.memo.as_ref());
+        let on_top = fee::points_in(&operation.transfers);
+        let on_top = on_top.filter(|(asset, _)| *asset == out.wallet.asset());
+        let given = out.amount - on_top.map_or(0, |(_, units)| units);
+        let charged = fee::charging(card, was_covered);
+        let evaluated = card::evaluate_with(&charged, &gifts, scales, exchange, given)
             .map_err(|refusal| wrong(format!("its card refuses the amount: {refusal:?}")))?;
 
         let expected = [
+            ("given", evaluated.priced.taken, out.amount),
             ("gained", evaluated.priced.total, into.amount),
             ("gross", evaluated.figures.gross.0, figures.gross.0),
             (
@@ -191,7 +205,8 @@ impl Proof {
             gained: into.wallet.asset(),
         };
         let fee = postings::fee(&evaluated, self.terms.fee_money(card));
-        if operation.transfers != postings::transfers(card, &evaluated, parties, fee) {
+        let asset = out.wallet.asset();
+        if operation.transfers != postings::transfers(card, &evaluated, parties, fee, asset) {
             return Err(wrong(
                 "its bonuses or its fee are not posted as its card says".into(),
             ));
@@ -199,12 +214,31 @@ impl Proof {
         if postings::fee_kept(operation.memo.as_ref()) != fee {
             return Err(wrong("its fee is not what its card says".into()));
         }
+        let (terms, priced, to) = (&card.terms, &evaluated.priced, into.wallet.asset());
         let wallets = [out.wallet, into.wallet];
         let counted = postings::counted(card, &evaluated, &promises, wallets);
         let memo = operation.memo.as_ref();
         if (tally::kept(memo), budget::kept(memo)) != counted {
             let what = "it is not counted as its card and its campaigns say";
             return Err(wrong(what.into()));
+        }
+        if was_covered != fee::is_covered(terms, priced) {
+            return Err(wrong("its card has no fee that covers a period".into()));
+        }
+        let cover = terms.fee.as_ref().and_then(|fee| fee.covers.as_ref());
+        let place = fee::key(terms, out.wallet, to).zip(self.terms.zone(out.wallet.asset()));
+        if let Some((cover, (key, zone))) = cover.zip(place) {
+            let period = (cover.period, zone);
+            if !self.fees.is_right(key, period, was_covered, operation.at) {
+                return Err(wrong(match was_covered {
+                    true => "nobody paid its fee before".into(),
+                    false => "its fee was paid before in the period".into(),
+                }));
+            }
+        }
+        if let Some(key) = fee::paid_key(terms, priced, out.wallet, to) {
+            let paid = (out.amount, operation.at);
+            self.fees.pay(key, operation.id, paid);
         }
         report.conversions += 1;
         Ok(())

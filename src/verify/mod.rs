@@ -7,6 +7,7 @@
 //! | seals, one after another | the groups, whose digests are right by then |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its campaigns, its locked exchange rates and the amount it took |
+//! | a fee that covers a period | what its wallet paid before in that period |
 //! | a reversal | the part of the operation it undoes, after the parts before |
 //! | a capture, a release | the lots of its hold that come next |
 //! | lots, what is available and what is held | the legs of all operations |
@@ -23,11 +24,12 @@
 //! Groups behind the last seal are counted. Where seals were anchored outside of the database, each
 //! must be there with its hash: so an end that was cut off is missed.
 //!
-//! The journal streams: memory does not grow with it. All of it is read in one snapshot, so that it
+//! The journal streams: memory does not grow with it, but with the fees in it that cover a period. All of it is read in one snapshot, so that it
 //! can run beside a working hub.
 
 mod caps;
 mod chain;
+mod fees;
 mod follow_ups;
 mod journal;
 mod store;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use diesel::OptionalExtension;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz,
@@ -27,9 +28,10 @@ use crate::partners::Money;
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
-use crate::rates::allowance::{self, Calendar, Period};
+use crate::rates::allowance;
 use crate::rates::campaigns::{self, PublishedCampaign};
 use crate::rates::card::Card;
+use crate::rates::period::{Calendar, Period};
 use crate::rates::settlement::Exchange;
 use crate::rates::version;
 
@@ -348,6 +350,8 @@ struct CurrencyRow {
     issuer_id: i64,
     #[diesel(sql_type = SmallInt)]
     money: i16,
+    #[diesel(sql_type = Text)]
+    zone: String,
 }
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -382,6 +386,7 @@ pub struct Terms {
     exchanges: HashMap<i64, ([Asset; 2], Price)>,
     scales: HashMap<Asset, Scale>,
     positions: HashMap<Asset, Account>,
+    zones: HashMap<Asset, Tz>,
     moneys: HashMap<String, Money>,
     partners: HashMap<i64, Account>,
     campaigns: HashMap<i64, Arc<PublishedCampaign>>,
@@ -394,7 +399,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
             .load(conn)
             .await?;
     let currencies: Vec<CurrencyRow> = diesel::sql_query(
-        "select c.no, c.scale, c.issuer_id, p.money from currencies c join partners p on p.id = c.issuer_id",
+        "select c.no, c.scale, c.issuer_id, p.money, p.zone from currencies c join partners p on p.id = c.issuer_id",
     )
     .load(conn)
     .await?;
@@ -411,6 +416,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
     };
     let scale = |row: &CurrencyRow| Some((row.no, Scale::new(row.scale.try_into().ok()?)?));
     let position = |row: &CurrencyRow| (row.no, Account::position(row.issuer_id, row.money));
+    let zone = |row: &CurrencyRow| Some((row.no, row.zone.parse().ok()?));
     Ok(Terms {
         cards: cards
             .iter()
@@ -419,6 +425,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         exchanges: exchanges.into_iter().filter_map(exchange).collect(),
         scales: currencies.iter().filter_map(scale).collect(),
         positions: currencies.iter().map(position).collect(),
+        zones: currencies.iter().filter_map(zone).collect(),
         moneys: moneys.into_iter().filter_map(MoneyRow::money).collect(),
         partners: partners
             .into_iter()
@@ -449,6 +456,11 @@ impl Terms {
     /// What a card's fee is in.
     pub fn fee_money(&self, card: &Card) -> Option<&Money> {
         self.moneys.get(&card.terms.fee.as_ref()?.currency)
+    }
+
+    /// Where the issuer of a currency is at home.
+    pub fn zone(&self, currency: Asset) -> Option<Tz> {
+        self.zones.get(&currency).copied()
     }
 
     pub fn campaign(&self, id: i64) -> Option<&Arc<PublishedCampaign>> {

@@ -1102,3 +1102,108 @@ async fn claims_are_read_only_where_a_campaign_asks_for_them() {
         "1200"
     );
 }
+
+/// What the miles of a member could become.
+async fn options(world: &World, member: &Member, channel: &str) -> Vec<Value> {
+    let aero = world.token("AERO").await;
+    let path = format!("/v1/members/{}/wallets", member.id);
+    let wallets = world.get(&aero, &path).await.ok();
+    let mut wallets = wallets["items"].as_array().expect("wallets").iter();
+    let wallet = wallets.find(|wallet| wallet["currency"] == "MILE");
+    let wallet = wallet.expect("miles")["id"].as_str().expect("an id");
+    let path = format!("/v1/conversions/options?wallet={wallet}&channel={channel}");
+    let listed = world.get(&aero, &path).await.ok();
+    listed["items"].as_array().expect("options").clone()
+}
+
+/// Every option says what a quote for as much says, and the best is first. What it says of stars.
+async fn as_quoted(world: &World, member: &Member, channel: &str) -> (Value, Value) {
+    let aero = world.token("AERO").await;
+    let listed = options(world, member, channel).await;
+    let mut differences = Vec::new();
+    let mut stars = Value::Null;
+    for option in listed {
+        differences.push(option["worth"]["difference"].as_i64());
+        if !option["through"].is_null() {
+            continue;
+        }
+        let wish = json!({"member": member.id, "gives": option["gives"], "to": option["to"], "channel": channel});
+        let quote = world.post(&aero, "/v1/quotes", wish).await.ok();
+        for field in [
+            "card",
+            "gives",
+            "gains",
+            "bonuses",
+            "campaigns",
+            "worth",
+            "limits",
+            "arrives",
+        ] {
+            assert_eq!(
+                option[field], quote[field],
+                "{field} by {channel}: {option}"
+            );
+        }
+        if option["to"] == "STAR" {
+            stars = option;
+        }
+    }
+    let mut sorted = differences.clone();
+    sorted.sort_by_key(|difference| std::cmp::Reverse(*difference));
+    assert_eq!(differences, sorted);
+    (stars["gains"]["amount"].clone(), stars["rate"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_says_what_a_quote_for_the_same_amount_says() {
+    let world = with_card().await;
+    let (member, other) = (world.member().await, rich(&world).await);
+    world.award(&member, "4000", "MILE").await;
+    let says = async |channel| {
+        let (gains, rate) = as_quoted(&world, &member, channel).await;
+        let text = |value: Value| value.as_str().expect("text").to_owned();
+        (text(gains), text(rate))
+    };
+    let told = |gains: &str, rate: &str| (gains.to_owned(), rate.to_owned());
+    assert_eq!(says("web").await, told("1000", "0.250000"));
+
+    own(&world, json!({"bonus": percent(10), "budget": 195})).await;
+    assert_eq!(says("web").await, told("1100", "0.275000"));
+    let gold = json!({"claims": {"tier": ["gold"]}, "channel": ["app"]});
+    own(&world, json!({"bonus": percent(20), "when": gold})).await;
+    world
+        .attest("AERO", &member, json!({"tier": {"value": "gold"}}))
+        .await;
+    assert_eq!(says("web").await, told("1100", "0.275000"));
+    assert_eq!(says("app").await, told("1300", "0.325000"));
+    let registered = json!({"bonus": percent(5), "registered_only": true});
+    let registered = own(&world, registered).await;
+    assert_eq!(says("app").await, told("1300", "0.325000"));
+    let path = registered["id"].as_str().expect("an id");
+    let path = format!("/v1/campaigns/{path}/registrations");
+    let body = json!({"member": member.id, "currency": "MILE"});
+    let aero = world.token("AERO").await;
+    world.post(&aero, &path, body).await.ok();
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+    let arms = json!([{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]);
+    own(&world, json!({"arms": arms})).await;
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+
+    // Somebody else has of the budget what leaves too little, and gives it back.
+    let taken = take(&world, &asked(&world, &other, "4000").await)
+        .await
+        .ok();
+    assert_eq!(says("app").await, told("1250", "0.312500"));
+    reverse(&world, &taken, Some("400")).await.ok();
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+    let day = json!([{"period": "ever", "gained": 15}]);
+    own(&world, json!({"bonus": percent(1), "allowances": day})).await;
+    assert_eq!(says("app").await, told("1360", "0.340000"));
+    take(&world, &by_channel(&world, &member, Some("app")).await)
+        .await
+        .ok();
+    world.award(&member, "4000", "MILE").await;
+    // Nothing is left of the budget, and five of the last.
+    assert_eq!(says("app").await, told("1250", "0.312500"));
+    World::assert_right(&world.verify().await);
+}

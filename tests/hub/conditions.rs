@@ -345,7 +345,10 @@ async fn option(world: &World, member: &Member, channel: &str) -> Option<Value> 
     let path = format!("/v1/conversions/options?wallet={wallet}{channel}");
     let options = world.get(&citymart, &path).await.ok();
     let items = options["items"].as_array().expect("items");
-    let to_hotel: Vec<&Value> = items.iter().filter(|item| item["to"] == "HPT").collect();
+    let to_hotel: Vec<&Value> = items
+        .iter()
+        .filter(|item| item["to"] == "HPT" && item["through"].is_null())
+        .collect();
     assert!(to_hotel.len() < 2, "one card decides: {options}");
     to_hotel.first().map(|item| item["gains"]["amount"].clone())
 }

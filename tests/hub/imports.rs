@@ -150,7 +150,12 @@ struct Rule {
 }
 
 impl Rule {
-    async fn of(world: &World, tokens: &mut Tokens, row: &str, nth: usize) -> Rule {
+    async fn of(
+        world: &World,
+        tokens: &mut Tokens,
+        (row, nth): (&str, usize),
+        texts: &Value,
+    ) -> Rule {
         let fields = fields(row);
         let olivia = match tokens.get("olivia") {
             Some(token) => token.clone(),
@@ -163,7 +168,11 @@ impl Rule {
             let found = all.find(|currency| currency["name"] == name);
             found.expect(name).clone()
         };
-        let (from, to) = (named(&fields["from_program"]), named(&fields["to_program"]));
+        let mut ways = texts.as_object().expect("texts").values();
+        let to = ways.find_map(|text| text["is_each"][nth]["to_program"].as_str());
+        let only = to.map(|_| 0);
+        let to = to.unwrap_or(&fields["to_program"]);
+        let (from, to) = (named(&fields["from_program"]), named(to));
         let source = token(world, tokens, &olivia, &from["issuer"]).await;
         let target = token(world, tokens, &olivia, &to["issuer"]).await;
         let code = |currency: &Value| currency["code"].as_str().expect("a code").to_owned();
@@ -185,7 +194,8 @@ impl Rule {
         let cards = world.get(&source, &path).await.ok();
         let cards = cards["items"].as_array().expect("cards").iter();
         let of_row: Vec<&Value> = cards.filter(|card| card["origin"] == row).collect();
-        let card = of_row.get(nth).expect("a card of the row");
+        let card = of_row.get(only.unwrap_or(nth));
+        let card = card.expect("a card of the row");
         Rule {
             card: (*card).clone(),
             cases: fields["tests"].clone(),
@@ -278,7 +288,7 @@ impl Rule {
         let path = format!("/v1/conversions/options?wallet={wallet}{channel}");
         let options = world.get(&self.source, &path).await.ok();
         let mut all = options["items"].as_array().expect("options").iter();
-        all.find(|option| option["to"] == *self.to)
+        all.find(|option| option["to"] == *self.to && option["through"].is_null())
             .expect("an option")
             .clone()
     }
@@ -315,6 +325,23 @@ impl Rule {
             given += amount.parse::<i64>().expect("a number");
         }
         panic!("nothing refuses");
+    }
+
+    /// A fee that covers a period is paid once in it.
+    async fn pay_once(&self, world: &World, channel: Option<&str>) {
+        let (given, _) = self.cases.split_once('>').expect("a case");
+        let keep = self.card["terms"]["keep"].as_i64().unwrap_or(0);
+        let amount = keep + 2 * given.parse::<i64>().expect("a number");
+        let amount = json!({"amount": amount.to_string(), "currency": self.from});
+        let award = json!({"member": self.member, "amount": amount, "reason": "event"});
+        world.post(&self.source, "/v1/awards", award).await.ok();
+        for is_paid in [false, true] {
+            let quote = self.quote(world, given, channel).await.ok();
+            assert_eq!(quote["fee_covers"]["is_paid"], is_paid);
+            let order = json!({"quote": quote["quote"]});
+            let taken = world.post(&self.source, "/v1/conversions", order).await;
+            assert_eq!(taken.ok()["fee"].is_null(), is_paid);
+        }
     }
 
     /// What has to stay of a wallet stays.
@@ -419,7 +446,7 @@ async fn rows_without_dates_do_what_their_texts_say() {
 }
 
 async fn exercise(world: &World, tokens: &mut Tokens, (row, nth): (&str, usize), texts: &Value) {
-    let rule = Rule::of(world, tokens, row, nth).await;
+    let rule = Rule::of(world, tokens, (row, nth), texts).await;
     if !rule.card["when"].is_null() {
         let (given, _) = rule.cases.split_once('>').expect("a case");
         let answer = rule.quote(world, given, None).await;
@@ -429,13 +456,17 @@ async fn exercise(world: &World, tokens: &mut Tokens, (row, nth): (&str, usize),
     }
     let channel = rule.meet(world).await;
     let channel = channel.as_deref();
-    let more_fee = texts["fee"]["is"].get("terms").is_some();
+    let fee = &texts["fee"];
+    let more_fee = !fee["is"]["terms"].is_null() || !fee["is_each"].is_null();
     rule.cases(world, channel, more_fee).await;
     if rule.card["terms"].get("allowances").is_some() {
         rule.use_up(world, channel).await;
     }
     if rule.card["terms"].get("keep").is_some() {
         rule.keep(world).await;
+    }
+    if !rule.card["terms"]["fee"]["covers"].is_null() {
+        rule.pay_once(world, channel).await;
     }
 }
 
@@ -475,7 +506,7 @@ async fn rows_with_dates_hold_between_them_and_not_beside() {
 
 /// A row is no card before its time, is one within it, and none after.
 async fn window(world: &World, row: &str, texts: &Value) {
-    let rule = Rule::of(world, &mut Tokens::new(), row, 0).await;
+    let rule = Rule::of(world, &mut Tokens::new(), (row, 0), texts).await;
     let channel = rule.meet(world).await;
     let channel = channel.as_deref();
     let (given, _) = rule.cases.split_once('>').expect("a case");

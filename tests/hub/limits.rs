@@ -59,7 +59,7 @@ async fn options(world: &World, member: &Member, currency: &str) -> Value {
 
 fn to_star(options: &Value) -> &Value {
     let mut all = options.as_array().expect("options").iter();
-    all.find(|option| option["to"] == "STAR")
+    all.find(|option| option["to"] == "STAR" && option["through"].is_null())
         .expect("an option")
 }
 

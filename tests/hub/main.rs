@@ -14,6 +14,7 @@ mod conditions;
 mod crowd;
 mod faults;
 mod feed;
+mod fees;
 mod follow_ups;
 mod history;
 mod holds;

@@ -243,6 +243,8 @@ async fn one_conversion_step_by_step() {
       },
       "expires_at": "(instant)",
       "fee": null,
+      "fee_covers": null,
+      "fee_points": null,
       "gains": {
         "amount": "12187",
         "currency": "HPT"
@@ -297,6 +299,7 @@ async fn one_conversion_step_by_step() {
         }
       },
       "fee": null,
+      "fee_points": null,
       "gains": {
         "amount": "12187",
         "currency": "HPT"

@@ -79,6 +79,8 @@ pub struct OptionBody {
     bonuses: Vec<QuotedBonusBody>,
     /// The campaigns that a quote would count on now, for this wallet and as their limits and budgets stand.
     campaigns: Vec<CampaignGainBody>,
+    /// What of `gives` is a fee in points, or was taken off `gains` as one; null when nothing.
+    fee_points: Option<AmountBody>,
     /// Printed units gained for one given, rounded down to six decimals.
     #[schema(example = "1.218700")]
     rate: String,
@@ -222,6 +224,7 @@ fn show_way(
             .iter()
             .map(|limit| LimitBody::of(limit, from, between))
             .collect(),
+        fee_points: None,
         gives: AmountBody::of(from, way.given),
         gains: AmountBody::of(to, way.gained),
     })
@@ -245,6 +248,10 @@ fn show(
         card: ids.show(Kind::RateCard, choice.card.id),
         gives: AmountBody::of(from, choice.given),
         gains: AmountBody::of(to, choice.gained),
+        fee_points: choice.fee.map(|(asset, units)| match asset == from.no {
+            true => AmountBody::of(from, units),
+            false => AmountBody::of(to, units),
+        }),
         rate: amount::per_unit((choice.gained, to.scale), (choice.given, from.scale)),
         missing: is_short.then(|| AmountBody::of(from, choice.missing)),
         worth: WorthBody::of(directory, (from, to), &choice.worth)?,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::Fixed;
+use super::fee;
 use super::limits::{self, Limit};
 use super::promises::promise::settle;
 use super::promises::{self, Promise};
@@ -39,11 +40,14 @@ use crate::web::text::Word;
 pub struct Choice {
     pub to: Arc<Currency>,
     pub card: Arc<PublishedCard>,
+    /// What would leave the wallet.
     pub given: i64,
     pub gained: i64,
     pub evaluated: Evaluated,
     /// The campaigns that a quote would count on.
     pub promises: Vec<Promise>,
+    /// A fee in points, in which currency.
+    pub fee: Option<(Asset, i64)>,
     /// By how much the wallet falls short of `given`; zero when it does not.
     pub missing: i64,
     pub worth: Worth,
@@ -156,23 +160,27 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
-    let tariff = card.card.tariff(scales, exchange).ok()?;
+    let marks = |of| held.marks.get(&of).cloned().unwrap_or_default();
+    let covered = fee::covered(terms, (from, held.wallet), to.no, marks, now);
+    let charged = fee::charging(&card.card, covered.is_some_and(|it| it.is_paid));
+    let tariff = charged.tariff(scales, exchange).ok()?;
     let (limits, usable) = held.under(terms, scales, to.no, now);
-    let most = limits::most_given(&limits, usable);
+    let most = tariff.within(limits::most_given(&limits, usable));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
     let mut promises = deciding.promises.clone();
     let wish = (Fixed::Given(given), now);
     let counted = (&mut promises[..], &standings[..]);
-    let (_, evaluated) = settle(&card.card, counted, scales, exchange, wish).ok()?;
+    let (_, evaluated) = settle(&charged, counted, scales, exchange, wish).ok()?;
     promises.retain(Promise::is_told);
     let priced = &evaluated.priced;
     Some(Choice {
         to: to.clone(),
         card: card.clone(),
-        given: priced.used,
+        given: priced.taken,
         gained: priced.total,
-        missing: (given - usable).max(0),
-        worth: worth::of((from, priced.used), (to, priced.total), &[exchange]).ok()?,
+        fee: fee::points(&priced, (from.no, to.no)),
+        missing: (priced.taken - usable).max(0),
+        worth: worth::of((from, priced.taken), (to, priced.total), &[exchange]).ok()?,
         limits,
         promises,
         evaluated,

@@ -16,7 +16,7 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use super::quote::{self, Quote, Then};
-use super::{Fixed, Offer, Wish};
+use super::{Fixed, Offer, Wish, limits};
 use crate::clock::Timestamp;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
@@ -109,6 +109,7 @@ pub async fn offer(
         to_wallet: shelf.ids.show(Kind::Wallet, to_wallet.0),
         given,
         gained,
+        covered: false,
         exp: until.timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),
@@ -119,7 +120,11 @@ pub async fn offer(
         }),
     };
     let terms = &first.card.card.terms;
-    let limits = super::limits_of(shelf, terms, (from, from_wallet), between, now).await?;
+    let side = (&**from, from_wallet);
+    let marks = super::marks_of(shelf, terms, side, between, now).await?;
+    let marks = |of| marks.get(&of).cloned().unwrap_or_default();
+    let scales = super::scales(from, between);
+    let limits = limits::limits(terms, scales, side, between.no, marks, now);
     let leg = |of: Decided, given, limits, quote: Quote| {
         let Step {
             card,
@@ -136,6 +141,7 @@ pub async fn offer(
             book: book.clone(),
             promises: Vec::new(),
             limits,
+            covered: None,
             quote,
             now,
         })
@@ -227,7 +233,8 @@ fn no_through_route(shelf: &Shelf, [first, second]: [&Decided; 2], apart: Apart)
             second,
             format!("it looks at what else the member holds of {between}"),
         ),
-        Apart::Fee => (second, format!("it asks a fee of members of {between}")),
+        Apart::FirstFee => (first, "its fee is in points, or covers a period".to_owned()),
+        Apart::SecondFee => (second, format!("it asks a fee of members of {between}")),
     };
     let (from, to) = (&card.from.code, &card.to.code);
     let card = shelf.ids.show(Kind::RateCard, card.card.id);

@@ -91,7 +91,8 @@ pub struct ReversalBody {
 /// Undoes an award, a redemption, a conversion or a capture of yours, whole or in parts: points go back
 /// into the lots they came from, with their old expiry, and the money goes back at the rates of then. Of a
 /// conversion of X into Y, what has been taken back so far is Y × reversed so far / X, rounded up;
-/// money likewise, to the millionth; so parts sum to the whole. Refused when it is more than is left,
+/// money likewise, to the millionth, and fees; so parts sum to the whole. A fee that covers a period is to be
+/// paid again once the conversion that paid it is undone whole. Refused when it is more than is left,
 /// or what would be taken back is spent. An operator may undo anybody's.
 #[utoipa::path(
     post, path = "/v1/reversals", operation_id = "createReversal", tag = "ledger",

@@ -6,7 +6,8 @@
 //!                     q6(figure × undone so far / given)
 //! net                 gross − commission
 //! residual            converted − value
-//! a bonus             floor(bonus × taken back so far / gained)
+//! a bonus, a fee in what is gained
+//!                     floor(points × taken back so far / gained)
 //! other transfers     q6(amount × undone so far / given)
 //! ```
 //!

@@ -162,6 +162,7 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::Expired) => "expired".to_owned(),
         Some(AccountKind::Adjusted) => "adjusted".to_owned(),
         Some(AccountKind::Bonus) => "bonus".to_owned(),
+        Some(AccountKind::PointFees) => "fees".to_owned(),
         Some(AccountKind::Position) => {
             let owner = directory
                 .partner(account.owner())

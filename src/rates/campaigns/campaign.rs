@@ -22,10 +22,11 @@ use crate::clock::{self, Timestamp};
 use crate::points::account::Asset;
 use crate::points::amount::Scale;
 use crate::points::amount::Scales;
-use crate::rates::allowance::{self, Allowance, Calendar, Most, Period};
+use crate::rates::allowance::{self, Allowance, Most};
 use crate::rates::bonus::Bonus;
 use crate::rates::condition::Condition;
 use crate::rates::limit::positive_units;
+use crate::rates::period::{Calendar, Period};
 use crate::rates::printed::Printed;
 use crate::rates::refusal::{BadTerms, Reason};
 

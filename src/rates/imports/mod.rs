@@ -152,14 +152,12 @@ async fn cards(
     planned: &Planned,
     way: Way,
 ) -> Result<(usize, usize), Error> {
-    let (from, to) = (
-        currency(conn, desk, &planned.from, way).await?,
-        currency(conn, desk, &planned.to, way).await?,
-    );
+    let from = currency(conn, desk, &planned.from, way).await?;
     let (mut made, mut known) = (0, 0);
     for card in &planned.cards {
+        let to = currency(conn, desk, &card.to, way).await?;
         let (_, directory) = desk.directories.current(conn).await?;
-        let draft = drafted(planned, card, &from, &to)?;
+        let draft = drafted(planned, &card.fields, &from, &to)?;
         let content = version::content_hash(draft.from, draft.to, &draft.card);
         let pair = (draft.from, draft.to);
         if store::find(conn, pair, &planned.row, &content)

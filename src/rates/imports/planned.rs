@@ -27,8 +27,15 @@ pub struct Record {
 pub struct Planned {
     pub row: String,
     pub from: Programme,
+    pub cards: Vec<PlannedCard>,
+}
+
+/// One of the cards of a row.
+#[derive(Debug, PartialEq)]
+pub struct PlannedCard {
+    /// The row's, unless its transcription names another: a row may be for several.
     pub to: Programme,
-    pub cards: Vec<Map<String, Value>>,
+    pub fields: Map<String, Value>,
 }
 
 /// A programme as the file names it.
@@ -45,6 +52,8 @@ pub enum NotPlanned {
     NoColumn(&'static str),
     #[error("{0} `{1}` is not 0 to 4")]
     NotAScale(&'static str, String),
+    #[error("`{TO}` of its transcription is no name")]
+    NotAName,
     #[error("terms: {0}")]
     Terms(String),
     #[error("kind `unpriced`: a shape without a usable rate")]
@@ -87,7 +96,7 @@ impl Record {
             })
         };
         let from = programme("from_program", "from_scale")?;
-        let to = programme("to_program", "to_scale")?;
+        let to = programme(TO, "to_scale")?;
         let terms = self.terms()?;
 
         let texts = TEXTS.iter().filter_map(|column| {
@@ -95,12 +104,11 @@ impl Record {
             Some((*column, said))
         });
         let more = transcript.cards(row, texts)?;
-        let card = |fields| together(terms.clone(), fields);
+        let card = |fields| PlannedCard::of(&to, together(terms.clone(), fields));
         Ok(Planned {
             row: row.to_owned(),
             from,
-            to,
-            cards: more.iter().map(card).collect(),
+            cards: more.iter().map(card).collect::<Result<_, _>>()?,
         })
     }
 
@@ -123,6 +131,24 @@ impl Record {
     }
 }
 
+/// The programme that is gained, by the name of its column.
+const TO: &str = "to_program";
+
+impl PlannedCard {
+    fn of(to: &Programme, mut fields: Map<String, Value>) -> Result<PlannedCard, NotPlanned> {
+        let name = match fields.remove(TO) {
+            None => to.name.clone(),
+            Some(Value::String(name)) => name,
+            Some(_) => return Err(NotPlanned::NotAName),
+        };
+        let to = Programme {
+            name,
+            scale: to.scale,
+        };
+        Ok(PlannedCard { to, fields })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,8 +157,13 @@ mod tests {
     fn plan(fields: [&str; 8]) -> Result<Planned, String> {
         let header = "row_id from_program to_program from_scale to_scale terms period_cap fee";
         let header: Vec<String> = header.split(' ').map(str::to_owned).collect();
-        let transcript = json!({"R1": {"period_cap": {"said": "5 a month",
-            "is": {"terms": {"allowances": [{"period": "month", "times": 5}]}}}}});
+        let five = json!({"allowances": [{"period": "month", "times": 5}]});
+        let each = json!([{"to_program": "A"}, {"to_program": "B", "priority": 1}, {}]);
+        let transcript = json!({
+            "R1": {"period_cap": {"said": "5 a month", "is": {"terms": five}}},
+            "R3": {"period_cap": {"said": "A and B", "is_each": each}},
+            "R4": {"period_cap": {"said": "A", "is": {"to_program": 5}}},
+        });
         let transcript: Transcript = serde_json::from_value(transcript).unwrap();
         let record = Record::new(&header, &fields.map(str::to_owned));
         record.plan(&transcript).map_err(|why| why.to_string())
@@ -143,13 +174,22 @@ mod tests {
     #[test]
     fn a_row_becomes_a_draft_with_what_its_texts_say() {
         let planned = plan(["R1", "Miles", "Points", "0", "2", RATIO, " 5 a month ", ""]).unwrap();
-        assert_eq!(
-            (planned.from.scale, planned.to.name.as_str()),
-            (0, "Points")
-        );
+        let [card] = &planned.cards[..] else {
+            panic!("one card");
+        };
+        assert_eq!((planned.from.scale, card.to.name.as_str()), (0, "Points"));
         let terms = json!({"kind": "ratio", "give": 5, "get": "2.5",
             "allowances": [{"period": "month", "times": 5}]});
-        assert_eq!(json!(planned.cards), json!([{"terms": terms}]));
+        assert_eq!(json!(card.fields), json!({"terms": terms}));
+    }
+
+    #[test]
+    fn a_row_for_several_programmes_is_a_card_to_each() {
+        let planned = plan(["R3", "Miles", "A or B", "0", "0", RATIO, "A and B", ""]).unwrap();
+        let cards = planned.cards.iter();
+        let cards = cards.map(|it| (it.to.name.as_str(), it.fields.contains_key("priority")));
+        let expected = [("A", false), ("B", true), ("A or B", false)];
+        assert_eq!(cards.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -162,6 +202,10 @@ mod tests {
             (
                 ["R1", "A", "B", "0", "0", RATIO, "", "1 USD"],
                 "fee: `1 USD` is not transcribed",
+            ),
+            (
+                ["R4", "A", "B", "0", "0", RATIO, "A", ""],
+                "`to_program` of its transcription is no name",
             ),
             (
                 ["R1", "A", "B", "0", "9", RATIO, "", ""],

@@ -4,13 +4,17 @@
 //! {"R190": {"period_cap": {"said": "180,000 miles per calendar year",
 //!                          "is": {"terms": {"allowances": [{"period": "year", "given": 180000}]}}}},
 //!  "R018": {"promo_bonus": {"said": "Frequent transfer bonuses.",
-//!                           "cannot": "the bonuses have neither sizes nor dates"}}}
+//!                           "cannot": "the bonuses have neither sizes nor dates"}},
+//!  "R235": {"member_condition": {"said": "manual; auto-redemption needs multiples of 2,000",
+//!                                "is_each": [{"when": {"channel": ["manual"]}, "priority": 1},
+//!                                            {"when": {"channel": ["auto"]}, "priority": 2, "terms": {…}}]}}}
 //! ```
 //!
 //! By row and column: what was read (`said`, letter by letter, so that a text that reads differently
 //! later is not taken for the same), and either what it `is` as fields of a draft, put together with
-//! those of the other columns, nothing where the column `terms` says it already; or `is_each`, when it
-//! takes several cards; or why it `cannot` be said.
+//! those of the other columns, nothing where the column `terms` says it already; or `is_each`, when the row
+//! takes several cards, each with its own condition, priority, limits and fee, and where they go into
+//! several programmes each with its own `to_program`; or why it `cannot` be said.
 
 use std::collections::BTreeMap;
 
