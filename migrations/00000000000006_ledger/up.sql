@@ -199,7 +199,7 @@ create table tallies (
   constraint tallies_pk primary key (wallet, key, at, operation_id)
 );
 comment on table tallies is
-  'What a wallet did under a key, one row per operation that is held to a limit: how much it gave and gained, in smallest units, and how often. A reversal takes back, under the instant of what it undoes. The memo of an operation names its keys. Append-only; the turn of the wallet''s lots keeps two groups from counting past each other.';
+  'What a wallet did under a key, one row per operation that is held to a limit: how much it gave and gained, in smallest units, and how often. A reversal takes back, under the instant of what it undoes. The memo of an operation names its keys; one below zero is a campaign, and then what is gained is its bonus. Append-only; the turn of the wallet''s lots keeps two groups from counting past each other.';
 
 create table holds (
   operation_id bigint not null,
@@ -319,16 +319,14 @@ end $$;
 comment on function all_as_granted is
   'Ends a group whose slices were called back since it remembers them.';
 
-create table campaign_uses (
-  campaign_id bigint not null,
-  wallet bigint not null,
-  times bigint not null,
-  units bigint not null,
-  constraint campaign_uses_pk primary key (campaign_id, wallet),
-  constraint campaign_uses_not_negative check (times >= 0 and units >= 0)
+create table budgets (
+  owner bigint not null,
+  given bigint not null,
+  constraint budgets_pk primary key (owner),
+  constraint budgets_not_negative check (given >= 0)
 ) with (fillfactor = 50);
-comment on table campaign_uses is
-  'What campaigns have given: to the wallet that gave, and in all (wallet 0), where that is limited. times: how many conversions; units: of what is gained. A group locks the rows of wallet 0 in the order of their ids. What is undone is not given back. Below zero campaign_id is a rate card, and units what its sponsor paid in millionths of its money; that is given back with what is undone. verify sums it again from the journal.';
+comment on table budgets is
+  'What campaigns that may give only so much have given, in smallest units of what is gained, by their id; below zero, by the id of a rate card, what its sponsor has paid in millionths of its money. What is undone comes back. A group locks the rows in the order of their ids. The memo of an operation says what it gave and gave back, and verify sums that again.';
 
 create table operation_references (
   partner_id bigint not null,
@@ -344,5 +342,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
-grant select, insert, update on lots, holds, adjustments, campaign_uses, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, holds, adjustments, budgets, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

@@ -254,7 +254,7 @@ fn told(ids: &Ids, directory: &Directory, refusal: Refusal) -> Error {
         }
         Refusal::Campaign(campaign, why, currency) => {
             let campaign = ids.show(id::Kind::Campaign, campaign);
-            exhausted(&campaign, why, &currency).into()
+            exhausted(&campaign, *why, &currency).into()
         }
         Refusal::Sponsor(left, money) => used_up(directory, left, money).into(),
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
@@ -289,15 +289,20 @@ fn exhausted(campaign: &str, why: Exhausted, currency: &Currency) -> Problem {
         Exhausted::Budget { left: units } => {
             left(Slug::CampaignBudgetUsedUp, "the campaign", units)
         }
-        Exhausted::Most { left: units } => left(
-            Slug::CampaignLimitReached,
-            "the member's part of the campaign",
-            units,
-        ),
-        Exhausted::Times => Problem::new(
-            Slug::CampaignLimitReached,
-            "the wallet has had it as often as the campaign gives it to one",
-        ),
+        Exhausted::Each(limit, standing) => {
+            let problem = match limit.most {
+                Most::Times(_) => Problem::new(
+                    Slug::CampaignLimitReached,
+                    "the wallet has had it as often as the campaign gives it to one",
+                ),
+                Most::Given(_) | Most::Gained(_) => left(
+                    Slug::CampaignLimitReached,
+                    "the member's part of the campaign",
+                    standing.left(),
+                ),
+            };
+            problem.with("renews_at", json!(standing.renews_at))
+        }
     };
     problem.with("campaign", campaign)
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::bonus::{self, Line};
 use super::fee;
 use super::postings;
-use super::promise::{self, Remembered};
+use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
 use super::sponsored;
 use super::through::{self, leg};

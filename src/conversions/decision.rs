@@ -9,15 +9,14 @@ use super::bonus::Parties;
 use super::fee;
 use super::limits::{self, Reached};
 use super::postings;
-use super::promise::{self, Promise};
+use super::promises::promise::{self, Promise};
 use super::quote::Quote;
 use super::sponsored::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
-use crate::ledger::tally::Mark;
-use crate::ledger::uses::{Added, Used};
+use crate::ledger::tally::{Mark, Wanted};
 use crate::partners::{Currency, Money};
 use crate::points::account::{Account, Asset};
 use crate::points::money::Micros;
@@ -66,7 +65,7 @@ pub enum Refusal {
         by: i64,
     },
     /// A campaign, by its id, may no longer give its bonus.
-    Campaign(i64, Exhausted, Arc<Currency>),
+    Campaign(i64, Box<Exhausted>, Arc<Currency>),
     /// The sponsor of the card has so much left, in its money.
     Sponsor(Micros, Asset),
     BalanceTooLow(Short, Arc<Currency>),
@@ -84,17 +83,8 @@ impl Command for Order {
             positions: self.positions(),
             quote: Some(self.quote.jti),
             follows: None,
-            uses: self
-                .uses()
-                .map(|(place, _)| place)
-                .chain(self.sponsorship.as_ref().map(Sponsorship::place))
-                .collect(),
-            tallies: limits::wanted(
-                &self.card.terms,
-                (&self.from.programme.currency, self.from.wallet),
-                self.to.wallet.asset(),
-                self.at,
-            ),
+            budgets: self.budgets(),
+            tallies: self.tallies(),
         }
     }
 
@@ -102,19 +92,13 @@ impl Command for Order {
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
         self.may_be_taken(seen, now)?;
         let evaluated = self.evaluate()?;
-        for promise in &self.promises {
-            let id = promise.campaign.id;
-            let gained = &self.to.programme.currency;
-            promise
-                .keep(self.from.wallet, |place| seen.used(place))
-                .map_err(|why| Refusal::Campaign(id, why, gained.clone()))?;
-        }
+        self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
         let sponsored = self.sponsored(&evaluated)?;
         if let Some((sponsorship, sponsored)) = sponsored {
             let money = sponsorship.position.asset();
             sponsorship
-                .keep(sponsored, seen.used(sponsorship.place()))
+                .keep(sponsored, seen.given(sponsorship.budget()))
                 .map_err(|UsedUp { left }| Refusal::Sponsor(left, money))?;
         }
         self.must_be_within_limits(&evaluated, seen, now)?;
@@ -156,13 +140,39 @@ impl Order {
         all.chain(sponsors).chain(of_card).collect()
     }
 
-    /// Where campaigns count what they give with it.
-    pub fn uses(&self) -> impl Iterator<Item = Added> {
-        let giving = self.promises.iter().filter(|it| it.gives);
-        giving.flat_map(|it| {
-            let places = it.places(self.from.wallet).into_iter();
-            places.map(|place| (place, Used::once(it.units)))
-        })
+    /// The promises that add a bonus.
+    fn giving(&self) -> impl Iterator<Item = &Promise> {
+        self.promises.iter().filter(|promise| promise.gives)
+    }
+
+    /// The budgets of campaigns and of the card's sponsor.
+    fn budgets(&self) -> Vec<i64> {
+        let of_campaigns = self.giving().filter_map(Promise::budget);
+        let of_sponsor = self.sponsorship.as_ref().map(Sponsorship::budget);
+        of_campaigns.chain(of_sponsor).collect()
+    }
+
+    /// What the wallet did before under the limits of the card and of campaigns.
+    fn tallies(&self) -> Vec<Wanted> {
+        let from = (&*self.from.programme.currency, self.from.wallet);
+        let to = self.to.wallet.asset();
+        let of_card = limits::wanted(&self.card.terms, from, to, self.at).into_iter();
+        let of_campaigns = self.giving().flat_map(|it| it.wanted(from.1, self.at));
+        of_card.chain(of_campaigns).collect()
+    }
+
+    /// Whether campaigns may still give what they promise.
+    fn must_keep_promises(&self, seen: &Seen<'_>, now: Timestamp) -> Result<(), Refusal> {
+        for promise in self.giving() {
+            let id = promise.campaign.id;
+            let marks = seen.marks(promise.tally(self.from.wallet));
+            let so_far = promise.standing(seen.given(id), marks);
+            let gained = &self.to.programme.currency;
+            promise
+                .keep(&so_far, now)
+                .map_err(|why| Refusal::Campaign(id, Box::new(why), gained.clone()))?;
+        }
+        Ok(())
     }
 
     /// What the sponsor of the card pays.
@@ -241,7 +251,7 @@ impl Order {
         let (from, to) = (&self.from.programme, &self.to.programme);
         let scales = super::scales(&from.currency, &to.currency);
         let gifts = promise::gifts(&self.promises);
-        let promised = self.promises.iter().filter(|it| it.gives);
+        let promised = self.giving();
         let given = self.quote.given;
         let card = fee::charging(&self.card, self.quote.covered);
         match card::evaluate_with(&card, &gifts, scales, exchange, given) {

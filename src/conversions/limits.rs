@@ -8,7 +8,7 @@
 use super::fee;
 use crate::clock::Timestamp;
 use crate::ledger::lot::{LotKey, Short};
-use crate::ledger::tally::{Mark, TallyKey, Wanted};
+use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
@@ -30,15 +30,15 @@ pub struct Reached {
 }
 
 /// The tallies of a card, each once.
-pub fn keys(terms: &Terms, from: Account, to: Asset) -> Vec<TallyKey> {
-    let mut keys: Vec<TallyKey> = Vec::new();
+pub fn kept(terms: &Terms, from: Account, to: Asset) -> Vec<Kept> {
+    let mut kept: Vec<Kept> = Vec::new();
     for allowance in &terms.allowances {
-        let key = key(allowance, from, to);
-        if !keys.contains(&key) {
-            keys.push(key);
+        let of = key(allowance, from, to);
+        if kept.iter().all(|it| it.of != of) {
+            kept.push(Kept { of, parts: None });
         }
     }
-    keys
+    kept
 }
 
 /// What has to be read to decide at `now` or later: of these, and of a fee that covers a period.

@@ -8,8 +8,8 @@
 //! [`worth`].
 //!
 //! One card decides a quote: of those of the pair whose condition holds for the member and the channel,
-//! the one of the highest priority. What brands attest of the member is read only where a card of the
-//! pair asks for it, and never again: taking a quote looks at no claims.
+//! the one of the highest priority. What brands attest of the member is read only where a card or a
+//! campaign of the pair asks for it, and never again: taking a quote looks at no claims.
 //!
 //! [Through](through) a third currency, two cards decide, in one quote and one operation.
 //!
@@ -18,7 +18,7 @@
 //!
 //! The card's [fee](mod@fee) may be paid for a period already; the quote says so and keeps to it.
 //!
-//! A quote counts on the campaigns that hold for the wallet when it is issued ([promise](mod@promise)), and reserves
+//! A quote counts on the campaigns that hold for the wallet when it is issued ([promises]), and reserves
 //! nothing of their budgets either: when another took the rest meanwhile, the order is refused and says
 //! what is left, and the next quote comes without that bonus. The budget of a card's sponsor ([`sponsored`]) is
 //! looked at in the same two places; without room there is no quote, because the source would pay more than
@@ -32,7 +32,7 @@ pub mod fee;
 pub mod limits;
 pub mod options;
 pub mod postings;
-pub mod promise;
+pub mod promises;
 pub mod quote;
 pub mod quoted;
 pub mod sentence;
@@ -61,20 +61,20 @@ use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::points::money::Micros;
-use crate::rates::campaigns::limits::Standing;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
 use crate::rates::sponsor::UsedUp;
 use crate::rates::terms::Terms;
-use crate::rates::{self, Book, Books, PublishedCampaign, PublishedCard, campaigns};
+use crate::rates::{self, Book, Books, PublishedCard};
 use crate::web::text::Word;
 use decision::{Order, Side};
 use fee::Covered;
 use limits::Limit;
-use promise::Promise;
-use quote::{Promised, Quote};
+use promises::Promise;
+use promises::promise::settle;
+use quote::Quote;
 use sponsored::Sponsorship;
 
 /// What a member wants: either side may be fixed.
@@ -136,22 +136,23 @@ pub async fn offer(
         .ok_or_else(|| unmet::problem(&shelf.ids, &book, (from, to), now))?;
     let locked = exchange(&book, from, to)?;
     let (scales, exchange) = (scales(from, to), locked.map(|(_, exchange)| exchange));
-    let mut promises = promises(shelf, &book, (from, to), from_wallet, now).await?;
-    let standings = standings(shelf, &promises, from_wallet).await?;
+    let wallet = (from_wallet, known.asker(channel));
+    let mut promises = promises::holding(shelf, &book, (from, to), wallet, now).await?;
+    let standings = promises::standings(shelf, &promises, from_wallet, now).await?;
     let marks = marks_of(shelf, &card.card.terms, (from, from_wallet), to, now).await?;
     let marks = |of| marks.get(&of).cloned().unwrap_or_default();
     let (terms, side) = (&card.card.terms, (&**from, from_wallet));
     let covered = fee::covered(terms, side, to.no, marks, now);
     let is_paid = covered.is_some_and(|it| it.is_paid);
-    let settled = promise::settle(
+    let settled = settle(
         &fee::charging(&card.card, is_paid),
         (&mut promises, &standings),
         scales,
         exchange,
-        fixed,
+        (fixed, now),
     );
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
-    promises.retain(|promise| promise.gives || promise.arm.is_some());
+    promises.retain(Promise::is_told);
     let limits = limits::limits(terms, scales, side, to.no, marks, now);
     let sponsorship = sponsorship(&book, from, (card.id, &card.card))?;
     let sponsored = match &sponsorship {
@@ -173,8 +174,8 @@ pub async fn offer(
         gained: evaluated.priced.total,
         covered: is_paid,
         exp: until.timestamp(),
-        campaigns: promises.iter().map(|it| promised(shelf, it)).collect(),
-        rates: sponsor_rates(&book, &promises, (from, to))
+        campaigns: promises.iter().map(|it| it.promised(&shelf.ids)).collect(),
+        rates: promises::sponsor_rates(&book, &promises, (from, to))
             .chain(sponsorship.and_then(|(rate, _)| rate))
             .filter(|id| locked.is_none_or(|(own, _)| own != *id))
             .collect::<BTreeSet<_>>()
@@ -258,9 +259,9 @@ async fn sponsored(
 ) -> Result<Micros, Error> {
     let sponsored = sponsorship.pays(evaluated.figures.gross);
     let sponsored = sponsored.map_err(anyhow::Error::from)?;
-    let place = sponsorship.place();
-    let uses = store::uses(&mut *shelf.pool.get().await?, &[place]).await?;
-    let kept = sponsorship.keep(sponsored, uses.at(place));
+    let budget = sponsorship.budget();
+    let budgets = store::budgets(&mut *shelf.pool.get().await?, &[budget]).await?;
+    let kept = sponsorship.keep(sponsored, budgets.given(budget));
     let money = sponsorship.position.asset();
     kept.map_err(|UsedUp { left }| api::used_up(&book.directory, left, money))?;
     Ok(sponsored.relief)
@@ -296,100 +297,6 @@ async fn sponsorship_kept(
         position: Account::position(sponsor.partner, pays),
         exchange,
     }))
-}
-
-/// The campaigns of a route that hold for a wallet now, whatever is left of them.
-async fn promises(
-    shelf: &Shelf,
-    book: &Book,
-    (from, to): (&Currency, &Currency),
-    wallet: Account,
-    now: Timestamp,
-) -> Result<Vec<Promise>, Error> {
-    let holding = book.campaigns_for(from.no, to.no, now);
-    let mut holding: Vec<Arc<PublishedCampaign>> = holding.cloned().collect();
-    let is_for_registered = |it: &Arc<PublishedCampaign>| it.campaign.terms.registered_only;
-    if holding.iter().any(is_for_registered) {
-        let ids: Vec<i64> = holding.iter().map(|campaign| campaign.id).collect();
-        let mut conn = shelf.pool.get().await?;
-        let registered = campaigns::registered(&mut conn, wallet, &ids).await?;
-        holding.retain(|it| !is_for_registered(it) || registered.contains(&it.id));
-    }
-    let promise = |campaign: Arc<PublishedCampaign>| {
-        let id = campaign.id.to_be_bytes();
-        let hash = shelf.secrets.hash(&[b"arm", &id, &wallet.0.to_be_bytes()]);
-        let arm = campaign.campaign.terms.arm(hash.as_u128());
-        let arm = arm.map(|arm| arm.name.clone());
-        let rate = |money, paid| book.exchange(money, paid).ok().flatten();
-        promise(&book.directory, (from, to), campaign, arm, |money, paid| {
-            Some(rate(money, paid)?.1)
-        })
-    };
-    Ok(holding.into_iter().filter_map(promise).collect())
-}
-
-/// A campaign for a wallet in an arm; none while the money of a sponsor cannot be exchanged.
-fn promise(
-    directory: &Directory,
-    (from, to): (&Currency, &Currency),
-    campaign: Arc<PublishedCampaign>,
-    arm: Option<String>,
-    exchange: impl Fn(Asset, Asset) -> Option<Exchange>,
-) -> Option<Promise> {
-    let position = |partner| Some(Account::position(partner, directory.money_of(partner)?.no));
-    let sides = (position(from.issuer)?, position(to.issuer)?);
-    let paid = sides.1.asset();
-    let funders = &campaign.campaign.terms.funders;
-    let shares = promise::shares(funders, sides, position, |money| exchange(money, paid))?;
-    let gives = campaign.campaign.terms.bonus_of(arm.as_deref()).is_some();
-    Some(Promise {
-        campaign,
-        arm,
-        shares,
-        gives,
-        units: 0,
-    })
-}
-
-/// What campaigns have given so far. Not locked: whether it still holds is asked again when the quote is
-/// taken.
-async fn standings(
-    shelf: &Shelf,
-    promises: &[Promise],
-    wallet: Account,
-) -> Result<Vec<Standing>, Error> {
-    let places: Vec<_> = promises.iter().flat_map(|it| it.places(wallet)).collect();
-    if places.is_empty() {
-        return Ok(vec![Standing::default(); promises.len()]);
-    }
-    let uses = store::uses(&mut *shelf.pool.get().await?, &places).await?;
-    let standing = |promise: &Promise| promise.standing(wallet, |place| uses.at(place));
-    Ok(promises.iter().map(standing).collect())
-}
-
-fn promised(shelf: &Shelf, promise: &Promise) -> Promised {
-    Promised {
-        id: shelf.ids.show(Kind::Campaign, promise.campaign.id),
-        arm: promise.arm.clone(),
-        units: promise.units,
-    }
-}
-
-/// The exchange rates that sponsors pay at, each once.
-fn sponsor_rates(
-    book: &Book,
-    promises: &[Promise],
-    (from, to): (&Currency, &Currency),
-) -> impl Iterator<Item = i64> {
-    let money = |partner| book.directory.money_of(partner).map(|money| money.no);
-    let (source, target) = (money(from.issuer), money(to.issuer));
-    let giving = promises.iter().filter(|promise| promise.gives);
-    let sponsors = giving.flat_map(|promise| &promise.campaign.campaign.terms.funders);
-    let moneys = sponsors.filter_map(|sponsor| money(sponsor.partner));
-    let others = moneys.filter(|money| Some(*money) != source);
-    let rate = |money| Some(book.exchange(money, target?).ok()??.0);
-    let rates: BTreeSet<i64> = others.filter_map(rate).collect();
-    rates.into_iter()
 }
 
 /// The side of a wish that is fixed, in smallest units.
@@ -454,7 +361,7 @@ async fn order_of(
         }
     };
     let fee_money = fee_money(&book.directory, &card.card).cloned();
-    let (promises, rates) = kept(shelf, book, quote, (&from, &to), exchange).await?;
+    let (promises, rates) = promises::kept(shelf, book, quote, (&from, &to), exchange).await?;
     let source = from.position.asset();
     let sponsorship = sponsorship_kept(shelf, book, quote, (card_id, &card.card), source).await?;
     let (quote, card) = (quote.clone(), card.card.clone());
@@ -471,57 +378,6 @@ async fn order_of(
         sponsorship,
         at: moment.now,
     })
-}
-
-/// The campaigns that a quote counts on, as they were when it was issued: it outlives their end and their
-/// being halted.
-async fn kept(
-    shelf: &Shelf,
-    book: &Book,
-    quote: &Quote,
-    (from, to): (&Side, &Side),
-    exchange: Option<(i64, Exchange)>,
-) -> Result<(Vec<Promise>, Vec<i64>), Error> {
-    let (mut promises, mut rates) = (Vec::new(), Vec::new());
-    for text in &quote.rates {
-        let id = shelf
-            .ids
-            .read(Kind::ExchangeRate, text)
-            .ok_or_else(invalid)?;
-        rates.push(locked(&shelf.pool, book, id).await?);
-    }
-    let rate = |money: Asset, paid: Asset| {
-        let own = exchange.filter(|_| money == from.position.asset());
-        let is_of = |rate: &&ExchangeRate| {
-            [(money, paid), (paid, money)].contains(&(rate.base, rate.quote))
-        };
-        let other = || rates.iter().find(is_of).map(|rate| rate.out_of(money));
-        own.map(|(_, exchange)| exchange).or_else(other)
-    };
-    for Promised { id, arm, units } in &quote.campaigns {
-        let id = shelf.ids.read(Kind::Campaign, id).ok_or_else(invalid)?;
-        let campaign = published_campaign(&shelf.pool, book, id).await?;
-        let route = (&*from.programme.currency, &*to.programme.currency);
-        let promise = promise(&book.directory, route, campaign, arm.clone(), rate);
-        promises.push(Promise {
-            gives: *units > 0,
-            units: *units,
-            ..promise.ok_or_else(invalid)?
-        });
-    }
-    Ok((promises, rates.iter().map(|rate| rate.id).collect()))
-}
-
-async fn published_campaign(
-    pool: &Pool,
-    book: &Book,
-    id: i64,
-) -> Result<Arc<PublishedCampaign>, Error> {
-    if let Some(campaign) = book.campaign(id) {
-        return Ok(campaign.clone());
-    }
-    let found = campaigns::find_published(&mut *pool.get().await?, &[id]).await?;
-    Ok(Arc::new(found.into_iter().next().ok_or_else(invalid)?))
 }
 
 /// A card by its id, also one that no longer prices new quotes: a quote outlives its card.
@@ -583,7 +439,7 @@ pub fn scales(from: &Currency, to: &Currency) -> Scales {
     }
 }
 
-/// What the issuers of a pair attest of a member, as far as the cards of the pair ask for it.
+/// What the issuers of a pair attest of a member, as far as the cards and campaigns of the pair ask for it.
 #[derive(Default)]
 struct Known {
     source: Option<Claims>,
@@ -601,7 +457,7 @@ impl Known {
     }
 }
 
-/// Reads what is attested of the member whose wallet it is; nothing where no card asks.
+/// Reads what is attested of the member whose wallet it is; nothing where nobody asks.
 async fn known(
     shelf: &Shelf,
     book: &Book,
@@ -611,7 +467,8 @@ async fn known(
 ) -> Result<Known, Error> {
     let asks = |of| {
         let mut cards = book.cards_of(from.no, to.no, now);
-        cards.any(|card| card.card.asks(of))
+        let mut campaigns = book.campaigns_for(from.no, to.no, now);
+        cards.any(|card| card.card.asks(of)) || campaigns.any(|campaign| campaign.asks(of))
     };
     let mut known = Known::default();
     if asks(Attester::Source) {

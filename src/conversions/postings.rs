@@ -25,15 +25,15 @@ use super::bonus::Parties;
 use super::decision::{self, Order, Side};
 use super::fee;
 use super::limits;
-use super::promise::Promise;
+use super::promises::promise::{self, Promise};
 use super::sponsored::Sponsorship;
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
+use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Decided, Seen};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Figures, Kind, Transfer};
-use crate::ledger::tally::{self, TallyKey};
-use crate::ledger::uses;
+use crate::ledger::tally::{self, Kept};
 use crate::partners::Money;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
@@ -48,36 +48,27 @@ pub fn of(
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Decided, Short> {
-    let (from, to) = (&order.from, &order.to);
+    let to = &order.to;
+    let wallets = [order.from.wallet, to.wallet];
     let decided = taking(order, evaluated.priced.taken, seen, now)?;
     let decided = extending(to, decided, seen, now);
     let (priced, parties) = (&evaluated.priced, order.parties());
     let fee = fee(evaluated, order.fee_money.as_ref());
-    let mut keys = limits::keys(&order.card.terms, from.wallet, parties.gained);
-    keys.extend(fee::paid_key(
-        &order.card.terms,
-        priced,
-        from.wallet,
-        parties.gained,
-    ));
+    let (kept, budgets) = counted(
+        &order.card,
+        evaluated,
+        (&order.promises, sponsored),
+        wallets,
+    );
     let mark = decision::mark(priced, now);
     let lots = lots(order, evaluated, now);
+    let given = order.from.wallet.asset();
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
-        transfers: transfers(
-            &order.card,
-            evaluated,
-            parties,
-            sponsored,
-            fee,
-            from.wallet.asset(),
-        ),
-        memo: memo(order, evaluated, fee, &keys, sponsored),
-        marks: keys.into_iter().map(|key| (key, mark)).collect(),
-        uses: order
-            .uses()
-            .chain(sponsored.map(|(sponsorship, sponsored)| sponsorship.uses(sponsored)))
-            .collect(),
+        transfers: transfers(&order.card, evaluated, parties, sponsored, fee, given),
+        memo: memo(order, evaluated, fee, (&kept, &budgets)),
+        marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
+        budgets,
         card_id: Some(order.card_id),
         exchange_rate_id: order.exchange.map(|(id, _)| id),
         quote: Some(order.quote.jti),
@@ -97,22 +88,22 @@ pub fn through(
     let decided = extending(&second.to, decided, seen, now);
     let (legs, transfers) = passage.posted(evaluated);
     let fee = fee(&evaluated[0], first.fee_money.as_ref());
-    let keys = limits::keys(
+    let kept = limits::kept(
         &first.card.terms,
         first.from.wallet,
         first.to.wallet.asset(),
     );
     let mark = decision::mark(&evaluated[0].priced, now);
-    let memo = memo(first, &evaluated[0], fee, &keys, None);
+    let memo = memo(first, &evaluated[0], fee, (&kept, &[]));
     let mut memo = memo.unwrap_or_else(|| json!({}));
     memo["legs"] = json!(legs);
-    if !keys.is_empty() {
+    if !kept.is_empty() {
         memo["gained"] = json!(mark.gained);
     }
     Ok(Decided {
         transfers,
         memo: Some(memo),
-        marks: keys.into_iter().map(|key| (key, mark)).collect(),
+        marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
         quote: Some(first.quote.jti),
         ..decided.giving_lots(seen, second.to.wallet, &lots(second, &evaluated[1], now))
     })
@@ -195,14 +186,31 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
     (fee > Micros::ZERO).then_some((money.no, fee))
 }
 
-/// What the operation remembers: the fee in money, whether it was paid before, what it is counted in, what
-/// campaigns gave, the rates sponsors pay at, and what the sponsor of the card paid.
+/// Where a conversion between two wallets is counted: under the limits of its card, with a fee that covers
+/// a period, under the limits and in the budgets of campaigns, and in that of its sponsor.
+pub fn counted(
+    card: &Card,
+    evaluated: &Evaluated,
+    (promises, sponsored): (&[Promise], Option<(&Sponsorship, Sponsored)>),
+    [from, to]: [Account; 2],
+) -> (Vec<Kept>, Vec<Given>) {
+    let (terms, to) = (&card.terms, to.asset());
+    let mut kept = limits::kept(terms, from, to);
+    let paid = fee::paid_key(terms, &evaluated.priced, from, to);
+    kept.extend(paid.map(|of| Kept { of, parts: None }));
+    let (of_campaigns, mut given) = promise::counted(promises, &evaluated.grants, from);
+    kept.extend(of_campaigns);
+    given.extend(sponsored.map(|(by, sponsored)| by.given(sponsored)));
+    (kept, given)
+}
+
+/// What the operation remembers: the fee in money, whether it was paid before, where it is counted, what
+/// campaigns gave, and the rates sponsors pay at.
 fn memo(
     order: &Order,
     evaluated: &Evaluated,
     fee: Option<(Asset, Micros)>,
-    tallies: &[TallyKey],
-    sponsored: Option<(&Sponsorship, Sponsored)>,
+    (tallies, budgets): (&[Kept], &[Given]),
 ) -> Option<Value> {
     let Order {
         promises, rates, ..
@@ -217,15 +225,15 @@ fn memo(
     if !tallies.is_empty() {
         memo.insert("tallies".into(), tally::memo(tallies));
     }
+    if !budgets.is_empty() {
+        memo.insert("budgets".into(), budget::memo(budgets));
+    }
     if !promises.is_empty() {
         let kept: Vec<_> = promises.iter().map(Promise::remembered).collect();
         memo.insert("campaigns".into(), json!(kept));
     }
     if !rates.is_empty() {
         memo.insert("rates".into(), json!(rates));
-    }
-    if let Some((sponsorship, sponsored)) = sponsored {
-        memo.insert("uses".into(), uses::memo(&[sponsorship.uses(sponsored)]));
     }
     (!memo.is_empty()).then_some(Value::Object(memo))
 }

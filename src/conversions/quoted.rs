@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::fee::{self, Covered};
 use super::limits::Limit;
 use super::postings;
-use super::promise::Promise;
+use super::promises::Promise;
 use super::sentence::{self, FeeTold, Told};
 use super::worth::{self, Worth};
 use super::{Offer, local};
@@ -198,19 +198,8 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
         fee_points: points,
         fee_covers: covered.map(FeeCoversBody::of),
         base: AmountBody::of(to, priced.base),
-        bonuses: bonuses(evaluated, promises)
-            .map(|(units, promise)| quoted_bonus(ids, AmountBody::of(to, units), promise))
-            .collect(),
-        campaigns: promises
-            .iter()
-            .map(|promise| CampaignGainBody {
-                id: ids.show(id::Kind::Campaign, promise.campaign.id),
-                name: promise.campaign.campaign.name.clone(),
-                name_zh: promise.campaign.campaign.name_zh.clone(),
-                arm: promise.arm.clone(),
-                gains: AmountBody::of(to, promise.units),
-            })
-            .collect(),
+        bonuses: QuotedBonusBody::all(ids, to, evaluated, promises),
+        campaigns: CampaignGainBody::all(ids, to, promises),
         worth: WorthBody::of(directory, (from, to), &worth)?,
         cost: CostBody {
             gross: money(directory, from, figures.gross)?,
@@ -355,14 +344,6 @@ fn bonuses<'a>(
     all.filter(|(units, _)| *units > 0)
 }
 
-fn quoted_bonus(ids: &Ids, amount: AmountBody, promise: Option<&Promise>) -> QuotedBonusBody {
-    QuotedBonusBody {
-        amount: amount.amount,
-        currency: amount.currency,
-        campaign: promise.map(|it| ids.show(id::Kind::Campaign, it.campaign.id)),
-    }
-}
-
 /// What the source pays for bonuses.
 fn source_pays(evaluated: &Evaluated) -> Micros {
     let grants = evaluated.grants.iter();
@@ -389,6 +370,38 @@ pub(super) fn money_no(
     let money = directory.money(no);
     let money = money.ok_or_else(|| anyhow::anyhow!("there is no money {no}"))?;
     Ok(MoneyBody::of(money, micros))
+}
+
+impl QuotedBonusBody {
+    pub fn all(
+        ids: &Ids,
+        to: &Currency,
+        evaluated: &Evaluated,
+        promises: &[Promise],
+    ) -> Vec<QuotedBonusBody> {
+        let body = |(units, promise): (i64, Option<&Promise>)| {
+            let AmountBody { amount, currency } = AmountBody::of(to, units);
+            QuotedBonusBody {
+                amount,
+                currency,
+                campaign: promise.map(|it| ids.show(id::Kind::Campaign, it.campaign.id)),
+            }
+        };
+        bonuses(evaluated, promises).map(body).collect()
+    }
+}
+
+impl CampaignGainBody {
+    pub fn all(ids: &Ids, to: &Currency, promises: &[Promise]) -> Vec<CampaignGainBody> {
+        let body = |promise: &Promise| CampaignGainBody {
+            id: ids.show(id::Kind::Campaign, promise.campaign.id),
+            name: promise.campaign.campaign.name.clone(),
+            name_zh: promise.campaign.campaign.name_zh.clone(),
+            arm: promise.arm.clone(),
+            gains: AmountBody::of(to, promise.units),
+        };
+        promises.iter().map(body).collect()
+    }
 }
 
 impl FeeCoversBody {

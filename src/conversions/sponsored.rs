@@ -9,10 +9,8 @@
 //! The figures stay what the card says: the source owes the gross, and is owed the relief. These come
 //! before all other transfers, so that they are told from what bonuses post.
 
-use serde_json::Value;
-
+use crate::ledger::budget::{self, Given};
 use crate::ledger::operation::Transfer;
-use crate::ledger::uses::{self, Added, Place, Used};
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::{Micros, TooLarge};
 use crate::rates::settlement::Exchange;
@@ -30,22 +28,25 @@ pub struct Sponsorship {
 }
 
 impl Sponsorship {
-    /// Where what it pays is counted.
-    pub fn place(&self) -> Place {
-        Place::of_sponsor(self.card)
+    /// The budget that it pays out of.
+    pub fn budget(&self) -> i64 {
+        budget::of_sponsor(self.card)
     }
 
     pub fn pays(&self, gross: Micros) -> Result<Sponsored, TooLarge> {
         self.sponsor.pays(gross, self.exchange)
     }
 
-    /// Refuses what its budget has no room for.
-    pub fn keep(&self, sponsored: Sponsored, used: Used) -> Result<(), UsedUp> {
-        self.sponsor.admit(Micros(used.units), sponsored.charge)
+    /// Refuses what its budget has no room for beside what it `paid`.
+    pub fn keep(&self, sponsored: Sponsored, paid: i64) -> Result<(), UsedUp> {
+        self.sponsor.admit(Micros(paid), sponsored.charge)
     }
 
-    pub fn uses(&self, sponsored: Sponsored) -> Added {
-        (self.place(), Used::once(sponsored.charge.0))
+    pub fn given(&self, sponsored: Sponsored) -> Given {
+        Given {
+            owner: self.budget(),
+            parts: vec![sponsored.charge.0],
+        }
     }
 
     /// What its part posts, for a source at that position.
@@ -70,12 +71,6 @@ impl Sponsorship {
             })
             .collect()
     }
-}
-
-/// Whether an operation is counted as its sponsor pays, or not at all without one.
-pub fn is_counted(memo: Option<&Value>, sponsorship: Option<(&Sponsorship, Sponsored)>) -> bool {
-    let expected = sponsorship.map(|(sponsorship, sponsored)| sponsorship.uses(sponsored));
-    uses::kept(memo).into_iter().eq(expected)
 }
 
 /// What a sponsor relieves the position of the source of, among the transfers of an operation.
@@ -162,15 +157,10 @@ mod tests {
     fn the_budget_is_counted_in_the_sponsors_money() {
         let sponsorship = sponsorship(840);
         let sponsored = sponsorship.pays(GROSS).unwrap();
-        let used = |units| Used { times: 1, units };
-        assert_eq!(sponsorship.keep(sponsored, used(5_000_000)), Ok(()));
+        assert_eq!(sponsorship.keep(sponsored, 5_000_000), Ok(()));
         let left = Micros(24_999_999);
-        assert_eq!(
-            sponsorship.keep(sponsored, used(5_000_001)),
-            Err(UsedUp { left })
-        );
-        let memo = serde_json::json!({"uses": uses::memo(&[sponsorship.uses(sponsored)])});
-        assert!(is_counted(Some(&memo), Some((&sponsorship, sponsored))));
-        assert!(!is_counted(Some(&memo), None) && is_counted(None, None));
+        assert_eq!(sponsorship.keep(sponsored, 5_000_001), Err(UsedUp { left }));
+        let given = sponsorship.given(sponsored);
+        assert!(given.is_money() && given.units() == 25_000_000);
     }
 }

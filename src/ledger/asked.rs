@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::group::Queued;
 use super::tally::TallyKey;
-use super::uses::Place;
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -36,10 +35,8 @@ pub(super) struct Asked {
     pub tallies: (Vec<i64>, Vec<i64>, Vec<Timestamp>),
     /// Partners, kinds and hashes.
     pub references: (Vec<i64>, Vec<i16>, Vec<Uuid>),
-    /// Campaigns of which all that they gave is counted, in the order of their ids.
+    /// Campaigns with budgets, in the order of their ids.
     pub budgets: Vec<i64>,
-    /// Campaigns and wallets of which what they used is counted.
-    pub used: (Vec<i64>, Vec<i64>),
 }
 
 impl Asked {
@@ -68,14 +65,10 @@ impl Asked {
             tallies.1.push(of.key);
             tallies.2.push(since);
         }
-        let uses = each_once(touched().flat_map(|touches| touches.uses.iter().copied()));
-        let (of_wallets, of_all): (Vec<Place>, Vec<Place>) =
-            uses.into_iter().partition(|place| place.wallet.is_some());
-        let row = |place: Place| (place.campaign, place.wallet_kept());
+        let budgets = touched().flat_map(|touches| touches.budgets.iter().copied());
         Asked {
             tallies,
-            budgets: of_all.iter().map(|place| place.campaign).collect(),
-            used: of_wallets.into_iter().map(row).unzip(),
+            budgets: each_once(budgets),
             wallets: each_once(wallets.map(|wallet| wallet.0)),
             keys: keyed
                 .map(|command| command.stamp().claim.key_hash)

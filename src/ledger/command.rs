@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::budget::{Budgets, Given};
 use super::caps::room::Reached;
 use super::follow_ups::FollowUps;
 use super::lot::{LotKey, Pockets, Short, Wallet};
 use super::operation::{Figures, Kind, Leg, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
-use super::uses::{Added, Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 use crate::web::once::Claim;
@@ -38,8 +38,8 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
-    /// Where campaigns and sponsors count what this may use.
-    pub uses: Vec<Place>,
+    /// The budgets out of which this may give, or give back.
+    pub budgets: Vec<i64>,
     /// Of wallets among these.
     pub tallies: Vec<Wanted>,
 }
@@ -71,7 +71,7 @@ pub struct Seen<'a> {
     pub quote_taken: Option<i64>,
     /// What has followed the operation that the command follows up.
     pub so_far: &'a FollowUps,
-    pub(super) uses: &'a Uses,
+    pub(super) budgets: &'a Budgets,
     pub(super) marks: &'a HashMap<TallyKey, Vec<Mark>>,
 }
 
@@ -86,9 +86,9 @@ impl Seen<'_> {
         self.wallets.get(&account).unwrap_or(&NOTHING)
     }
 
-    /// What is used at a place the command said it touches.
-    pub fn used(&self, place: Place) -> Used {
-        self.uses.at(place)
+    /// What is given out of a budget the command said it touches.
+    pub fn given(&self, owner: i64) -> i64 {
+        self.budgets.given(owner)
     }
 
     /// A tally the command asked for: at least from the instant it named.
@@ -110,8 +110,7 @@ pub struct Decided {
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
     pub follows: Option<i64>,
-    /// What campaigns give and sponsors pay, by where it is counted.
-    pub uses: Vec<Added>,
+    pub budgets: Vec<Given>,
     pub marks: Vec<(TallyKey, Mark)>,
     pub memo: Option<Value>,
 }
@@ -137,7 +136,7 @@ impl Decided {
             exchange_rate_id: None,
             quote: None,
             follows: None,
-            uses: Vec::new(),
+            budgets: Vec::new(),
             marks: Vec::new(),
             memo: None,
         }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use super::budget::{Budgets, Given};
 use super::caps::room::{NoRoom, Reached, Rooms};
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
@@ -17,7 +18,6 @@ use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Kind, Leg, LotChange, Operation};
 use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
-use super::uses::{Added, Uses};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
 
@@ -66,8 +66,7 @@ pub(super) struct Read {
     pub references: HashMap<(i64, i16, Uuid), i64>,
     /// Of the positions that have a cap.
     pub rooms: Rooms,
-    /// What campaigns gave and sponsors paid.
-    pub uses: Uses,
+    pub budgets: Budgets,
     pub marks: HashMap<TallyKey, Vec<Mark>>,
 }
 
@@ -79,7 +78,7 @@ pub(super) struct Written {
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
     pub rooms: Rooms,
-    pub uses: Uses,
+    pub budgets: Budgets,
     /// By which operation.
     pub marks: Vec<(TallyKey, i64, Mark)>,
 }
@@ -104,7 +103,7 @@ pub(super) fn fold(mut read: Read, commands: &mut [Box<dyn Queued>]) -> (Written
         .map(|command| step(command.as_mut(), &mut read, &mut written))
         .collect();
     written.lots = lots(&written.operations, &read.wallets);
-    (written.rooms, written.uses) = (read.rooms, read.uses);
+    (written.rooms, written.budgets) = (read.rooms, read.budgets);
     (written, outcomes)
 }
 
@@ -129,7 +128,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
             .follows
             .and_then(|target| read.follow_ups.get(&target))
             .unwrap_or(&follow_ups::NONE),
-        uses: &read.uses,
+        budgets: &read.budgets,
         marks: &read.marks,
     };
     let Some(mut decided) = command.decide(&seen, read.now) else {
@@ -140,16 +139,16 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
     if let Some(outcome) = no_room(decided.kind, &owed_more, command.touches(), &read.rooms) {
         return outcome;
     }
-    let uses = std::mem::take(&mut decided.uses);
-    let is_named = |(place, _): &Added| command.touches().uses.contains(place);
-    if !uses.iter().all(is_named) {
-        return Outcome::Broken("a decision is counted where it did not say".to_owned());
+    let given = std::mem::take(&mut decided.budgets);
+    let is_named = |given: &Given| command.touches().budgets.contains(&given.owner);
+    if !given.iter().all(is_named) {
+        return Outcome::Broken("a decision gives out of a budget it did not name".to_owned());
     }
     let marks = std::mem::take(&mut decided.marks);
     match carry_out(decided, command.stamp(), read, written.operations.len()) {
         Ok(operation) => {
             read.rooms.take(&owed_more);
-            read.uses.add(&uses);
+            read.budgets.add(&given);
             for (of, mark) in marks {
                 read.marks.entry(of).or_default().push(mark);
                 written.marks.push((of, operation.id, mark));

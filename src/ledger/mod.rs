@@ -20,6 +20,7 @@ pub mod adjustments;
 pub mod api;
 mod asked;
 pub mod awards;
+pub mod budget;
 pub mod caps;
 mod columns;
 pub mod command;
@@ -43,7 +44,6 @@ pub mod store;
 pub mod tally;
 pub mod transfer;
 pub mod trial_balance;
-pub mod uses;
 pub mod wallets;
 pub mod window;
 

@@ -18,6 +18,7 @@ use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use super::asked::{Asked, Care};
+use super::budget::Budgets;
 use super::caps;
 use super::caps::room::Rooms;
 use super::columns::{column, columns, from_pg, to_pg};
@@ -28,7 +29,6 @@ use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
 use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
-use super::uses::{Added, Place, Used, Uses};
 use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
@@ -47,10 +47,8 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 // Whoever gives out of a budget waits for the others, so that the last unit is given once.
-const BUDGETS: &str = "select campaign_id, wallet, times, units from campaign_uses \
-     where wallet = 0 and campaign_id = any($1) order by campaign_id for update";
-const USED: &str = "select campaign_id, wallet, times, units from campaign_uses \
-     where (campaign_id, wallet) in (select * from unnest($1::bigint[], $2::bigint[]))";
+const BUDGETS: &str = "select owner, given from budgets \
+     where owner = any($1) order by owner for update";
 const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
      join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
      on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
@@ -97,12 +95,12 @@ const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, 
      $6::bigint[], $7::bigint[]) as s (kind, debit, credit, amount, operations) \
      on conflict (window_id, kind, debit, credit, slot) \
      do update set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
-const ADD_USES: &str = "with changed as (update campaign_uses u set times = u.times + s.times, units = u.units + s.units \
-     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as s (campaign_id, wallet, times, units) \
-     where u.campaign_id = s.campaign_id and u.wallet = s.wallet returning 1) \
+const ADD_GIVEN: &str = "with changed as (update budgets b set given = b.given + s.given \
+     from unnest($1::bigint[], $2::bigint[]) as s (owner, given) \
+     where b.owner = s.owner returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
-const BEGIN_USES: &str = "insert into campaign_uses (campaign_id, wallet, times, units) \
-     select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])";
+const BEGIN_BUDGETS: &str =
+    "insert into budgets (owner, given) select * from unnest($1::bigint[], $2::bigint[])";
 const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, kind, reference_hash, reference, operation_id) \
      select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[])";
 
@@ -118,7 +116,6 @@ pub(super) struct Statements {
     follow_ups: Statement,
     references: Statement,
     budgets: Statement,
-    used: Statement,
     tallies: Statement,
     insert_tallies: Statement,
     insert_group: Statement,
@@ -131,8 +128,8 @@ pub(super) struct Statements {
     update_holds: Statement,
     add_totals: Statement,
     begin_totals: Statement,
-    add_uses: Statement,
-    begin_uses: Statement,
+    add_given: Statement,
+    begin_budgets: Statement,
     insert_references: Statement,
     caps: caps::statements::Statements,
 }
@@ -150,7 +147,6 @@ impl Statements {
             follow_ups: client.prepare(FOLLOW_UPS).await?,
             references: client.prepare(REFERENCES).await?,
             budgets: client.prepare(BUDGETS).await?,
-            used: client.prepare(USED).await?,
             tallies: client.prepare(TALLIES).await?,
             insert_tallies: client.prepare(INSERT_TALLIES).await?,
             insert_group: client.prepare(INSERT_GROUP).await?,
@@ -163,8 +159,8 @@ impl Statements {
             update_holds: client.prepare(UPDATE_HOLDS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
-            add_uses: client.prepare(ADD_USES).await?,
-            begin_uses: client.prepare(BEGIN_USES).await?,
+            add_given: client.prepare(ADD_GIVEN).await?,
+            begin_budgets: client.prepare(BEGIN_BUDGETS).await?,
             insert_references: client.prepare(INSERT_REFERENCES).await?,
             caps: caps::statements::Statements::prepare(client).await?,
         })
@@ -188,7 +184,6 @@ impl Statements {
             tallies,
             references,
             budgets,
-            used,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
@@ -206,7 +201,6 @@ impl Statements {
             budgets,
             context,
             lots,
-            used,
             tallies,
             follow_ups,
             references,
@@ -227,10 +221,6 @@ impl Statements {
             ask(client, &self.context, []),
             ask(client, &self.lots, [&wallets]),
             // After the lots: what is counted between the two shows in a turn that is not as it was read.
-            Box::pin(unless(
-                used.0.is_empty(),
-                ask(client, &self.used, [&used.0, &used.1])
-            )),
             Box::pin(unless(
                 counted.is_empty(),
                 ask(client, &self.tallies, [&counted, &counts, &since])
@@ -283,13 +273,11 @@ impl Statements {
                 .map(|row| ((row.get(1), row.get(2), row.get(3)), row.get(0)))
                 .collect(),
             rooms: Rooms::default(),
-            uses: Uses::default(),
+            budgets: Budgets::default(),
             marks: HashMap::new(),
         };
-        for row in budgets.iter().chain(&used) {
-            let (times, units) = (row.get(2), row.get(3));
-            let place = Place::of_row(row.get(0), row.get(1));
-            read.uses.read(place, Used { times, units });
+        for row in &budgets {
+            read.budgets.read(row.get(0), row.get(1));
         }
         for row in &tallies {
             let (of, mark) = marked(row);
@@ -324,7 +312,7 @@ impl Statements {
     ) -> anyhow::Result<()> {
         let (old, new) = slot.part(read.window, &written.sums);
         let steps = slot.caps.steps(slot.number, &written.rooms);
-        let (used, newly_used) = written.uses.changed();
+        let (given, first_given) = written.budgets.changed();
         futures_util::try_join!(
             Box::pin(self.caps.write(client, slot.number, &steps)),
             self.write_group(client, read, written),
@@ -338,8 +326,8 @@ impl Statements {
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
-            Box::pin(self.write_uses(client, &used, &self.add_uses)),
-            Box::pin(self.write_uses(client, &newly_used, &self.begin_uses)),
+            Box::pin(write_given(client, &given, &self.add_given)),
+            Box::pin(write_given(client, &first_given, &self.begin_budgets)),
             Box::pin(self.write_marks(client, written)),
             client.batch_execute("commit"),
         )?;
@@ -639,19 +627,6 @@ impl Statements {
             .await
     }
 
-    async fn write_uses(&self, client: &Client, uses: &[Added], statement: &Statement) -> Sent {
-        if uses.is_empty() {
-            return Ok(0);
-        }
-        let campaigns: Vec<i64> = uses.iter().map(|(place, _)| place.campaign).collect();
-        let wallets: Vec<i64> = uses.iter().map(|(place, _)| place.wallet_kept()).collect();
-        let times: Vec<i64> = uses.iter().map(|(_, used)| used.times).collect();
-        let units: Vec<i64> = uses.iter().map(|(_, used)| used.units).collect();
-        client
-            .execute(statement, &[&campaigns, &wallets, &times, &units])
-            .await
-    }
-
     async fn write_marks(&self, client: &Client, written: &Written) -> Sent {
         let all = &written.marks;
         if all.is_empty() {
@@ -735,6 +710,15 @@ impl Frame {
             now: read.now,
         }
     }
+}
+
+/// What is given out of budgets, by campaign.
+async fn write_given(client: &Client, given: &[(i64, i64)], statement: &Statement) -> Sent {
+    if given.is_empty() {
+        return Ok(0);
+    }
+    let (campaigns, given): (Vec<i64>, Vec<i64>) = given.iter().copied().unzip();
+    client.execute(statement, &[&campaigns, &given]).await
 }
 
 type Rows = Result<Vec<Row>, tokio_postgres::Error>;

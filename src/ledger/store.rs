@@ -14,11 +14,11 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::budget::Budgets;
 use super::follow_ups::FollowUps;
 use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
-use super::uses::{Place, Used, Uses};
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -307,39 +307,29 @@ pub async fn follow_ups(conn: &mut Connection, operation: i64) -> Result<FollowU
     Ok(found)
 }
 
-#[derive(Debug, diesel::QueryableByName)]
-struct UsedRow {
-    #[diesel(sql_type = BigInt)]
-    campaign_id: i64,
-    #[diesel(sql_type = BigInt)]
-    wallet: i64,
-    #[diesel(sql_type = BigInt)]
-    times: i64,
-    #[diesel(sql_type = BigInt)]
-    units: i64,
-}
-
-/// What campaigns have given at some places, as far as they have given anything.
-pub async fn uses(conn: &mut Connection, places: &[Place]) -> Result<Uses, Error> {
-    let mut uses = Uses::default();
-    if places.is_empty() {
-        return Ok(uses);
+/// What is given out of some budgets.
+pub async fn budgets(conn: &mut Connection, owners: &[i64]) -> Result<Budgets, Error> {
+    #[derive(diesel::QueryableByName)]
+    struct BudgetRow {
+        #[diesel(sql_type = BigInt)]
+        owner: i64,
+        #[diesel(sql_type = BigInt)]
+        given: i64,
     }
-    let row = |place: &Place| (place.campaign, place.wallet_kept());
-    let (campaigns, wallets): (Vec<i64>, Vec<i64>) = places.iter().map(row).unzip();
-    let sql = "select campaign_id, wallet, times, units from campaign_uses \
-               where (campaign_id, wallet) in (select * from unnest($1, $2))";
-    let rows: Vec<UsedRow> = diesel::sql_query(sql)
-        .bind::<Array<BigInt>, _>(campaigns)
-        .bind::<Array<BigInt>, _>(wallets)
+
+    let mut budgets = Budgets::default();
+    if owners.is_empty() {
+        return Ok(budgets);
+    }
+    let sql = "select owner, given from budgets where owner = any($1)";
+    let rows: Vec<BudgetRow> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(owners)
         .load(conn)
         .await?;
     for row in rows {
-        let (times, units) = (row.times, row.units);
-        let place = Place::of_row(row.campaign_id, row.wallet);
-        uses.read(place, Used { times, units });
+        budgets.read(row.owner, row.given);
     }
-    Ok(uses)
+    Ok(budgets)
 }
 
 /// A lot of a wallet.

@@ -44,12 +44,31 @@ impl TallyKey {
     }
 }
 
+/// A tally that an operation is kept in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub of: TallyKey,
+    /// What counts as gained there, where that is a bonus: its parts, by who paid; below zero what a
+    /// reversal took back. All that the operation gave where none.
+    pub parts: Option<Vec<i64>>,
+}
+
+impl Kept {
+    /// The mark of an operation in this tally.
+    pub fn mark(&self, mark: Mark) -> (TallyKey, Mark) {
+        let bonus = self.parts.as_ref().map(|parts| parts.iter().sum());
+        let gained = bonus.unwrap_or(mark.gained);
+        (self.of, Mark { gained, ..mark })
+    }
+}
+
 /// The memo of an operation that is kept in tallies.
-pub fn memo(keys: &[TallyKey]) -> Value {
-    let keys = keys
-        .iter()
-        .map(|it| json!({"wallet": it.wallet.0, "key": it.key}));
-    keys.collect()
+pub fn memo(kept: &[Kept]) -> Value {
+    let kept = kept.iter().map(|Kept { of, parts }| match parts {
+        None => json!({"wallet": of.wallet.0, "key": of.key}),
+        Some(parts) => json!({"wallet": of.wallet.0, "key": of.key, "parts": parts}),
+    });
+    kept.collect()
 }
 
 /// What counts as gained of an operation, where that is not what it gave: a memo names it `gained`.
@@ -58,14 +77,20 @@ pub fn gained(memo: Option<&Value>) -> Option<i64> {
 }
 
 /// The tallies an operation is kept in.
-pub fn keys(memo: Option<&Value>) -> Vec<TallyKey> {
+pub fn kept(memo: Option<&Value>) -> Vec<Kept> {
     let listed = memo.and_then(|memo| memo.get("tallies")?.as_array());
     let number = |it: &Value, field: &str| it.get(field)?.as_i64();
-    let key = |it: &Value| {
-        Some(TallyKey {
+    let parts = |it: &Value| {
+        let parts = it.get("parts")?.as_array()?.iter();
+        parts.map(Value::as_i64).collect::<Option<_>>()
+    };
+    let kept = |it: &Value| {
+        let of = TallyKey {
             wallet: Account(number(it, "wallet")?),
             key: number(it, "key")?,
-        })
+        };
+        let parts = parts(it);
+        Some(Kept { of, parts })
     };
-    listed.into_iter().flatten().filter_map(key).collect()
+    listed.into_iter().flatten().filter_map(kept).collect()
 }

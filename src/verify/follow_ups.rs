@@ -6,8 +6,7 @@ use crate::ledger::holds;
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::ledger::reversals::part::Part;
-use crate::ledger::reversals::{Mirror, back, given_back, mirror};
-use crate::ledger::uses;
+use crate::ledger::reversals::{Mirror, back, memo, mirror};
 
 /// Proves follow-ups in the order of what they follow, then of how much followed that before.
 #[derive(Default)]
@@ -102,7 +101,7 @@ fn is_mirror(original: &Operation, operation: &Operation, part: Part) -> bool {
     lots_are_right
         && (operation.out, operation.into, operation.figures) == (out, into, figures)
         && operation.transfers == transfers
-        && uses::kept(operation.memo.as_ref()) == given_back(original, part)
+        && operation.memo.as_ref() == Some(&memo(original, part))
         && (operation.card_id, operation.exchange_rate_id)
             == (original.card_id, original.exchange_rate_id)
 }

@@ -7,9 +7,10 @@ use super::fees::Fees;
 use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
-use crate::conversions::promise::{self, Promise};
-use crate::conversions::sponsored::{self, Sponsorship};
-use crate::conversions::{fee, limits, postings};
+use crate::conversions::promises::promise::{self, Promise};
+use crate::conversions::sponsored::Sponsorship;
+use crate::conversions::{fee, postings};
+use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
@@ -223,18 +224,16 @@ impl Proof {
                     .into(),
             ));
         }
-        if !sponsored::is_counted(operation.memo.as_ref(), sponsored) {
-            return Err(wrong("its sponsor's budget is not counted so".into()));
-        }
         if postings::fee_kept(operation.memo.as_ref()) != fee {
             return Err(wrong("its fee is not what its card says".into()));
         }
         let (terms, priced, to) = (&card.terms, &evaluated.priced, into.wallet.asset());
-        let mut counted = limits::keys(terms, out.wallet, to);
-        let paid = fee::paid_key(terms, priced, out.wallet, to);
-        counted.extend(paid);
-        if tally::keys(operation.memo.as_ref()) != counted {
-            return Err(wrong("it is not counted as its card says".into()));
+        let wallets = [out.wallet, into.wallet];
+        let counted = postings::counted(card, &evaluated, (&promises, sponsored), wallets);
+        let memo = operation.memo.as_ref();
+        if (tally::kept(memo), budget::kept(memo)) != counted {
+            let what = "it is not counted as its card, its campaigns and its sponsor say";
+            return Err(wrong(what.into()));
         }
         if was_covered != fee::is_covered(terms, priced) {
             return Err(wrong("its card has no fee that covers a period".into()));
@@ -250,7 +249,7 @@ impl Proof {
                 }));
             }
         }
-        if let Some(key) = paid {
+        if let Some(key) = fee::paid_key(terms, priced, out.wallet, to) {
             let paid = (out.amount, operation.at);
             self.fees.pay(key, operation.id, paid);
         }

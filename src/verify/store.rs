@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use diesel::OptionalExtension;
 use diesel::sql_types::{
-    Array, BigInt, Binary, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid,
+    Array, BigInt, Binary, Integer, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz,
+    Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Difference, Report, Stopped};
+use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::ledger::adjustments;
 use crate::ledger::adjustments::adjustment::Adjustment;
@@ -23,9 +25,11 @@ use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, Windo
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
 use crate::partners::Money;
+use crate::partners::period::{Calendar, Period};
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
+use crate::rates::allowance;
 use crate::rates::campaigns::{self, PublishedCampaign};
 use crate::rates::card::Card;
 use crate::rates::settlement::Exchange;
@@ -220,18 +224,6 @@ struct CampaignHash {
     terms_hash: Vec<u8>,
 }
 
-#[derive(Debug, diesel::QueryableByName)]
-struct Given {
-    #[diesel(sql_type = BigInt)]
-    campaign_id: i64,
-    #[diesel(sql_type = BigInt)]
-    wallet: i64,
-    #[diesel(sql_type = BigInt)]
-    times: i64,
-    #[diesel(sql_type = BigInt)]
-    units: i64,
-}
-
 /// Published campaigns are what was approved, and gave what the journal says and no more than they may.
 pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
     let all = campaigns::find_all(conn).await?;
@@ -259,67 +251,88 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
     .await?;
     nothing_from(
         conn,
-        "with given as ( \
-           select (c->>'id')::bigint as campaign_id, o.out_wallet, (c->>'units')::bigint as units \
-             from operations o, jsonb_array_elements(o.memo->'campaigns') c \
-            where o.kind = 3 and (c->>'units')::bigint > 0 \
-         ), right_ones as ( \
-           select g.campaign_id, 0::bigint as wallet, count(*) as times, sum(units)::bigint as units \
-             from given g join campaigns c on c.id = g.campaign_id where c.terms ? 'budget' group by 1 \
-           union all \
-           select g.campaign_id, g.out_wallet, count(*), sum(units)::bigint \
-             from given g join campaigns c on c.id = g.campaign_id \
-            where c.terms ? 'times' or c.terms ? 'most' or c.terms @> '{\"first_time_only\": true}' group by 1, 2 \
-           union all \
-           select (u->>'campaign')::bigint, (u->>'wallet')::bigint, sum((u->>'times')::bigint)::bigint, \
-                  sum((u->>'units')::bigint)::bigint \
-             from operations o, jsonb_array_elements(o.memo->'uses') u group by 1, 2 \
+        "with right_ones as ( \
+           select (b->>'owner')::bigint as owner, sum(part::bigint)::bigint as given \
+             from operations o, jsonb_array_elements(o.memo->'budgets') b, \
+                  jsonb_array_elements_text(b->'parts') part \
+            where o.memo ? 'budgets' group by 1 \
          ) \
-         select case when campaign_id < 0 then 'the sponsor of rate card ' || -campaign_id else 'campaign ' || campaign_id end || \
-                ' is kept as having given ' || coalesce(k.units, 0) || ' in ' || \
-                coalesce(k.times, 0) || ' conversions to wallet ' || wallet || ', and the journal says ' || \
-                coalesce(r.units, 0) || ' in ' || coalesce(r.times, 0) as what \
-           from right_ones r full join campaign_uses k using (campaign_id, wallet) \
-          where (k.times, k.units) is distinct from (r.times, r.units) limit 1",
+         select case when owner < 0 then 'the sponsor of rate card ' || -owner else 'campaign ' || owner end || ' is kept as having given ' || coalesce(k.given, 0) || \
+                ', and the journal says ' || coalesce(r.given, 0) as what \
+           from right_ones r full join budgets k using (owner) \
+          where coalesce(k.given, 0) <> coalesce(r.given, 0) limit 1",
     )
     .await?;
     within_their_limits(conn, &all).await?;
     nothing_from(
         conn,
         "select 'the sponsor of rate card ' || c.id || ' paid more than its budget' as what \
-           from rate_cards c join campaign_uses u on u.campaign_id = -c.id and u.wallet = 0 \
-          where u.units > (c.settlement #>> '{sponsor,budget}')::numeric * 1000000 limit 1",
+           from rate_cards c join budgets b on b.owner = -c.id \
+          where b.given > (c.settlement #>> '{sponsor,budget}')::numeric * 1000000 limit 1",
     )
     .await
 }
 
+/// No budget was passed, and no wallet had more than it may within a day, a month, a year or ever.
 async fn within_their_limits(
     conn: &mut Connection,
     all: &[PublishedCampaign],
 ) -> Result<(), Stopped> {
     for one in all {
-        let limits = &one.limits;
-        // The most that any wallet had, and what all had.
-        let rows: Vec<Given> = diesel::sql_query(
-            "select campaign_id, least(wallet, 1) as wallet, max(times) as times, max(units) as units \
-               from campaign_uses where campaign_id = $1 group by 1, 2",
-        )
-        .bind::<BigInt, _>(one.id)
-        .load(conn)
-        .await?;
-        for row in rows {
-            let passes = |limit: Option<i64>, used: i64| limit.is_some_and(|limit| used > limit);
-            let is_over = match row.wallet {
-                0 => passes(limits.budget, row.units),
-                _ => passes(limits.times, row.times) || passes(limits.most, row.units),
+        let budget = one.limits.budget;
+        let sql = "select given as most from budgets where campaign_id = $1";
+        let given: Option<Most> = diesel::sql_query(sql)
+            .bind::<BigInt, _>(one.id)
+            .get_result(conn)
+            .await
+            .optional()?;
+        must_be_within(one.id, budget, given)?;
+        for limit in &one.limits.each {
+            let Period::Calendar(calendar) = limit.period else {
+                continue;
             };
-            if is_over {
-                let what = format!("campaign {} gave more than it may", row.campaign_id);
-                return Err(Difference(what).into());
-            }
+            let most = one.limits.most(limit);
+            let within = match calendar {
+                Calendar::Day => "date_trunc('day', at, $2)",
+                Calendar::Month => "date_trunc('month', at, $2)",
+                Calendar::Year => "date_trunc('year', at, $2)",
+                Calendar::Ever => "$2::text",
+            };
+            let counted = match limit.most {
+                allowance::Most::Given(_) => "given",
+                allowance::Most::Gained(_) => "gained",
+                allowance::Most::Times(_) => "times",
+            };
+            let sum = format!(
+                "select sum({counted})::bigint as most from tallies where key = -$1 and at >= $3 \
+                  group by wallet, {within} order by 1 desc limit 1"
+            );
+            let given: Option<Most> = diesel::sql_query(sum)
+                .bind::<BigInt, _>(one.id)
+                .bind::<Text, _>(one.limits.zone.name())
+                .bind::<Timestamptz, _>(limit.from.unwrap_or(Timestamp::UNIX_EPOCH))
+                .get_result(conn)
+                .await
+                .optional()?;
+            must_be_within(one.id, Some(most), given)?;
         }
     }
     Ok(())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Most {
+    #[diesel(sql_type = BigInt)]
+    most: i64,
+}
+
+fn must_be_within(campaign: i64, limit: Option<i64>, given: Option<Most>) -> Result<(), Stopped> {
+    match limit.zip(given) {
+        Some((limit, Most { most })) if most > limit => {
+            Err(Difference(format!("campaign {campaign} gave more than it may")).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -665,7 +678,8 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
         "with counted as ( \
            select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
                   coalesce(case when u.id is null then o.out_amount else -o.in_amount end, 0) as given, \
-                  case when u.id is null then coalesce((o.memo->>'gained')::bigint, o.in_amount) \
+                  case when t ? 'parts' then (select sum(part::bigint) from jsonb_array_elements_text(t->'parts') part)::bigint \
+                       when u.id is null then coalesce((o.memo->>'gained')::bigint, o.in_amount) \
                        when u.memo ? 'gained' then ( \
                          div((u.memo->>'gained')::numeric * (o.memo->>'before')::bigint + u.out_amount - 1, u.out_amount) \
                          - div((u.memo->>'gained')::numeric * ((o.memo->>'before')::bigint + o.in_amount) + u.out_amount - 1, u.out_amount) \

@@ -53,9 +53,9 @@ pub(super) fn check(
     if postings::fee_kept(memo) != fee {
         return Err("its fee is not what its card says".into());
     }
-    let counted = limits::keys(&first_card.terms, out.wallet, first.to);
+    let counted = limits::kept(&first_card.terms, out.wallet, first.to);
     let gained = (!counted.is_empty()).then_some(first.gained);
-    if (tally::keys(memo), tally::gained(memo)) != (counted, gained) {
+    if (tally::kept(memo), tally::gained(memo)) != (counted, gained) {
         return Err("it is not counted as its card says".into());
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! for campaigns on top.
 
 use chrono::{DateTime, Duration, SecondsFormat, SubsecRound, Utc};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
@@ -768,6 +769,16 @@ async fn campaigns_that_cannot_be_are_refused_by_their_field() {
             "/arms/0/weight",
         ),
         (
+            json!({"bonus": percent(20), "when": {"channel": []}}),
+            "campaign-terms",
+            "/when/channel",
+        ),
+        (
+            json!({"bonus": percent(20), "allowances": [{"period": "day", "given": 5}]}),
+            "campaign-terms",
+            "/allowances/0/given",
+        ),
+        (
             json!({"bonus": percent(20), "zone": "Mars"}),
             "invalid-field",
             "/zone",
@@ -820,7 +831,7 @@ async fn what_was_given_past_the_hub_is_found_by_the_proof() {
     World::assert_right(&world.verify().await);
     let owner = sql::session(&world.url).await;
     owner
-        .batch_execute("update campaign_uses set units = 99")
+        .batch_execute("update budgets set given = 99")
         .await
         .expect("a change");
     let report = world.verify().await;
@@ -829,4 +840,370 @@ async fn what_was_given_past_the_hub_is_found_by_the_proof() {
         difference.contains("is kept as having given 99"),
         "{difference}"
     );
+}
+
+/// A whole or a part of a conversion, back.
+async fn reverse(world: &World, conversion: &Value, miles: Option<&str>) -> Answer {
+    let mut body = json!({"operation": conversion["id"]});
+    if let Some(miles) = miles {
+        body["amount"] = json!({"amount": miles, "currency": "MILE"});
+    }
+    world
+        .post(&world.token("AERO").await, "/v1/reversals", body)
+        .await
+}
+
+/// What campaigns with budgets say that they have given.
+async fn given(world: &World) -> i64 {
+    let sql = "select coalesce(sum(given), 0)::bigint from budgets";
+    sql::number(&world.url, sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_reversed_among_sixty_four_conversions_is_given_again_to_the_last_unit() {
+    let world = with_card().await;
+    let second = world.second().await;
+    own(&world, json!({"bonus": percent(10), "budget": 205})).await;
+    let mut members = Vec::new();
+    for _ in 0..16 {
+        members.push(rich(&world).await);
+    }
+    let mut quotes = Vec::new();
+    for nth in 0..84 {
+        quotes.push(asked(&world, &members[nth % 16], "400").await);
+    }
+    let hubs = [&world, &second];
+    let first = take_all(&hubs, &quotes[..20]).await;
+    assert_eq!(done(&first, "campaign-budget-used-up"), 20);
+    assert_eq!(given(&world).await, 200);
+
+    // Six whole, and six by a quarter: 28 of the 110, and 2 of the 10.
+    let aero = world.token("AERO").await;
+    let reversals = first[..12].iter().enumerate().map(|(nth, taken)| {
+        let mut body = json!({"operation": taken.body["id"]});
+        if nth % 2 == 0 {
+            body["amount"] = json!({"amount": "100", "currency": "MILE"});
+        }
+        hubs[nth % 2].post(&aero, "/v1/reversals", body)
+    });
+    let reversals = futures_util::future::join_all(reversals);
+    let (reversed, taken) = tokio::join!(reversals, take_all(&hubs, &quotes[20..]));
+    assert!(reversed.iter().all(|answer| answer.status.is_success()));
+    let more = done(&taken, "campaign-budget-used-up") as i64;
+    let now = given(&world).await;
+    assert_eq!(now, 200 - 6 * 10 - 6 * 2 + more * 10);
+    assert!(now <= 205, "{now}");
+    assert_eq!(balance(&world, "bonus/STAR").await, now);
+
+    let left = 205 - now;
+    let member = &members[0];
+    let too_much = asked(&world, member, &((left + 1) * 40).to_string()).await;
+    assert_eq!(gains(&too_much), ((left + 1) * 10).to_string());
+    let last = asked(&world, member, &(left * 40).to_string()).await;
+    assert_eq!(gains(&last), (left * 11).to_string());
+    take(&world, &last).await.ok();
+    assert_eq!(balance(&world, "bonus/STAR").await, 205);
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_give_back_what_members_no_longer_have_whoever_paid() {
+    let world = with_card().await;
+    let member = rich(&world).await;
+    let weights = [("CITYMART", 1), ("KWUN", 2), ("BAYVIEW", 4)];
+    let funders =
+        weights.map(|(code, weight)| json!({"partner": id_of(&world, code), "weight": weight}));
+    let shared = json!({"bonus": percent(17), "budget": 1000, "most": 1000, "funders": funders});
+    let shared = campaign(&world, shared);
+    publish(&world, "CITYMART", &["KWUN", "BAYVIEW"], shared)
+        .await
+        .ok();
+    let quote = asked(&world, &member, "4012").await;
+    assert_eq!(gains(&quote), "1173");
+    let taken = take(&world, &quote).await.ok();
+    let tally = "select sum(gained)::bigint from tallies where key < 0";
+    let times = "select sum(times)::bigint from tallies where key < 0";
+    for miles in ["1", "7", "999", "1000", "3"] {
+        reverse(&world, &taken, Some(miles)).await.ok();
+        let had = balance(&world, "bonus/STAR").await;
+        assert_eq!(given(&world).await, had, "{miles}");
+        assert_eq!(sql::number(&world.url, tally).await, had, "{miles}");
+        assert_eq!(sql::number(&world.url, times).await, 1);
+        World::assert_right(&world.verify().await);
+    }
+    reverse(&world, &taken, None).await.ok();
+    for sum in [tally, times] {
+        assert_eq!(sql::number(&world.url, sum).await, 0);
+    }
+    assert_eq!(given(&world).await, 0);
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_time_that_is_undone_whole_is_none() {
+    let world = with_card().await;
+    let member = rich(&world).await;
+    own(
+        &world,
+        json!({"bonus": percent(20), "first_time_only": true}),
+    )
+    .await;
+    let taken = take(&world, &asked(&world, &member, "400").await)
+        .await
+        .ok();
+    let next = async || gains(&asked(&world, &member, "400").await).to_owned();
+    assert_eq!(next().await, "100");
+    reverse(&world, &taken, Some("399")).await.ok();
+    assert_eq!(next().await, "100", "something of it is left");
+    reverse(&world, &taken, Some("1")).await.ok();
+    assert_eq!(next().await, "120");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_within_a_period_comes_back_with_the_next_and_with_what_is_reversed() {
+    let world = with_card().await;
+    let member = rich(&world).await;
+    let zone = "Asia/Hong_Kong";
+    // A day with hours left on both sides, whenever this runs.
+    let local = Utc::now().with_timezone(&chrono::FixedOffset::east_opt(8 * 3600).expect("HKT"));
+    let to_noon = (36 - i64::from(chrono::Timelike::hour(&local))) % 24;
+    world.forward(Duration::hours(to_noon)).await;
+    let allowances = json!([{"period": "day", "gained": 50}, {"hours": 2, "times": 2}]);
+    let made = own(
+        &world,
+        json!({"bonus": percent(10), "allowances": allowances, "zone": zone, "ends_at": hours(96)}),
+    )
+    .await;
+    assert_eq!(made["allowances"], allowances);
+    let said = made["sentence"].as_str().expect("a sentence");
+    assert!(
+        said.contains("; at most 50 STAR in a day for one member; 2 times in any 2 hours"),
+        "{said}"
+    );
+    let ask = async |miles| asked(&world, &member, miles).await;
+    let first = ask("800").await;
+    let again = ask("1600").await;
+    assert_eq!((gains(&first), gains(&again)), ("220", "440"));
+    let taken = take(&world, &first).await.ok();
+    let refused = take(&world, &again).await;
+    assert_eq!(refused.problem(), "campaign-limit-reached");
+    assert_eq!(
+        refused.body["left"],
+        json!({"amount": "30", "currency": "STAR"})
+    );
+    assert!(refused.body["renews_at"].is_string());
+    assert_eq!(gains(&ask("1240").await), "310", "31 is more than 30");
+    assert_eq!(gains(&ask("1200").await), "330");
+    reverse(&world, &taken, None).await.ok();
+    let back = ask("2000").await;
+    assert_eq!(gains(&back), "550");
+    take(&world, &back).await.ok();
+    assert_eq!(gains(&ask("40").await), "10");
+    World::assert_right(&world.verify().await);
+
+    world.forward(Duration::hours(24)).await;
+    for _ in 0..2 {
+        let next = ask("400").await;
+        assert_eq!(gains(&next), "110");
+        take(&world, &next).await.ok();
+    }
+    assert_eq!(gains(&ask("400").await), "100", "twice in two hours");
+    world.forward(Duration::hours(2)).await;
+    assert_eq!(gains(&ask("400").await), "110");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sixteen_once_a_day_at_two_hubs_one_counts() {
+    let world = with_card().await;
+    let second = world.second().await;
+    let member = rich(&world).await;
+    let once = json!([{"hours": 24, "times": 1}]);
+    own(&world, json!({"bonus": percent(20), "allowances": once})).await;
+    let mut quotes = Vec::new();
+    for _ in 0..16 {
+        quotes.push(asked(&world, &member, "400").await);
+    }
+    let answers = take_all(&[&world, &second], &quotes).await;
+    assert_eq!(done(&answers, "campaign-limit-reached"), 1);
+    World::assert_right(&world.verify().await);
+}
+
+/// What a quote gains by a channel.
+async fn by_channel(world: &World, member: &Member, channel: Option<&str>) -> Value {
+    let gives = json!({"amount": "4000", "currency": "MILE"});
+    let wish = json!({"member": member.id, "gives": gives, "to": "STAR", "channel": channel});
+    world
+        .post(&world.token("AERO").await, "/v1/quotes", wish)
+        .await
+        .ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_is_for_who_meets_its_condition_when_the_quote_is_asked_for() {
+    let world = with_card().await;
+    let (member, other) = (rich(&world).await, rich(&world).await);
+    let gold = json!({"tier": {"value": "gold"}});
+    let when = json!({"claims": {"tier": ["gold", "ruby"]}, "channel": ["app"]});
+    let made = own(&world, json!({"bonus": percent(20), "when": when})).await;
+    assert_eq!(made["when"], when);
+    let said = made["sentence"].as_str().expect("a sentence");
+    assert!(
+        said.ends_with("; for members with tier gold or ruby of AERO; via app."),
+        "{said}"
+    );
+    let of_target = json!({"claims": {"tier": ["gold"]}, "of": "target"});
+    own(&world, json!({"bonus": percent(5), "when": of_target})).await;
+
+    let gained = async |member: &Member, channel| {
+        let quote = by_channel(&world, member, channel).await;
+        gains(&quote).to_owned()
+    };
+    assert_eq!(gained(&member, Some("app")).await, "1000");
+    world.attest("AERO", &member, gold.clone()).await;
+    assert_eq!(gained(&member, Some("app")).await, "1200");
+    assert_eq!(gained(&member, Some("web")).await, "1000");
+    assert_eq!(gained(&member, None).await, "1000");
+    assert_eq!(gained(&other, Some("app")).await, "1000");
+    world.attest("CITYMART", &member, gold).await;
+    assert_eq!(gained(&member, Some("app")).await, "1250");
+    assert_eq!(gained(&member, None).await, "1050");
+
+    // Taking a quote looks at no claims.
+    let quote = by_channel(&world, &member, Some("app")).await;
+    world.attest("AERO", &member, json!({})).await;
+    world.attest("CITYMART", &member, json!({})).await;
+    let taken = take(&world, &quote).await.ok();
+    assert_eq!(taken["gains"]["amount"], "1250");
+    assert_eq!(gained(&member, Some("app")).await, "1000");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_read_only_where_a_campaign_asks_for_them() {
+    let world = with_card().await;
+    let member = rich(&world).await;
+    own(
+        &world,
+        json!({"bonus": percent(20), "when": {"channel": ["app"]}}),
+    )
+    .await;
+    // Whoever reads them now finds no such column.
+    let rename = "alter table memberships rename column claims to hidden";
+    world
+        .superuser()
+        .await
+        .batch_execute(rename)
+        .await
+        .expect(rename);
+    assert_eq!(
+        gains(&by_channel(&world, &member, Some("app")).await),
+        "1200"
+    );
+}
+
+/// What the miles of a member could become.
+async fn options(world: &World, member: &Member, channel: &str) -> Vec<Value> {
+    let aero = world.token("AERO").await;
+    let path = format!("/v1/members/{}/wallets", member.id);
+    let wallets = world.get(&aero, &path).await.ok();
+    let mut wallets = wallets["items"].as_array().expect("wallets").iter();
+    let wallet = wallets.find(|wallet| wallet["currency"] == "MILE");
+    let wallet = wallet.expect("miles")["id"].as_str().expect("an id");
+    let path = format!("/v1/conversions/options?wallet={wallet}&channel={channel}");
+    let listed = world.get(&aero, &path).await.ok();
+    listed["items"].as_array().expect("options").clone()
+}
+
+/// Every option says what a quote for as much says, and the best is first. What it says of stars.
+async fn as_quoted(world: &World, member: &Member, channel: &str) -> (Value, Value) {
+    let aero = world.token("AERO").await;
+    let listed = options(world, member, channel).await;
+    let mut differences = Vec::new();
+    let mut stars = Value::Null;
+    for option in listed {
+        differences.push(option["worth"]["difference"].as_i64());
+        if !option["through"].is_null() {
+            continue;
+        }
+        let wish = json!({"member": member.id, "gives": option["gives"], "to": option["to"], "channel": channel});
+        let quote = world.post(&aero, "/v1/quotes", wish).await.ok();
+        for field in [
+            "card",
+            "gives",
+            "gains",
+            "bonuses",
+            "campaigns",
+            "worth",
+            "limits",
+            "arrives",
+        ] {
+            assert_eq!(
+                option[field], quote[field],
+                "{field} by {channel}: {option}"
+            );
+        }
+        if option["to"] == "STAR" {
+            stars = option;
+        }
+    }
+    let mut sorted = differences.clone();
+    sorted.sort_by_key(|difference| std::cmp::Reverse(*difference));
+    assert_eq!(differences, sorted);
+    (stars["gains"]["amount"].clone(), stars["rate"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_says_what_a_quote_for_the_same_amount_says() {
+    let world = with_card().await;
+    let (member, other) = (world.member().await, rich(&world).await);
+    world.award(&member, "4000", "MILE").await;
+    let says = async |channel| {
+        let (gains, rate) = as_quoted(&world, &member, channel).await;
+        let text = |value: Value| value.as_str().expect("text").to_owned();
+        (text(gains), text(rate))
+    };
+    let told = |gains: &str, rate: &str| (gains.to_owned(), rate.to_owned());
+    assert_eq!(says("web").await, told("1000", "0.250000"));
+
+    own(&world, json!({"bonus": percent(10), "budget": 195})).await;
+    assert_eq!(says("web").await, told("1100", "0.275000"));
+    let gold = json!({"claims": {"tier": ["gold"]}, "channel": ["app"]});
+    own(&world, json!({"bonus": percent(20), "when": gold})).await;
+    world
+        .attest("AERO", &member, json!({"tier": {"value": "gold"}}))
+        .await;
+    assert_eq!(says("web").await, told("1100", "0.275000"));
+    assert_eq!(says("app").await, told("1300", "0.325000"));
+    let registered = json!({"bonus": percent(5), "registered_only": true});
+    let registered = own(&world, registered).await;
+    assert_eq!(says("app").await, told("1300", "0.325000"));
+    let path = registered["id"].as_str().expect("an id");
+    let path = format!("/v1/campaigns/{path}/registrations");
+    let body = json!({"member": member.id, "currency": "MILE"});
+    let aero = world.token("AERO").await;
+    world.post(&aero, &path, body).await.ok();
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+    let arms = json!([{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]);
+    own(&world, json!({"arms": arms})).await;
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+
+    // Somebody else has of the budget what leaves too little, and gives it back.
+    let taken = take(&world, &asked(&world, &other, "4000").await)
+        .await
+        .ok();
+    assert_eq!(says("app").await, told("1250", "0.312500"));
+    reverse(&world, &taken, Some("400")).await.ok();
+    assert_eq!(says("app").await, told("1350", "0.337500"));
+    let day = json!([{"period": "ever", "gained": 15}]);
+    own(&world, json!({"bonus": percent(1), "allowances": day})).await;
+    assert_eq!(says("app").await, told("1360", "0.340000"));
+    take(&world, &by_channel(&world, &member, Some("app")).await)
+        .await
+        .ok();
+    world.award(&member, "4000", "MILE").await;
+    // Nothing is left of the budget, and five of the last.
+    assert_eq!(says("app").await, told("1250", "0.312500"));
+    World::assert_right(&world.verify().await);
 }

@@ -601,7 +601,7 @@ async fn what_a_sponsor_is_said_to_have_paid_is_proven() {
     World::assert_right(&world.verify().await);
     let owner = sql::session(&world.url).await;
     owner
-        .batch_execute("update campaign_uses set units = 99")
+        .batch_execute("update budgets set given = 99")
         .await
         .expect("a change");
     let difference = world.verify().await.difference.expect("a difference");

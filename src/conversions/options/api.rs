@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::ways::{self, Way};
-use super::{Choice, Held, choices, deciding};
+use super::{Choice, Held, choices, counting, deciding};
 use crate::access::{LedgerRead, Partner};
 use crate::clock::Timestamp;
 use crate::conversions::limits;
-use crate::conversions::quoted::{LimitBody, WorthBody, arrives};
+use crate::conversions::quoted::{
+    CampaignGainBody, LimitBody, QuotedBonusBody, WorthBody, arrives,
+};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
@@ -71,7 +73,12 @@ pub struct OptionBody {
     legs: Vec<OptionLegBody>,
     /// The largest amount that the wallet can pay; the smallest that the card takes when it cannot.
     gives: AmountBody,
+    /// What it would become, bonuses included.
     gains: AmountBody,
+    /// What of it would be bonuses: the card's, then those of campaigns. Empty through a third currency.
+    bonuses: Vec<QuotedBonusBody>,
+    /// The campaigns that a quote would count on now, for this wallet and as their limits and budgets stand.
+    campaigns: Vec<CampaignGainBody>,
     /// What of `gives` is a fee in points, or was taken off `gains` as one; null when nothing.
     fee_points: Option<AmountBody>,
     /// Printed units gained for one given, rounded down to six decimals.
@@ -98,7 +105,7 @@ pub struct OptionLegBody {
 /// List what a wallet could become
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
-    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, and the best way through a third currency where that gives more for one; best first.",
+    description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, with what campaigns add, and the best way through a third currency where that gives more for one; best first.",
     security(("partner" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
@@ -117,7 +124,8 @@ async fn list(
     let lots: Vec<_> = usable.map(|lot| (lot.key(), lot.available)).collect();
     let available = lots.iter().map(|(_, available)| available).sum();
     let channel = query.0.channel.as_ref();
-    let cards = deciding(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
+    let counting = counting(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
+    let cards: Vec<_> = counting.iter().map(|it| it.card.clone()).collect();
     let held = Held {
         from: &currency,
         wallet,
@@ -125,7 +133,7 @@ async fn list(
         marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
     };
     let seconds = seconds(&shelf, &book, (wallet, &cards), channel, moment.now).await?;
-    let choices = choices(&book, &held, &cards, moment.now);
+    let choices = choices(&book, &held, &counting, moment.now);
     let ways = ways::ways(&book, &held, &cards, &seconds, &choices, moment.now);
     let direct = choices.iter().map(|choice| {
         let body = show(&shelf.ids, &book.directory, &currency, choice, moment.now)?;
@@ -202,6 +210,8 @@ fn show_way(
     let [first, second] = &way.cards;
     Ok(OptionBody {
         legs: legs.map(leg).collect(),
+        bonuses: Vec::new(),
+        campaigns: Vec::new(),
         through: Some(between.code.clone()),
         to: to.code.clone(),
         card: ids.show(Kind::RateCard, first.id),
@@ -233,6 +243,8 @@ fn show(
         to: to.code.clone(),
         through: None,
         legs: Vec::new(),
+        bonuses: QuotedBonusBody::all(ids, to, &choice.evaluated, &choice.promises),
+        campaigns: CampaignGainBody::all(ids, to, &choice.promises),
         card: ids.show(Kind::RateCard, choice.card.id),
         gives: AmountBody::of(from, choice.given),
         gains: AmountBody::of(to, choice.gained),

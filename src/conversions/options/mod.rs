@@ -2,7 +2,7 @@
 //!
 //! Of each currency to get, the card that decides for the member whose wallet it is: the largest legal
 //! amount that the wallet can pay and the card's limits leave, or, when that is too little, the smallest
-//! there is and what is missing; and the best [way](ways) through a third currency, where that gives more.
+//! there is and what is missing, with what campaigns add for that wallet, as a quote would; and the best [way](ways) through a third currency, where that gives more.
 //! Best first: by what is gained against what is given, both by their
 //! issuers' display values.
 
@@ -14,8 +14,11 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::Fixed;
 use super::fee;
 use super::limits::{self, Limit};
+use super::promises::promise::settle;
+use super::promises::{self, Promise};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -26,7 +29,8 @@ use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
-use crate::rates::card;
+use crate::rates::campaigns::limits::Standing;
+use crate::rates::card::Evaluated;
 use crate::rates::terms::Terms;
 use crate::rates::{Book, PublishedCard};
 use crate::web::text::Word;
@@ -39,6 +43,9 @@ pub struct Choice {
     /// What would leave the wallet.
     pub given: i64,
     pub gained: i64,
+    pub evaluated: Evaluated,
+    /// The campaigns that a quote would count on.
+    pub promises: Vec<Promise>,
     /// A fee in points, in which currency.
     pub fee: Option<(Asset, i64)>,
     /// By how much the wallet falls short of `given`; zero when it does not.
@@ -67,7 +74,56 @@ impl Held<'_> {
     }
 }
 
-/// The cards that would decide quotes for the member whose wallet it is.
+/// A card that would decide a quote, and the campaigns that may add to it.
+pub struct Deciding {
+    pub card: Arc<PublishedCard>,
+    pub promises: Vec<Promise>,
+    /// What each of them has given so far.
+    pub standings: Vec<Standing>,
+}
+
+/// The cards that would decide quotes for the member whose wallet it is, with what campaigns add.
+pub async fn counting(
+    shelf: &Shelf,
+    book: &Book,
+    (wallet, from): (Account, &Currency),
+    channel: Option<&Word>,
+    now: Timestamp,
+) -> Result<Vec<Deciding>, Error> {
+    let decides = async |to: &Arc<Currency>| {
+        let known = super::known(shelf, book, (from, to), wallet, now).await?;
+        let asker = known.asker(channel);
+        let Some(card) = book.card_for(from.no, to.no, asker, now) else {
+            return Ok(None);
+        };
+        let of_route = (from, &**to);
+        let promises = promises::holding(shelf, book, of_route, (wallet, asker), now).await?;
+        Ok::<_, Error>(Some((card.clone(), promises)))
+    };
+    let targets = targets(book, from, now);
+    let decided = try_join_all(targets.iter().map(|to| decides(to))).await?;
+    let decided: Vec<_> = decided.into_iter().flatten().collect();
+    let all = decided.iter().flat_map(|(_, promises)| promises).cloned();
+    let all: Vec<Promise> = all.collect();
+    let standings = promises::standings(shelf, &all, wallet, now).await?;
+    let mut standings = standings.into_iter();
+    let deciding = decided.into_iter().map(|(card, promises)| Deciding {
+        card,
+        standings: standings.by_ref().take(promises.len()).collect(),
+        promises,
+    });
+    Ok(deciding.collect())
+}
+
+/// What could be gained for a currency now, if somebody met the conditions.
+fn targets<'b>(book: &'b Book, from: &Currency, now: Timestamp) -> Vec<&'b Arc<Currency>> {
+    let targets = book.targets(from.no, now).into_iter();
+    targets
+        .filter_map(|to| book.directory.currency_no(to))
+        .collect()
+}
+
+/// The cards alone.
 pub async fn deciding(
     shelf: &Shelf,
     book: &Book,
@@ -75,39 +131,29 @@ pub async fn deciding(
     channel: Option<&Word>,
     now: Timestamp,
 ) -> Result<Vec<Arc<PublishedCard>>, Error> {
-    let targets = book.targets(from.no, now);
-    let targets = targets
-        .iter()
-        .filter_map(|to| book.directory.currency_no(*to));
     let decides = async |to: &Arc<Currency>| {
         let known = super::known(shelf, book, (from, to), wallet, now).await?;
         let card = book.card_for(from.no, to.no, known.asker(channel), now);
         Ok::<_, Error>(card.cloned())
     };
-    let cards = try_join_all(targets.map(decides)).await?;
+    let targets = targets(book, from, now);
+    let cards = try_join_all(targets.iter().map(|to| decides(to))).await?;
     Ok(cards.into_iter().flatten().collect())
 }
 
 /// What each of these cards makes of the points of a wallet at `now`.
-pub fn choices(
-    book: &Book,
-    held: &Held<'_>,
-    cards: &[Arc<PublishedCard>],
-    now: Timestamp,
-) -> Vec<Choice> {
-    cards
+pub fn choices(book: &Book, held: &Held<'_>, deciding: &[Deciding], now: Timestamp) -> Vec<Choice> {
+    deciding
         .iter()
-        .filter_map(|card| choice(book, held, card, now))
+        .filter_map(|it| choice(book, held, it, now))
         .collect()
 }
 
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
-fn choice(
-    book: &Book,
-    held: &Held<'_>,
-    card: &Arc<PublishedCard>,
-    now: Timestamp,
-) -> Option<Choice> {
+fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> Option<Choice> {
+    let Deciding {
+        card, standings, ..
+    } = deciding;
     let (directory, from, terms) = (&book.directory, held.from, &card.card.terms);
     let to = directory.currency_no(card.to)?;
     Programme::of(directory, to).must_be_live().ok()?;
@@ -121,9 +167,12 @@ fn choice(
     let (limits, usable) = held.under(terms, scales, to.no, now);
     let most = tariff.within(limits::most_given(&limits, usable));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
-    let priced = card::evaluate(&charged, scales, exchange, given)
-        .ok()?
-        .priced;
+    let mut promises = deciding.promises.clone();
+    let wish = (Fixed::Given(given), now);
+    let counted = (&mut promises[..], &standings[..]);
+    let (_, evaluated) = settle(&charged, counted, scales, exchange, wish).ok()?;
+    promises.retain(Promise::is_told);
+    let priced = &evaluated.priced;
     Some(Choice {
         to: to.clone(),
         card: card.clone(),
@@ -133,5 +182,7 @@ fn choice(
         missing: (priced.taken - usable).max(0),
         worth: worth::of((from, priced.taken), (to, priced.total), &[exchange]).ok()?,
         limits,
+        promises,
+        evaluated,
     })
 }

@@ -14,7 +14,7 @@ use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
-use crate::ledger::tally::{self, Mark, TallyKey, Wanted};
+use crate::ledger::tally::{self, Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
 pub use crate::partners::award_limits::Reason;
 use crate::partners::award_limits::limit::{self, AwardLimit, Reached};
@@ -92,8 +92,12 @@ impl Command for Award {
             "reason": self.reason, "channel": self.place.channel, "location": self.place.location,
         });
         if !marks.is_empty() {
-            let keys: Vec<TallyKey> = marks.iter().map(|(key, _)| *key).collect();
-            memo["tallies"] = tally::memo(&keys);
+            let kept = |(of, _): &(TallyKey, Mark)| Kept {
+                of: *of,
+                parts: None,
+            };
+            let kept: Vec<Kept> = marks.iter().map(kept).collect();
+            memo["tallies"] = tally::memo(&kept);
         }
         Ok(Decided {
             marks,

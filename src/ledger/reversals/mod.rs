@@ -7,19 +7,22 @@
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
 //! taken back from the lots it went into, and from the wallet's other lots when those were spent. What
 //! is not there either the wallet owes, if who asks says so: later gains pay it first.
-//! The money is that of the original, at its locked rate, in the open window.
+//! The money is that of the original, at its locked rate, in the open window. What the operation used of
+//! limits and budgets comes back with the points: a bonus as its points are taken back, the count when
+//! nothing is left of the operation.
 
 pub mod api;
 pub mod part;
 
 use crate::clock::Timestamp;
+use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
-use crate::ledger::tally::{self, Mark, TallyKey};
-use crate::ledger::uses::{self, Added, Used};
+use crate::ledger::tally::{self, Kept, Mark, TallyKey};
 use part::Part;
+use serde_json::Value;
 
 #[derive(Debug, Clone)]
 pub struct Reversal {
@@ -49,14 +52,12 @@ impl Command for Reversal {
 
     fn touches(&self) -> Touches {
         let legs = [self.original.out, self.original.into];
+        let budgets = budget::kept(self.original.memo.as_ref());
         Touches {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
             positions: self.original.positions(),
             follows: Some(self.original.id),
-            uses: uses::kept(self.original.memo.as_ref())
-                .iter()
-                .map(|(place, _)| *place)
-                .collect(),
+            budgets: budgets.iter().map(|given| given.owner).collect(),
             ..Touches::default()
         }
     }
@@ -73,15 +74,6 @@ impl Command for Reversal {
             transfers,
         } = mirror(original, part);
 
-        let mut memo = follow_ups::memo(part.before);
-        let tallies = tally::keys(original.memo.as_ref());
-        if !tallies.is_empty() {
-            memo["tallies"] = tally::memo(&tallies);
-        }
-        let uses = given_back(original, part);
-        if !uses.is_empty() {
-            memo["uses"] = uses::memo(&uses);
-        }
         let mut moves = Vec::new();
         if let Some(leg) = out {
             moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
@@ -99,9 +91,9 @@ impl Command for Reversal {
             card_id: original.card_id,
             exchange_rate_id: original.exchange_rate_id,
             follows: Some(original.id),
-            uses,
             marks: self.marks(part, out, into),
-            memo: Some(memo),
+            budgets: given_back(original, part),
+            memo: Some(memo(original, part)),
             ..Decided::new(reversal)
         })
     }
@@ -130,17 +122,49 @@ pub fn mirror(original: &Operation, part: Part) -> Mirror {
     }
 }
 
-/// What of budgets comes back with a part, as the money of those who paid it does.
-pub fn given_back(original: &Operation, part: Part) -> Vec<Added> {
-    let uses = uses::kept(original.memo.as_ref()).into_iter();
-    let back = |(place, used): Added| {
-        let back = Used {
-            times: -used.times * i64::from(part.after == part.whole),
-            units: -part.money(used.units),
-        };
-        (place, back)
-    };
-    uses.map(back).collect()
+/// What undoing a part of an operation remembers: how much was undone before, what is counted where, and
+/// what came back into which budgets.
+pub fn memo(original: &Operation, part: Part) -> Value {
+    let mut memo = follow_ups::memo(part.before);
+    let tallies = counted(original, part);
+    if !tallies.is_empty() {
+        memo["tallies"] = tally::memo(&tallies);
+    }
+    let budgets = given_back(original, part);
+    if !budgets.is_empty() {
+        memo["budgets"] = budget::memo(&budgets);
+    }
+    memo
+}
+
+/// The tallies of an operation, with what a part of it takes back of bonuses.
+fn counted(original: &Operation, part: Part) -> Vec<Kept> {
+    let kept = tally::kept(original.memo.as_ref()).into_iter();
+    let counted = kept.map(|Kept { of, parts }| Kept {
+        of,
+        parts: parts.map(|parts| taken_back(original, part, &parts)),
+    });
+    counted.collect()
+}
+
+/// What comes back into budgets with a part of an operation.
+fn given_back(original: &Operation, part: Part) -> Vec<Given> {
+    let given = budget::kept(original.memo.as_ref()).into_iter();
+    let given_back = given.map(|given| Given {
+        owner: given.owner,
+        parts: match given.is_money() {
+            true => given.parts.iter().map(|it| -part.money(*it)).collect(),
+            false => taken_back(original, part, &given.parts),
+        },
+    });
+    given_back.collect()
+}
+
+/// The parts of a bonus, as far as their points are taken back.
+fn taken_back(original: &Operation, part: Part, parts: &[i64]) -> Vec<i64> {
+    let gained = original.into.map_or(0, |leg| leg.amount);
+    let of_part = |units: &i64| -part.of_bonus(gained, *units);
+    parts.iter().map(of_part).collect()
 }
 
 /// The lots that get back a leg of which the first units pay what is owed.
@@ -153,15 +177,15 @@ impl Reversal {
     /// What was used of limits comes back, in the period it was used in.
     fn marks(&self, part: Part, out: Option<Leg>, into: Option<Leg>) -> Vec<(TallyKey, Mark)> {
         let amount = |leg: Option<Leg>| leg.map_or(0, |leg| leg.amount);
-        let counted = tally::gained(self.original.memo.as_ref());
+        let between = tally::gained(self.original.memo.as_ref());
         let mark = Mark {
             at: self.original.at,
             given: -amount(into),
-            gained: -counted.map_or(amount(out), |gained| part.units(gained)),
+            gained: -between.map_or(amount(out), |gained| part.units(gained)),
             times: -i64::from(part.after == part.whole),
         };
-        let keys = tally::keys(self.original.memo.as_ref()).into_iter();
-        keys.map(|key| (key, mark)).collect()
+        let kept = counted(&self.original, part);
+        kept.iter().map(|kept| kept.mark(mark)).collect()
     }
 
     fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {

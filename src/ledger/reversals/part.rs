@@ -59,7 +59,7 @@ impl Part {
         let part = |transfer: &Transfer| {
             let of_leg = gained.filter(|leg| leg.wallet.asset() == transfer.debit.asset());
             let amount = match of_leg {
-                Some(leg) => self.of_leg(leg.amount, transfer.amount),
+                Some(leg) => self.of_bonus(leg.amount, transfer.amount),
                 None => self.money(transfer.amount),
             };
             Transfer {
@@ -71,8 +71,8 @@ impl Part {
         parts.filter(|transfer| transfer.amount > 0).collect()
     }
 
-    /// A part of what was gained, by how much of that is taken back.
-    fn of_leg(&self, gained: i64, part: i64) -> i64 {
+    /// How much this takes back of a part of what was gained, by how much of that is taken back.
+    pub fn of_bonus(&self, gained: i64, part: i64) -> i64 {
         let taken_back = |after| {
             let so_far = Part {
                 before: 0,

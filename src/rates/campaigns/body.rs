@@ -15,8 +15,10 @@ use crate::clock::Timestamp;
 use crate::error::Problem;
 use crate::id::{Ids, Kind};
 use crate::partners::Directory;
+use crate::rates::allowance::Allowance;
 use crate::rates::body::ContentHash;
 use crate::rates::bonus::Bonus;
+use crate::rates::condition::Condition;
 use crate::rates::printed::Printed;
 use crate::web::body::{object_or_none, objects};
 use crate::web::text::{Mark, Name};
@@ -61,12 +63,22 @@ pub struct DraftCampaign {
     /// For wallets that were registered for it.
     #[serde(default)]
     registered_only: bool,
+    /// For whom it is: `claims` that the issuer of what is given attests (`of`: `target` for what is gained),
+    /// each with one of the values it lists, and `channel`s. For everybody when left out.
+    #[serde(default, deserialize_with = "object_or_none")]
+    #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["gold"]}, "of": "source", "channel": ["app"]}))]
+    when: Option<Condition>,
     /// How many conversions of a wallet get it; any number when left out.
     #[schema(minimum = 1)]
     times: Option<i64>,
     /// How much a wallet gets of it in all, in printed units of what is gained.
     #[schema(value_type = serde_json::Value, example = 5000)]
     most: Option<Printed>,
+    /// How much (`gained`) or how often (`times`) a wallet gets it within a `period` (`day`, `month`, `year` in
+    /// the campaign's zone), or within any `hours` or `months`.
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(value_type = Vec<Object>, example = json!([{"period": "day", "gained": 500}]))]
+    allowances: Vec<Allowance>,
     /// How much it gives in all, in printed units of what is gained.
     #[schema(value_type = serde_json::Value, example = 1000000)]
     budget: Option<Printed>,
@@ -168,9 +180,14 @@ pub struct CampaignBody {
     pub judged_at: JudgedAt,
     pub first_time_only: bool,
     pub registered_only: bool,
+    /// For whom it is; null when for everybody.
+    #[schema(value_type = Option<Object>)]
+    pub when: Option<Condition>,
     pub times: Option<i64>,
     #[schema(value_type = serde_json::Value)]
     pub most: Option<Printed>,
+    #[schema(value_type = Vec<Object>)]
+    pub allowances: Vec<Allowance>,
     #[schema(value_type = serde_json::Value)]
     pub budget: Option<Printed>,
     /// Who pays for it; null for who is no party.
@@ -196,8 +213,10 @@ impl DraftCampaign {
             judged_at,
             first_time_only,
             registered_only,
+            when,
             times,
             most,
+            allowances,
             budget,
             funders,
         } = self;
@@ -242,8 +261,10 @@ impl DraftCampaign {
             arms: arms.collect(),
             first_time_only,
             registered_only,
+            when,
             times,
             most,
+            allowances,
             budget,
             funders: funders.collect::<Result<_, Problem>>()?,
         };
@@ -276,9 +297,23 @@ pub(super) fn show(
         to: target.to_owned(),
     };
     let sources: Vec<&str> = campaign.sources.iter().map(|no| code(*no)).collect();
+    let issuer = |no| {
+        let issuer = directory.currency_no(no).map(|currency| currency.issuer);
+        let issuer = issuer.and_then(|issuer| directory.partner(issuer));
+        issuer.map_or("?", |partner| partner.code.as_str())
+    };
+    let mut source_issuers: Vec<&str> = Vec::new();
+    for from in &campaign.sources {
+        let issuer = issuer(*from);
+        if !source_issuers.contains(&issuer) {
+            source_issuers.push(issuer);
+        }
+    }
     let codes = Codes {
         sources: &sources,
         target,
+        source_issuers: &source_issuers,
+        target_issuer: issuer(campaign.target),
     };
     let party = |party: &PartyName| match party {
         PartyName::Hub => "hub".to_owned(),
@@ -307,8 +342,10 @@ pub(super) fn show(
         judged_at: terms.judged_at,
         first_time_only: terms.first_time_only,
         registered_only: terms.registered_only,
+        when: terms.when.clone(),
         times: terms.times,
         most: terms.most,
+        allowances: terms.allowances.clone(),
         budget: terms.budget,
         funders: is_party.then(|| terms.funders.iter().map(funder).collect()),
         content_hash: is_party.then(|| hex::encode(&entry.content_hash)),

@@ -5,21 +5,27 @@
 //! | `sources`, `target`        | conversions of one of the sources into the target            |
 //! | `starts_at`, `ends_at`     | from its first instant, up to its last and not with it       |
 //! | `registered_only`          | wallets that were registered for it                          |
+//! | `when`                     | members who meet it at the quote, as for a card              |
 //! | `first_time_only`, `times` | so many conversions of a wallet that gives                   |
 //! | `most`, `budget`           | so many units for a wallet, and in all                       |
+//! | `allowances`               | so many units or times for a wallet, within periods          |
 //!
 //! It gives its bonus whole or not at all: what is left of a budget and is too little for somebody waits
 //! for who gets less. Of an experiment a wallet is in one arm for ever; an arm may give nothing.
 
 use chrono::{Duration, Timelike};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::clock::{self, Timestamp};
+use crate::partners::period::{Calendar, Period};
 use crate::points::account::Asset;
 use crate::points::amount::Scale;
 use crate::points::amount::Scales;
+use crate::rates::allowance::{self, Allowance, Most};
 use crate::rates::bonus::Bonus;
+use crate::rates::condition::Condition;
 use crate::rates::limit::positive_units;
 use crate::rates::printed::Printed;
 use crate::rates::refusal::{BadTerms, Reason};
@@ -53,10 +59,16 @@ pub struct CampaignTerms {
     pub first_time_only: bool,
     #[serde(default)]
     pub registered_only: bool,
+    /// For whom it is; for everybody where none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<Printed>,
+    /// What a wallet may have within periods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowances: Vec<Allowance>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Printed>,
     pub funders: Vec<Sponsor>,
@@ -106,10 +118,11 @@ pub enum BadDates {
     IsOver,
 }
 
-/// The most routes, arms and sponsors there can be.
+/// The most routes, arms, sponsors and limits within periods there can be.
 const MOST_SOURCES: usize = 50;
 const MOST_ARMS: usize = 5;
 const MOST_SPONSORS: usize = 20;
+const MOST_ALLOWANCES: usize = 5;
 
 /// More than a quote lives.
 const LATE: Duration = Duration::hours(1);
@@ -228,7 +241,35 @@ impl CampaignTerms {
                 positive_units(limit, scales.target, field)?;
             }
         }
+        if let Some(when) = &self.when {
+            when.check()?;
+        }
+        self.check_allowances(scales)?;
         self.check_funders()
+    }
+
+    /// A campaign counts its own bonuses, for itself: what is given is of many currencies.
+    fn check_allowances(&self, scales: Scales) -> Result<(), BadTerms> {
+        if self.allowances.len() > MOST_ALLOWANCES {
+            return Err(BadTerms::new("allowances", Reason::TooLarge));
+        }
+        for (at, limit) in self.allowances.iter().enumerate() {
+            let bad = |name| {
+                let field = format!("allowances[{at}].{name}");
+                Err(BadTerms::new(field, Reason::NotOfThisKind))
+            };
+            match limit.most {
+                Most::Given(_) => return bad("given"),
+                Most::Gained(_) | Most::Times(_) if limit.group.is_some() => return bad("group"),
+                Most::Gained(_) | Most::Times(_) => {}
+            }
+            let is_same = |other: &Allowance| other.grown(limit).is_some();
+            if self.of_all_time().iter().any(is_same) {
+                let field = format!("allowances[{at}]");
+                return Err(BadTerms::new(field, Reason::SaidTwice));
+            }
+        }
+        allowance::check(&self.allowances, scales, None)
     }
 
     fn check_arms(&self, scales: Scales) -> Result<(), BadTerms> {
@@ -271,6 +312,29 @@ impl CampaignTerms {
             true => Some(1),
             false => self.times,
         }
+    }
+
+    /// What a wallet may have: of all time, and within periods.
+    pub fn each(&self) -> Vec<Allowance> {
+        [&self.of_all_time()[..], &self.allowances].concat()
+    }
+
+    fn of_all_time(&self) -> Vec<Allowance> {
+        let times = self.times().map(Most::Times);
+        let most = self.most.map(Most::Gained);
+        let ever = |most| Allowance {
+            period: Period::Calendar(Calendar::Ever),
+            most,
+            group: None,
+            from: None,
+        };
+        times.into_iter().chain(most).map(ever).collect()
+    }
+
+    /// Where its window is told, and its days are counted.
+    pub fn zone(&self) -> Tz {
+        // What is no zone was refused when it was drafted.
+        self.zone.parse().unwrap_or(Tz::UTC)
     }
 
     /// The arm of a wallet whose hash this is.
@@ -393,6 +457,29 @@ pub(in crate::rates) mod tests {
                 format!(r#"{FIFTH},"most":"0.5""#),
                 "most",
                 Reason::FinerThanScale,
+            ),
+            (format!(r#"{FIFTH},"when":{{}}"#), "when", Reason::Empty),
+            (
+                format!(r#"{FIFTH},"allowances":[{{"period":"day","given":5}}]"#),
+                "allowances[0].given",
+                Reason::NotOfThisKind,
+            ),
+            (
+                format!(r#"{FIFTH},"allowances":[{{"period":"day","times":5,"group":"a"}}]"#),
+                "allowances[0].group",
+                Reason::NotOfThisKind,
+            ),
+            (
+                format!(
+                    r#"{FIFTH},"allowances":[{{"hours":5,"times":1}},{{"period":"day","gained":"0.5"}}]"#
+                ),
+                "allowances[1].gained",
+                Reason::FinerThanScale,
+            ),
+            (
+                format!(r#"{FIFTH},"most":9,"allowances":[{{"period":"ever","gained":5}}]"#),
+                "allowances[0]",
+                Reason::SaidTwice,
             ),
         ];
         for (more, field, reason) in cases {

@@ -5,20 +5,32 @@
 //! once; for those who registered; while it lasts.
 //! ```
 
-use chrono_tz::Tz;
-
 use super::campaign::{Campaign, CampaignTerms, JudgedAt};
 use crate::clock::Timestamp;
 use crate::points::amount::{Scale, Scales};
+use crate::rates::allowance::Most;
 use crate::rates::bonus::Bonus;
-use crate::rates::sentence::Names;
+use crate::rates::sentence::{Issuers, Names};
 use crate::rates::{chinese, english};
 
-/// What the currencies of a campaign are called.
+/// What the currencies of a campaign are called, and who issues them.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes<'a> {
     pub sources: &'a [&'a str],
     pub target: &'a str,
+    /// The issuers of the sources, each once.
+    pub source_issuers: &'a [&'a str],
+    pub target_issuer: &'a str,
+}
+
+impl<'a> Codes<'a> {
+    /// Who attests what a campaign asks for.
+    fn issuers(self, source: &'a str) -> Issuers<'a> {
+        Issuers {
+            source,
+            target: self.target_issuer,
+        }
+    }
 }
 
 impl Campaign {
@@ -45,14 +57,24 @@ impl Campaign {
             terms
                 .most
                 .map(|most| format!("at most {most} {target} for one member")),
-            terms
-                .registered_only
-                .then(|| "for those who registered".to_owned()),
-            terms
-                .budget
-                .map(|budget| format!("while {budget} {target} last")),
         ];
-        for clause in clauses.into_iter().flatten() {
+        let within = terms.allowances.iter().map(|limit| {
+            let said = english::allowance(limit, names);
+            match limit.most {
+                Most::Gained(_) => format!("{said} for one member"),
+                Most::Given(_) | Most::Times(_) => said,
+            }
+        });
+        let registered = "for those who registered";
+        let registered = terms.registered_only.then(|| registered.to_owned());
+        let issuers = codes.source_issuers.join(" or ");
+        let when = terms.when.iter();
+        let when = when.flat_map(|when| english::condition(when, codes.issuers(&issuers)));
+        let budget = terms
+            .budget
+            .map(|budget| format!("while {budget} {target} last"));
+        let limits = clauses.into_iter().flatten().chain(within);
+        for clause in limits.chain(registered).chain(when).chain(budget) {
             said.push_str("; ");
             said.push_str(&clause);
         }
@@ -81,12 +103,18 @@ impl Campaign {
             terms
                 .most
                 .map(|most| format!("每位會員最多 {most} {target}")),
-            terms.registered_only.then(|| "須先登記".to_owned()),
-            terms
-                .budget
-                .map(|budget| format!("總額 {budget} {target}，送完即止")),
         ];
-        for clause in clauses.into_iter().flatten() {
+        let within = terms.allowances.iter();
+        let within = within.map(|limit| format!("每位會員{}", chinese::allowance(limit, names)));
+        let registered = terms.registered_only.then(|| "須先登記".to_owned());
+        let issuers = codes.source_issuers.join(" 或 ");
+        let when = terms.when.iter();
+        let when = when.flat_map(|when| chinese::condition(when, codes.issuers(&issuers)));
+        let budget = terms
+            .budget
+            .map(|budget| format!("總額 {budget} {target}，送完即止"));
+        let limits = clauses.into_iter().flatten().chain(within);
+        for clause in limits.chain(registered).chain(when).chain(budget) {
             said.push('；');
             said.push_str(&clause);
         }
@@ -95,8 +123,7 @@ impl Campaign {
 
     /// When it begins and when it is over, on the clocks of its zone.
     pub fn window(&self) -> [String; 2] {
-        // What is no zone was refused when it was drafted.
-        let zone: Tz = self.terms.zone.parse().unwrap_or(Tz::UTC);
+        let zone = self.terms.zone();
         let told = |at: Timestamp| {
             at.with_timezone(&zone)
                 .format("%Y-%m-%d %H:%M %Z")
@@ -131,6 +158,8 @@ mod tests {
     const CODES: Codes<'_> = Codes {
         sources: &["STAR", "HPT"],
         target: "MILE",
+        source_issuers: &["CITYMART", "BAYVIEW"],
+        target_issuer: "AERO",
     };
 
     #[test]
@@ -154,6 +183,33 @@ mod tests {
             "60,000 MILE，送完即止。",
         ] {
             assert!(chinese.contains(said), "{chinese}");
+        }
+    }
+
+    #[test]
+    fn for_whom_it_is_and_how_much_within_a_period_is_told() {
+        let fixed = r#""bonus":{"kind":"fixed","bonus":5}"#;
+        let allowances = r#""allowances":[{"period":"day","gained":500},{"hours":24,"times":1}]"#;
+        let of = |when: &str| campaign(&format!(r#"{fixed},{allowances},"when":{when}"#));
+        let cases = [
+            (
+                r#"{"claims":{"tier":["gold"]},"channel":["app"]}"#,
+                "; for members with tier gold of CITYMART or BAYVIEW; via app.",
+                "；限 CITYMART 或 BAYVIEW 確認其 tier 為 gold 的會員；限經 app。",
+            ),
+            (
+                r#"{"claims":{"tier":["gold"]},"of":"target"}"#,
+                "; for members with tier gold of AERO.",
+                "；限 AERO 確認其 tier 為 gold 的會員。",
+            ),
+        ];
+        for (when, in_english, in_chinese) in cases {
+            let said = of(when).english(CODES);
+            let limits = "; at most 500 MILE in a day for one member; once in any 24 hours";
+            assert!(said.ends_with(&format!("{limits}{in_english}")), "{said}");
+            let said = of(when).chinese(CODES);
+            let limits = "；每位會員每日最多可得 500 MILE；每位會員任何 24 小時內最多 1 次";
+            assert!(said.ends_with(&format!("{limits}{in_chinese}")), "{said}");
         }
     }
 

@@ -19,7 +19,6 @@ use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
-use crate::rates::printed::Printed;
 
 const COLUMNS: &str =
     "c.id, c.name, c.name_zh, c.sources, c.target, c.starts_at, c.ends_at, c.terms, c.halted";
@@ -146,16 +145,8 @@ impl TryFrom<PublishedRow> for PublishedCampaign {
         let scale = u8::try_from(row.scale).ok().and_then(Scale::new);
         let scale =
             scale.ok_or_else(|| anyhow::anyhow!("campaign {id} gives what has no scale"))?;
-        let units = |limit: Option<Printed>, field| {
-            let units = limit.map(|limit| limit.units(scale, field)).transpose();
-            units.map_err(|bad| anyhow::anyhow!("campaign {id} cannot be read: {bad}"))
-        };
-        let terms = &campaign.terms;
-        let limits = Limits {
-            budget: units(terms.budget, "budget")?,
-            times: terms.times(),
-            most: units(terms.most, "most")?,
-        };
+        let limits = Limits::of(&campaign.terms, scale)
+            .map_err(|bad| anyhow::anyhow!("campaign {id} cannot be read: {bad}"))?;
         Ok(PublishedCampaign {
             id,
             campaign,

@@ -12,16 +12,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Fixed;
 use crate::clock::Timestamp;
-use crate::ledger::uses::{Place, Used};
+use crate::conversions::Fixed;
+use crate::conversions::quote::Promised;
+use crate::id::{Ids, Kind};
+use crate::ledger::budget::Given;
+use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::rates::PublishedCampaign;
 use crate::rates::campaigns::campaign::{JudgedAt, Sponsor};
 use crate::rates::campaigns::limits::{Exhausted, Standing};
 use crate::rates::card::{self, Card, Evaluated};
-use crate::rates::funding::{Funder, Gift, Share};
+use crate::rates::funding::{Funder, Gift, Grant, Share};
 use crate::rates::refusal::Refusal;
 use crate::rates::settlement::Exchange;
 
@@ -58,43 +61,44 @@ impl Promise {
         })
     }
 
-    /// Where the campaign counts what it gives to a wallet.
-    pub fn places(&self, wallet: Account) -> Vec<Place> {
-        let limits = &self.campaign.limits;
-        let place = |wallet| Place {
-            campaign: self.campaign.id,
-            wallet,
-        };
-        let all = limits.count_all().then(|| place(None));
-        let each = limits.count_each().then(|| place(Some(wallet)));
-        all.into_iter().chain(each).collect()
+    /// The campaign, where it has a budget.
+    pub fn budget(&self) -> Option<i64> {
+        let budget = self.campaign.limits.budget;
+        budget.map(|_| self.campaign.id)
     }
 
-    /// What the campaign has given so far, as those places say.
-    pub fn standing(&self, wallet: Account, used: impl Fn(Place) -> Used) -> Standing {
-        let at = |wallet| {
-            used(Place {
-                campaign: self.campaign.id,
-                wallet,
-            })
-        };
-        let Used { times, units } = at(Some(wallet));
-        Standing {
-            given: at(None).units,
-            times,
-            units,
-        }
+    /// The tally of what a wallet has of it.
+    pub fn tally(&self, wallet: Account) -> TallyKey {
+        let key = -self.campaign.id;
+        TallyKey { wallet, key }
+    }
+
+    /// What has to be read of that to decide at `now` or later.
+    pub fn wanted(&self, wallet: Account, now: Timestamp) -> impl Iterator<Item = Wanted> {
+        let limits = &self.campaign.limits;
+        limits.each.iter().map(move |allowance| Wanted {
+            of: self.tally(wallet),
+            since: allowance.begins(limits.zone, now),
+        })
+    }
+
+    /// What the campaign has given so far, in all and by the marks of the wallet.
+    pub fn standing(&self, given: i64, marks: &[Mark]) -> Standing {
+        let used = marks.to_vec();
+        Standing { given, used }
     }
 
     /// Refuses when it may no longer give what it promises.
-    pub fn keep(&self, wallet: Account, used: impl Fn(Place) -> Used) -> Result<(), Exhausted> {
+    pub fn keep(&self, so_far: &Standing, now: Timestamp) -> Result<(), Exhausted> {
         match self.gives {
-            true => {
-                let so_far = self.standing(wallet, used);
-                self.campaign.limits.admit(&so_far, self.units)
-            }
+            true => self.campaign.limits.admit(so_far, self.units, now),
             false => Ok(()),
         }
+    }
+
+    /// Whether a quote names it: it adds something, or is an experiment.
+    pub fn is_told(&self) -> bool {
+        self.gives || self.arm.is_some()
     }
 
     /// When a quote that it prices has to end, if it does not last as long as others.
@@ -104,6 +108,15 @@ impl Promise {
         (self.gives && by_credit).then_some(campaign.ends_at)
     }
 
+    /// As the token of a quote says it.
+    pub fn promised(&self, ids: &Ids) -> Promised {
+        Promised {
+            id: ids.show(Kind::Campaign, self.campaign.id),
+            arm: self.arm.clone(),
+            units: self.units,
+        }
+    }
+
     pub fn remembered(&self) -> Remembered {
         Remembered {
             id: self.campaign.id,
@@ -111,6 +124,30 @@ impl Promise {
             units: self.units,
         }
     }
+}
+
+/// Where what campaigns give to a wallet is counted, with its parts: in tallies and in budgets.
+pub fn counted(promises: &[Promise], grants: &[Grant], wallet: Account) -> (Vec<Kept>, Vec<Given>) {
+    let units: Vec<i64> = grants.iter().map(|grant| grant.units).collect();
+    let remembered: Vec<_> = promises.iter().map(Promise::remembered).collect();
+    let of = campaigns_of(&units, &remembered);
+    let parts = |promise: &Promise| -> Vec<i64> {
+        let is_its = |(_, of): &(&i64, &Option<i64>)| **of == Some(promise.campaign.id);
+        let parts = units.iter().zip(&of).filter(is_its);
+        parts.map(|(units, _)| *units).collect()
+    };
+    let giving = || promises.iter().filter(|promise| promise.gives);
+    let limited = giving().filter(|promise| !promise.campaign.limits.each.is_empty());
+    let kept = limited.map(|promise| Kept {
+        of: promise.tally(wallet),
+        parts: Some(parts(promise)),
+    });
+    let given = giving().filter_map(|promise| {
+        let owner = promise.budget()?;
+        let parts = parts(promise);
+        Some(Given { owner, parts })
+    });
+    (kept.collect(), given.collect())
 }
 
 /// The bonuses that some promises add, in their order.
@@ -149,12 +186,12 @@ pub fn shares(
 /// What a wish becomes with the campaigns that give, and how much each does. One that would give nothing,
 /// or more than it may, gives nothing: then the others are counted again, because an amount that is to
 /// gain something changes with them.
-pub(super) fn settle(
+pub(in crate::conversions) fn settle(
     card: &Card,
     (promises, standings): (&mut [Promise], &[Standing]),
     scales: Scales,
     exchange: Option<Exchange>,
-    fixed: Fixed,
+    (fixed, now): (Fixed, Timestamp),
 ) -> Result<(i64, Evaluated), Refusal> {
     loop {
         let gifts = gifts(promises);
@@ -172,7 +209,8 @@ pub(super) fn settle(
             .filter(|(it, _)| it.gift().is_some())
         {
             promise.units = units.next().copied().unwrap_or(0);
-            let fits = promise.campaign.limits.admit(so_far, promise.units).is_ok();
+            let limits = &promise.campaign.limits;
+            let fits = limits.admit(so_far, promise.units, now).is_ok();
             if promise.units == 0 || !fits {
                 (promise.gives, promise.units, is_settled) = (false, 0, false);
             }
@@ -273,10 +311,11 @@ mod tests {
         .unwrap()
     }
 
-    fn settled(promises: &mut [Promise], so_far: Standing, fixed: Fixed) -> (i64, i64) {
-        let standings = vec![so_far; promises.len()];
+    fn settled(promises: &mut [Promise], so_far: &Standing, fixed: Fixed) -> (i64, i64) {
+        let standings = vec![so_far.clone(); promises.len()];
         let both = (promises, &standings[..]);
-        let (given, evaluated) = settle(&plain(), both, Scales::WHOLE, None, fixed).unwrap();
+        let at = (fixed, Timestamp::default());
+        let (given, evaluated) = settle(&plain(), both, Scales::WHOLE, None, at).unwrap();
         (given, evaluated.priced.total)
     }
 
@@ -285,11 +324,11 @@ mod tests {
         let mut promises = [percent(20), percent(10)];
         let so_far = Standing::default();
         let fixed = Fixed::Given(1_000);
-        assert_eq!(settled(&mut promises, so_far, fixed), (1_000, 1_300));
+        assert_eq!(settled(&mut promises, &so_far, fixed), (1_000, 1_300));
         assert_eq!(promises.map(|it| it.units), [200, 100]);
         let mut promises = [percent(20), percent(10)];
         let wanted = Fixed::Gained(1_300);
-        assert_eq!(settled(&mut promises, so_far, wanted), (1_000, 1_300));
+        assert_eq!(settled(&mut promises, &so_far, wanted), (1_000, 1_300));
     }
 
     #[test]
@@ -311,8 +350,8 @@ mod tests {
             (given(401), Fixed::Gained(1_100), (1_100, 1_100)),
             (given(0), Fixed::Given(9), (9, 9)),
         ] {
-            let mut promises = [promise(tenth, limits)];
-            assert_eq!(settled(&mut promises, so_far, fixed), expected);
+            let mut promises = [promise(tenth, limits.clone())];
+            assert_eq!(settled(&mut promises, &so_far, fixed), expected);
             let bonus = expected.1 - expected.0;
             assert_eq!((promises[0].units, promises[0].gives), (bonus, bonus > 0));
         }
@@ -346,6 +385,57 @@ mod tests {
                 (Funder::Target, None),
                 (third, Some(rate))
             ]
+        );
+    }
+
+    #[test]
+    fn what_is_limited_is_counted_with_its_parts() {
+        let tenth = r#"{"kind":"percent","num":1,"den":10}"#;
+        let budget = Limits {
+            budget: Some(500),
+            ..Limits::default()
+        };
+        let once = r#"{"period":"day","times":1}"#;
+        let each = Limits {
+            each: vec![serde_json::from_str(once).unwrap()],
+            ..Limits::default()
+        };
+        let giving = |id, units, limits| {
+            let mut promise = promise(tenth, limits);
+            let campaign = Arc::make_mut(&mut promise.campaign);
+            campaign.id = id;
+            Promise {
+                gives: units > 0,
+                units,
+                ..promise
+            }
+        };
+        let promises = [
+            giving(5, 70, Limits::default()),
+            giving(6, 100, budget.clone()),
+            giving(7, 30, each.clone()),
+            giving(8, 0, each),
+            giving(9, 0, budget),
+        ];
+        // The card's own bonus, and two sponsors of the second campaign.
+        let grants = [9, 70, 60, 40, 30].map(|units| Grant {
+            funder: Funder::Target,
+            units,
+            cost: Default::default(),
+            charge: Default::default(),
+        });
+        let wallet = Account::wallet(1001, 3);
+        let kept = Kept {
+            of: TallyKey { wallet, key: -7 },
+            parts: Some(vec![30]),
+        };
+        let given = Given {
+            owner: 6,
+            parts: vec![60, 40],
+        };
+        assert_eq!(
+            counted(&promises, &grants, wallet),
+            (vec![kept], vec![given])
         );
     }
 
