@@ -39,6 +39,7 @@
 //! * One card decides a quote: of the cards of a pair that hold at one instant no two have one priority.
 //! * A member gets what the quote said, to the unit.
 //! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs.
+//!   What is undone comes back to both.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.
