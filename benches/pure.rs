@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use chrono::{TimeZone, Utc};
+use chrono::{TimeDelta, TimeZone, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use interline::clock::Timestamp;
@@ -20,6 +20,9 @@ use interline::partners::Currency;
 use interline::partners::expiry::ExpiryPolicy;
 use interline::points::account::Account;
 use interline::points::amount::{Scale, Scales};
+use interline::rates::campaigns::limits::Limits;
+use interline::rates::campaigns::spans::spans;
+use interline::rates::campaigns::{Campaign, PublishedCampaign};
 use interline::rates::card::{self, Card};
 use interline::rates::pump::{self, Route};
 use interline::web::once::Claim;
@@ -100,17 +103,7 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
 /// Sixty currencies, 1,500 cards, each a little below what its two currencies are worth.
 #[divan::bench]
 fn look_for_a_pump_among_1500_cards(bencher: Bencher<'_, '_>) {
-    let worth = |currency: i64| 1_000 + currency * 7_919 % 997;
-    let pairs = (0..60_i64).flat_map(|from| (1..26).map(move |step| (from, (from + step) % 60)));
-    let cards: Vec<(i64, i64, Card)> = pairs
-        .map(|(from, to)| {
-            let (give, get) = (worth(to) * 1_000, worth(from) * (990 + (from + to) % 10));
-            let terms = json!({"kind": "ratio", "give": give, "get": get});
-            let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0"});
-            let card = json!({"terms": terms, "settlement": settlement});
-            (from, to, serde_json::from_value(card).unwrap())
-        })
-        .collect();
+    let cards = cards();
     bencher.bench(|| {
         let routes = cards.iter().map(|(from, to, card)| Route {
             card: from * 60 + to,
@@ -122,6 +115,77 @@ fn look_for_a_pump_among_1500_cards(bencher: Bencher<'_, '_>) {
         });
         pump::find(&routes.collect::<Vec<_>>(), black_box(noon()))
     });
+}
+
+fn cards() -> Vec<(i64, i64, Card)> {
+    let worth = |currency: i64| 1_000 + currency * 7_919 % 997;
+    let pairs = (0..60_i64).flat_map(|from| (1..26).map(move |step| (from, (from + step) % 60)));
+    let card = |(from, to): (i64, i64)| {
+        let (give, get) = (worth(to) * 1_000, worth(from) * (990 + (from + to) % 10));
+        let terms = json!({"kind": "ratio", "give": give, "get": get});
+        let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0"});
+        let card = json!({"terms": terms, "settlement": settlement});
+        (from, to, serde_json::from_value(card).unwrap())
+    };
+    pairs.map(card).collect()
+}
+
+/// The same cards with 40 campaigns into ten of the currencies, each for ten days from another hour on, three
+/// of them experiments with three arms: what is looked at whenever a card or a campaign is published.
+#[divan::bench]
+fn look_for_a_pump_among_1500_cards_and_40_campaigns(bencher: Bencher<'_, '_>) {
+    let cards = cards();
+    let campaigns: Vec<PublishedCampaign> = (0..40).map(campaign).collect();
+    bencher.bench(|| {
+        let routes = cards.iter().flat_map(|(from, to, card)| {
+            let of_route = campaigns.iter();
+            let of_route = of_route.filter(|it| it.is_open(*from as i16, *to as i16));
+            let of_route: Vec<&PublishedCampaign> = of_route.collect();
+            let spans = spans(&of_route, noon(), None).into_iter();
+            spans.flat_map(move |span| {
+                let bonuses = span.bonuses.into_iter();
+                bonuses.map(move |bonuses| Route {
+                    card: from * 60 + to,
+                    from: *from as i16,
+                    to: *to as i16,
+                    best: card.best(bonuses.into_iter(), scales(), None).unwrap(),
+                    since: span.since,
+                    until: span.until,
+                })
+            })
+        });
+        pump::find(&routes.collect::<Vec<_>>(), black_box(noon()))
+    });
+}
+
+/// A thousandth more and less: what the cards keep back is more than that of all campaigns at once.
+fn campaign(nth: i64) -> PublishedCampaign {
+    let thousandth = |num: i64| json!({"kind": "percent", "num": num, "den": 10_000});
+    let arms = ["a", "b", "c"].into_iter().zip(1..);
+    let arms = arms.map(|(name, num)| json!({"name": name, "weight": 1, "bonus": thousandth(num)}));
+    let mut terms = json!({
+        "zone": "UTC", "judged_at": "request", "funders": [{"partner": 1, "weight": 1}],
+    });
+    match nth % 13 {
+        0 if nth > 0 => terms["arms"] = arms.collect(),
+        _ => terms["bonus"] = thousandth(1),
+    }
+    let target = (nth % 10) as i16;
+    let starts_at = noon() + TimeDelta::hours(nth * 7);
+    PublishedCampaign {
+        id: nth,
+        campaign: Campaign {
+            name: "Campaign".to_owned(),
+            name_zh: "推廣".to_owned(),
+            sources: (0..60).filter(|source| *source != target).collect(),
+            target,
+            starts_at,
+            ends_at: starts_at + TimeDelta::days(10),
+            terms: serde_json::from_value(terms).unwrap(),
+        },
+        limits: Limits::default(),
+        halted: Vec::new(),
+    }
 }
 
 fn noon() -> Timestamp {

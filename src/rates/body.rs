@@ -19,7 +19,7 @@ use super::boundary::{self, Boundary, Local, Sent};
 use super::condition::Condition;
 use super::draft::{BadDates, Draft, Refusal};
 use super::funding::Funders;
-use super::lint::{self, Code};
+use super::lint::{self, Code, Lint};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::sentence::{self, Issuers, Names};
@@ -320,12 +320,15 @@ pub struct LintBody {
 impl LintBody {
     fn all(card: &Card, scales: Scales) -> Vec<LintBody> {
         let lints = lint::lints(card, scales).into_iter();
-        let bodies = lints.map(|lint| LintBody {
+        lints.map(|lint| LintBody::of(&lint, scales)).collect()
+    }
+
+    pub(super) fn of(lint: &Lint, scales: Scales) -> LintBody {
+        LintBody {
             code: lint.code(),
             en: lint.english(scales),
             zh_hant: lint.chinese(scales),
-        });
-        bodies.collect()
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Code {
     }
 
     /// Whether it has to be acknowledged.
-    fn is_grave(self) -> bool {
+    pub(super) fn is_grave(self) -> bool {
         match self {
             Code::HardToSay => false,
             Code::SplittingPays => true,

@@ -242,7 +242,8 @@ pub async fn propose(
         .after(Step::Propose, now)
         .map_err(api::no_such_edge)?;
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
-    acknowledge(conn, who, &version, acknowledged).await?;
+    let grave = lint::grave(&version.card, version.scales);
+    acknowledge(conn, who, (SUBJECT, id), grave, acknowledged).await?;
 
     let subject = Subject {
         kind: SUBJECT,
@@ -269,7 +270,8 @@ pub async fn approve(
         .after(Step::Approve, now)
         .map_err(api::no_such_edge)?;
     must_be_asked(&version, who)?;
-    acknowledge(conn, who, &version, acknowledged).await?;
+    let grave = lint::grave(&version.card, version.scales);
+    acknowledge(conn, who, (SUBJECT, id), grave, acknowledged).await?;
 
     let decision =
         approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Approved).await?;
@@ -284,22 +286,19 @@ pub async fn approve(
 async fn acknowledge(
     conn: &mut Connection,
     who: &Who,
-    version: &Version,
+    (subject, id): (&'static str, i64),
+    grave: Vec<lint::Code>,
     acknowledged: &[lint::Code],
 ) -> Result<(), Error> {
-    let grave = match PartyName::of(who) {
-        PartyName::Partner(_) => lint::grave(&version.card, version.scales),
-        PartyName::Hub => Vec::new(),
-    };
-    let (known, missing): (Vec<_>, Vec<_>) = grave
-        .into_iter()
-        .partition(|code| acknowledged.contains(code));
+    let grave = grave.into_iter();
+    let grave = grave.filter(|_| PartyName::of(who) != PartyName::Hub);
+    let (known, missing): (Vec<_>, Vec<_>) = grave.partition(|code| acknowledged.contains(code));
     if !missing.is_empty() {
         return Err(api::not_acknowledged(&missing).into());
     }
     for code in known {
         let said = format!("{} acknowledged", code.name());
-        audit::record(conn, who, SUBJECT, version.id, None, &said).await?;
+        audit::record(conn, who, subject, id, None, &said).await?;
     }
     Ok(())
 }

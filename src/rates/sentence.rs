@@ -119,10 +119,7 @@ pub fn burden(terms: &Terms, when: Option<&Condition>) -> usize {
         Rate::Slab(bands) | Rate::Marginal(bands) => bands.len(),
         Rate::Table(table) => table.len(),
     };
-    let bonuses = terms.bonuses.iter().map(|bonus| match bonus {
-        Bonus::Percent { .. } | Bonus::Fixed { .. } => 1,
-        Bonus::Slab { bands, .. } | Bonus::Marginal { bands, .. } => bands.len(),
-    });
+    let bonuses = terms.bonuses.iter().map(burden_of);
     let extras = usize::from(terms.block_bonus.is_some()) + usize::from(terms.fee.is_some());
     let held_to = terms.allowances.len() + usize::from(terms.keep.is_some()) + terms.excludes.len();
     let after = usize::from(terms.onward.is_some()) + usize::from(terms.delivery.is_some());
@@ -131,7 +128,16 @@ pub fn burden(terms: &Terms, when: Option<&Condition>) -> usize {
     of_terms + when.map_or(0, asked)
 }
 
-fn asked(when: &Condition) -> usize {
+/// The same of a bonus.
+pub(super) fn burden_of(bonus: &Bonus) -> usize {
+    match bonus {
+        Bonus::Percent { .. } | Bonus::Fixed { .. } => 1,
+        Bonus::Slab { bands, .. } | Bonus::Marginal { bands, .. } => bands.len(),
+    }
+}
+
+/// The same of a condition.
+pub(super) fn asked(when: &Condition) -> usize {
     let claims = when.claims.as_ref();
     let claims = claims.map_or(0, |Asked(claims)| claims.len());
     claims + usize::from(when.channel.is_some())

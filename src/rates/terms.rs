@@ -117,6 +117,24 @@ pub enum Remainder {
 }
 
 impl Terms {
+    /// One point for one, and nothing else to say.
+    pub(super) fn one_for_one() -> Terms {
+        Terms {
+            rate: Rate::Ratio { give: 1, get: 1 },
+            source: Limits::default(),
+            destination: Limits::default(),
+            block_bonus: None,
+            bonuses: Vec::new(),
+            fee: None,
+            remainder: Remainder::Absorb,
+            allowances: Vec::new(),
+            keep: None,
+            excludes: Vec::new(),
+            onward: None,
+            delivery: None,
+        }
+    }
+
     /// Refuses terms that are wrong by themselves or leave nothing to convert.
     ///
     /// What a priced card leaves depends on the exchange rate of the day, so of it only the

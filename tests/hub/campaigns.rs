@@ -52,8 +52,11 @@ pub async fn draft(world: &World, by: &str, campaign: Value) -> Answer {
 
 pub async fn step(world: &World, token: &str, campaign: &Value, step: &str) -> Answer {
     let id = campaign["id"].as_str().expect("an id");
+    let hash = &campaign["content_hash"];
     let body = match step {
-        "approve" | "reject" => json!({"content_hash": campaign["content_hash"]}),
+        "propose" => json!({"acknowledges": ["splitting_pays"]}),
+        "approve" => json!({"content_hash": hash, "acknowledges": ["splitting_pays"]}),
+        "reject" => json!({"content_hash": hash}),
         _ => json!({}),
     };
     world
@@ -1103,6 +1106,37 @@ async fn claims_are_read_only_where_a_campaign_asks_for_them() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_agrees_to_what_rewards_splitting_says_that_it_knows() {
+    let world = with_card().await;
+    let funders = json!([{"partner": id_of(&world, "KWUN"), "weight": 1}]);
+    let fixed = json!({"kind": "fixed", "bonus": 50, "min_given": 400});
+    let shared = campaign(&world, json!({"bonus": fixed, "funders": funders}));
+    let drafted = draft(&world, "KWUN", shared.clone()).await.ok();
+    let pays = "400 and 400 gain 50 more than 800 at once";
+    assert_eq!(drafted["lints"][0]["code"], "splitting_pays");
+    assert_eq!(drafted["lints"][0]["en"], pays);
+    let (kwun, citymart) = (world.token("KWUN").await, world.token("CITYMART").await);
+    let path = format!("/v1/campaigns/{}", drafted["id"].as_str().expect("an id"));
+    let propose = format!("{path}/propose");
+    let refused = world.post(&kwun, &propose, json!({})).await;
+    assert_eq!(refused.problem(), "lint-not-acknowledged");
+    assert_eq!(refused.body["missing"], json!(["splitting_pays"]));
+    step(&world, &kwun, &drafted, "propose").await.ok();
+    let read = json!({"content_hash": drafted["content_hash"]});
+    let approve = format!("{path}/approve");
+    let refused = world.post(&citymart, &approve, read.clone()).await;
+    assert_eq!(refused.problem(), "lint-not-acknowledged");
+    step(&world, &citymart, &drafted, "approve").await.ok();
+    // It is the partners who pay for that.
+    let olivia = world.sign_in("olivia").await;
+    let active = world.post(&olivia, &approve, read).await.ok();
+    assert_eq!(active["state"], "active");
+    let once = json!({"first_time_only": true, "bonus": shared["bonus"]});
+    let once = draft(&world, "CITYMART", campaign(&world, once)).await.ok();
+    assert_eq!(once["lints"], json!([]));
+}
+
 /// What the miles of a member could become.
 async fn options(world: &World, member: &Member, channel: &str) -> Vec<Value> {
     let aero = world.token("AERO").await;
@@ -1128,7 +1162,12 @@ async fn as_quoted(world: &World, member: &Member, channel: &str) -> (Value, Val
             continue;
         }
         let wish = json!({"member": member.id, "gives": option["gives"], "to": option["to"], "channel": channel});
-        let quote = world.post(&aero, "/v1/quotes", wish).await.ok();
+        let quote = world.post(&aero, "/v1/quotes", wish).await;
+        if !quote.status.is_success() {
+            assert_eq!(quote.problem(), "membership-missing");
+            continue;
+        }
+        let quote = quote.ok();
         for field in [
             "card",
             "gives",
@@ -1159,6 +1198,11 @@ async fn an_option_says_what_a_quote_for_the_same_amount_says() {
     let world = with_card().await;
     let (member, other) = (world.member().await, rich(&world).await);
     world.award(&member, "4000", "MILE").await;
+    let olivia = world.sign_in("olivia").await;
+    let own = async |more: Value| {
+        let wanted = campaign(&world, more);
+        agree(&world, &olivia, ("CITYMART", &[]), wanted).await.ok()
+    };
     let says = async |channel| {
         let (gains, rate) = as_quoted(&world, &member, channel).await;
         let text = |value: Value| value.as_str().expect("text").to_owned();
@@ -1167,17 +1211,17 @@ async fn an_option_says_what_a_quote_for_the_same_amount_says() {
     let told = |gains: &str, rate: &str| (gains.to_owned(), rate.to_owned());
     assert_eq!(says("web").await, told("1000", "0.250000"));
 
-    own(&world, json!({"bonus": percent(10), "budget": 195})).await;
+    own(json!({"bonus": percent(10), "budget": 195})).await;
     assert_eq!(says("web").await, told("1100", "0.275000"));
     let gold = json!({"claims": {"tier": ["gold"]}, "channel": ["app"]});
-    own(&world, json!({"bonus": percent(20), "when": gold})).await;
+    own(json!({"bonus": percent(20), "when": gold})).await;
     world
         .attest("AERO", &member, json!({"tier": {"value": "gold"}}))
         .await;
     assert_eq!(says("web").await, told("1100", "0.275000"));
     assert_eq!(says("app").await, told("1300", "0.325000"));
     let registered = json!({"bonus": percent(5), "registered_only": true});
-    let registered = own(&world, registered).await;
+    let registered = own(registered).await;
     assert_eq!(says("app").await, told("1300", "0.325000"));
     let path = registered["id"].as_str().expect("an id");
     let path = format!("/v1/campaigns/{path}/registrations");
@@ -1186,7 +1230,7 @@ async fn an_option_says_what_a_quote_for_the_same_amount_says() {
     world.post(&aero, &path, body).await.ok();
     assert_eq!(says("app").await, told("1350", "0.337500"));
     let arms = json!([{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]);
-    own(&world, json!({"arms": arms})).await;
+    own(json!({"arms": arms})).await;
     assert_eq!(says("app").await, told("1350", "0.337500"));
 
     // Somebody else has of the budget what leaves too little, and gives it back.
@@ -1197,7 +1241,7 @@ async fn an_option_says_what_a_quote_for_the_same_amount_says() {
     reverse(&world, &taken, Some("400")).await.ok();
     assert_eq!(says("app").await, told("1350", "0.337500"));
     let day = json!([{"period": "ever", "gained": 15}]);
-    own(&world, json!({"bonus": percent(1), "allowances": day})).await;
+    own(json!({"bonus": percent(1), "allowances": day})).await;
     assert_eq!(says("app").await, told("1360", "0.340000"));
     take(&world, &by_channel(&world, &member, Some("app")).await)
         .await

@@ -60,7 +60,7 @@ async fn writes(world: &World) -> Vec<Write> {
         world,
         json!({"bonus": {"kind": "slab", "on": "given", "min_given": 5, "bands": [{"from": 0, "num": 1, "den": 5}]},
             "judged_at": "credit", "first_time_only": false, "times": 3, "most": 50,
-            "when": {"channel": ["app"]}, "allowances": [{"period": "day", "gained": 20}],
+            "when": {"channel": ["app"]},
             "budget": 500}),
     );
     let filed = world
@@ -396,7 +396,6 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "registered_only",
         "times",
         "most",
-        "allowances",
         "budget",
         "when",
         "priority",

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
 use super::body::{
-    CampaignArm, CampaignBody, CampaignFunder, CampaignRoute, DraftCampaign, NewRegistration,
-    ReadCampaign, RegistrationBody, show,
+    ApprovedCampaign, CampaignArm, CampaignBody, CampaignFunder, CampaignRoute, DraftCampaign,
+    NewRegistration, ProposedCampaign, ReadCampaign, RegistrationBody, show,
 };
 use super::campaign::{self, BadDates, JudgedAt};
 use super::entry::Entry;
@@ -47,7 +47,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[openapi(
     paths(list, one, draft, propose, approve, reject, withdraw, halt, register),
     components(schemas(
-        DraftCampaign, CampaignRoute, CampaignArm, CampaignFunder, ReadCampaign, CampaignBody, State, JudgedAt,
+        DraftCampaign, CampaignRoute, CampaignArm, CampaignFunder, ProposedCampaign, ApprovedCampaign, ReadCampaign, CampaignBody, State, JudgedAt,
         NewRegistration, RegistrationBody, Nothing, ProblemBody
     )),
     tags((name = "campaigns", description = "Bonuses beside the rate cards, for a time, and who pays for them."))
@@ -102,11 +102,11 @@ async fn draft(
 /// Propose a campaign
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/propose", operation_id = "proposeCampaign", tag = "campaigns",
-    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again.",
+    description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = Nothing,
+    request_body = ProposedCampaign,
     responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
 )]
 async fn propose(
@@ -114,22 +114,23 @@ async fn propose(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<Nothing>,
+    write: Write<ProposedCampaign>,
 ) -> Result<HttpResponse, Error> {
     let ids = desk.0.clone();
-    let take =
-        async |conn: &mut Connection, who: &_, id, _: &_| super::propose(conn, who, &ids, id).await;
+    let take = async |conn: &mut Connection, who: &_, id, known: &ProposedCampaign| {
+        super::propose(conn, who, &ids, id, &known.acknowledges).await
+    };
     step(reader, desk, secrets, path, write, take).await
 }
 
 /// Approve a campaign
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/approve", operation_id = "approveCampaign", tag = "campaigns",
-    description = "By each party that did not propose it: who pays for it, the issuer of what is gained, and an operator. The last one publishes it; from then on it never changes. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts, with everything that campaigns add.",
+    description = "By each party that did not propose it: who pays for it, the issuer of what is gained, and an operator. The last one publishes it; from then on it never changes. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts, with everything that campaigns add. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadCampaign,
+    request_body = ApprovedCampaign,
     responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
 )]
 async fn approve(
@@ -137,10 +138,10 @@ async fn approve(
     desk: Desk,
     secrets: Data<Secrets>,
     path: Path<String>,
-    write: Write<ReadCampaign>,
+    write: Write<ApprovedCampaign>,
 ) -> Result<HttpResponse, Error> {
-    let take = async |conn: &mut Connection, who: &_, id, read: &ReadCampaign| {
-        super::approve(conn, who, id, &read.content_hash.0).await
+    let take = async |conn: &mut Connection, who: &_, id, read: &ApprovedCampaign| {
+        super::approve(conn, who, id, &read.content_hash.0, &read.acknowledges).await
     };
     step(reader, desk, secrets, path, write, take).await
 }

@@ -15,10 +15,12 @@ use crate::clock::Timestamp;
 use crate::error::Problem;
 use crate::id::{Ids, Kind};
 use crate::partners::Directory;
+use crate::points::amount::{Scale, Scales};
 use crate::rates::allowance::Allowance;
-use crate::rates::body::ContentHash;
+use crate::rates::body::{ContentHash, LintBody};
 use crate::rates::bonus::Bonus;
 use crate::rates::condition::Condition;
+use crate::rates::lint::Code;
 use crate::rates::printed::Printed;
 use crate::web::body::{object_or_none, objects};
 use crate::web::text::{Mark, Name};
@@ -125,7 +127,30 @@ pub struct CampaignFunder {
     weight: i64,
 }
 
-/// What was read and is approved or rejected.
+/// What a partner who proposes a campaign knows of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposedCampaign {
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is approved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovedCampaign {
+    /// The `content_hash` of the campaign that was read.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "00112233445566778899aabbccddeeff")]
+    pub(super) content_hash: ContentHash,
+    /// The codes of the `lints` that are known and accepted.
+    #[serde(default)]
+    #[schema(example = json!(["splitting_pays"]))]
+    pub(super) acknowledges: Vec<Code>,
+}
+
+/// What was read and is rejected.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadCampaign {
@@ -168,6 +193,8 @@ pub struct CampaignBody {
     /// The campaign as a member is told it.
     pub sentence: String,
     pub sentence_zh: String,
+    /// What to think about before it is agreed to; amounts as they are where one point becomes one.
+    pub lints: Vec<LintBody>,
     #[schema(value_type = Option<Object>)]
     pub bonus: Option<Bonus>,
     #[schema(value_type = Vec<Object>)]
@@ -280,6 +307,15 @@ impl DraftCampaign {
     }
 }
 
+fn lints(terms: &CampaignTerms, scale: Scale) -> Vec<LintBody> {
+    let scales = Scales {
+        source: scale,
+        target: scale,
+    };
+    let lints = terms.lints(scale).into_iter();
+    lints.map(|lint| LintBody::of(&lint, scales)).collect()
+}
+
 /// The campaign as `viewer` sees it.
 pub(super) fn show(
     ids: &Ids,
@@ -334,6 +370,7 @@ pub(super) fn show(
         halted: entry.halted.iter().map(route).collect(),
         sentence: campaign.english(codes),
         sentence_zh: campaign.chinese(codes),
+        lints: lints(terms, entry.scale),
         bonus: terms.bonus.clone(),
         arms: terms.arms.clone(),
         starts_at: campaign.starts_at,

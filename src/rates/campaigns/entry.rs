@@ -5,6 +5,7 @@ use super::state::{Kept, NoSuchEdge, State, Step};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
+use crate::points::amount::Scale;
 
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -12,6 +13,8 @@ pub struct Entry {
     pub campaign: Campaign,
     /// The issuer of what is gained.
     pub issuer: i64,
+    /// Of what is gained.
+    pub scale: Scale,
     pub kept: Kept,
     /// What is given on the routes that somebody stopped.
     pub halted: Vec<Asset>,
@@ -97,6 +100,7 @@ mod tests {
             id: 7,
             campaign,
             issuer: 2,
+            scale: Scale::WHOLE,
             kept,
             halted: vec![],
             content_hash: vec![7; 16],

@@ -11,6 +11,8 @@
 //! campaigns add to it ([`spans`]). What a campaign *has given* is not here: that is counted by the
 //! ledger, in the group that gives it, and compared with the [`limits`] here by the conversion.
 //!
+//! A partner who proposes or approves one that rewards splitting says that it knows ([`lint`]).
+//!
 //! Two decisions are not obvious. A bonus is given *whole or not at all*, so that what a quote says is
 //! what its conversion gives; when the budget is used up in between, the conversion is refused and the
 //! next quote comes without the bonus. And a quote that a campaign prices by the *credit* ends when the
@@ -23,6 +25,7 @@ pub mod body;
 pub mod campaign;
 pub mod entry;
 pub mod limits;
+pub mod lint;
 pub mod published;
 pub mod sentence;
 pub mod spans;
@@ -37,6 +40,7 @@ pub use store::{Names, find_all, find_published, names, registered};
 use std::sync::Arc;
 
 use super::book::Book;
+use super::lint::Code;
 use super::{exchange, must_not_pump};
 use crate::access::{Who, audit};
 use crate::approvals::{self, PartyName, Subject, Verdict};
@@ -111,12 +115,19 @@ async fn must_be_payable(
 }
 
 /// Asks the other parties to agree, for the side that drafted it. Again, when they did not in time.
-pub async fn propose(conn: &mut Connection, who: &Who, ids: &Ids, id: i64) -> Result<Entry, Error> {
+pub async fn propose(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    id: i64,
+    acknowledged: &[Code],
+) -> Result<Entry, Error> {
     let (entry, now) = lock(conn, who, id).await?;
 
     must_be_maker(&entry, who, "a draft is proposed by the side that made it")?;
     let kept = entry.after(Step::Propose, now).map_err(api::no_such_edge)?;
     entry.campaign.not_over(now).map_err(api::bad_dates)?;
+    acknowledge(conn, who, &entry, acknowledged).await?;
 
     let subject = Subject {
         kind: SUBJECT,
@@ -135,11 +146,13 @@ pub async fn approve(
     who: &Who,
     id: i64,
     content_hash: &[u8],
+    acknowledged: &[Code],
 ) -> Result<Entry, Error> {
     let (entry, now) = lock(conn, who, id).await?;
 
     let kept = entry.after(Step::Approve, now).map_err(api::no_such_edge)?;
     must_be_asked(&entry, who)?;
+    acknowledge(conn, who, &entry, acknowledged).await?;
 
     let verdict = Verdict::Approved;
     let decision = approvals::decide(conn, who, (SUBJECT, id), content_hash, verdict).await?;
@@ -150,6 +163,16 @@ pub async fn approve(
         db::publish(conn).await?;
     }
     record(conn, who, &entry, now).await
+}
+
+async fn acknowledge(
+    conn: &mut Connection,
+    who: &Who,
+    entry: &Entry,
+    acknowledged: &[Code],
+) -> Result<(), Error> {
+    let grave = entry.campaign.terms.grave(entry.scale);
+    super::acknowledge(conn, who, (SUBJECT, entry.id), grave, acknowledged).await
 }
 
 /// Does not agree, which ends the proposal.

@@ -25,7 +25,7 @@ const COLUMNS: &str =
 
 /// A campaign with the issuer of what is gained, its maker, and what was said to its latest proposal.
 const ENTRIES: &str = "
-         t.issuer_id as issuer, c.state, c.content_hash, maker.partner_id as maker, c.created_at,
+         t.issuer_id as issuer, t.scale, c.state, c.content_hash, maker.partner_id as maker, c.created_at,
          coalesce(said.agreed, '{}') as agreed
     from campaigns c
     join currencies t on t.no = c.target
@@ -69,6 +69,8 @@ struct EntryRow {
     campaign: CampaignRow,
     #[diesel(sql_type = BigInt)]
     issuer: i64,
+    #[diesel(sql_type = SmallInt)]
+    scale: i16,
     #[diesel(sql_type = Text)]
     state: String,
     #[diesel(sql_type = Binary)]
@@ -125,6 +127,7 @@ impl TryFrom<EntryRow> for Entry {
         Ok(Entry {
             id,
             issuer: row.issuer,
+            scale: scale(id, row.scale)?,
             kept: Kept::named(&row.state).ok_or_else(|| unknown("state", &row.state))?,
             halted: row.campaign.halted.clone(),
             content_hash: row.content_hash,
@@ -142,9 +145,7 @@ impl TryFrom<PublishedRow> for PublishedCampaign {
     fn try_from(row: PublishedRow) -> Result<PublishedCampaign, Error> {
         let (id, halted) = (row.campaign.id, row.campaign.halted.clone());
         let campaign: Campaign = row.campaign.try_into()?;
-        let scale = u8::try_from(row.scale).ok().and_then(Scale::new);
-        let scale =
-            scale.ok_or_else(|| anyhow::anyhow!("campaign {id} gives what has no scale"))?;
+        let scale = scale(id, row.scale)?;
         let limits = Limits::of(&campaign.terms, scale)
             .map_err(|bad| anyhow::anyhow!("campaign {id} cannot be read: {bad}"))?;
         Ok(PublishedCampaign {
@@ -154,6 +155,12 @@ impl TryFrom<PublishedRow> for PublishedCampaign {
             halted,
         })
     }
+}
+
+/// The scale of what a campaign gives.
+fn scale(campaign: i64, kept: i16) -> Result<Scale, Error> {
+    let scale = u8::try_from(kept).ok().and_then(Scale::new);
+    Ok(scale.ok_or_else(|| anyhow::anyhow!("campaign {campaign} gives what has no scale"))?)
 }
 
 pub(super) async fn insert(
