@@ -27,6 +27,9 @@ struct Counted {
     added: i64,
 }
 
+/// An owner, and how much more it has given.
+pub type Change = (i64, i64);
+
 /// What an operation gave out of a budget, by who paid; below zero what a reversal took back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -69,7 +72,7 @@ impl Budgets {
     }
 
     /// What the group adds, to those it found and to those that are new.
-    pub fn changed(&self) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    pub fn changed(&self) -> (Vec<Change>, Vec<Change>) {
         let changed = self.0.iter().filter(|(_, counted)| counted.added != 0);
         let (found, new): (Vec<_>, Vec<_>) =
             changed.partition(|(_, counted)| counted.was.is_some());
