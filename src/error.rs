@@ -51,6 +51,9 @@ problems! {
     CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
     CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
+    DeliveryCodeEnded 410 "delivery-code-ended" "Nothing is delivered for the code any more" "It was not presented in time, or its conversion was undone. The detail says which.";
+    DeliveryCodeUnknown 404 "delivery-code-unknown" "There is no such code of yours" "Check how it reads; a code of another brand looks the same as one that does not exist.";
+    DeliveryCodeUsed 409 "delivery-code-used" "The code was presented already" "A code delivers once; `delivery` names what it delivered.";
     ExchangeRateMissing 422 "exchange-rate-missing" "There is no exchange rate for these moneys" "Ask the hub's finance team to publish one.";
     Forbidden 403 "forbidden" "You may not do that" "The detail names the role or scope that may.";
     HoldClosed 409 "hold-closed" "Nothing is open of the hold" "All of it was captured or released; make a new hold.";

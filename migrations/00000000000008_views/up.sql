@@ -75,7 +75,7 @@ create view transfers as
                        when account_id(asset_of(o.out_wallet), 2) then o.out_wallet else m.credit end, m.amount
     from more_transfers m join operations o on o.id = m.operation_id;
 comment on view transfers is
-  'Each operation as transfers: debit account, credit account, amount of one asset. A hold and a release post nothing: the points stay the member''s.';
+  'Each operation as transfers: debit account, credit account, amount of one asset. A hold, a release and a delivery post nothing: the points stay members''.';
 
 create view postings as
   select operation_id, at, debit as account, account_name(debit) as name, amount as debit, null::bigint as credit from transfers

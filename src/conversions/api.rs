@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
-use super::body::{BonusBody, ConversionBody, LegBody, campaigns_in, show};
+use super::body::{BonusBody, CodeBody, ConversionBody, LegBody, campaigns_in, show};
 use super::decision::Refusal;
 use super::limits::Reached;
 use super::quote::Quotes;
@@ -20,6 +20,8 @@ use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite,
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
+use crate::ledger::deliveries::api::code_of;
+use crate::ledger::deliveries::code::Code;
 use crate::ledger::follow_ups::SoFar;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
@@ -49,6 +51,7 @@ use crate::web::{Json, Query, Write};
         SentenceBody,
         NewConversion,
         ConversionBody,
+        CodeBody,
         BonusBody,
         CampaignGainBody,
         QuotedBonusBody,
@@ -203,7 +206,8 @@ async fn create(
     let names = names_of(&shelf, &named).await?;
     let so_far = SoFar::default();
     let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
-    Ok(HttpResponse::Created().json(body))
+    let code = code_for(&shelf, &named, Some(partner.partner));
+    Ok(HttpResponse::Created().json(body.with_code(code)))
 }
 
 /// The refusal of what goes over a limit of the card.
@@ -324,13 +328,10 @@ async fn find(
         .by_reference(partner.partner, &[Kind::Conversion], &query.0.reference)
         .await?;
     let so_far = reversed_so_far(&shelf, &named).await?;
-    Ok(web::Json(show(
-        &shelf.ids,
-        &named,
-        Some(partner.partner),
-        so_far,
-        &names_of(&shelf, &named).await?,
-    )?))
+    let names = names_of(&shelf, &named).await?;
+    let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
+    let code = code_for(&shelf, &named, Some(partner.partner));
+    Ok(web::Json(body.with_code(code)))
 }
 
 /// Read a conversion
@@ -350,13 +351,18 @@ async fn read(
         .by_id(reader.partner(), &[Kind::Conversion], &path)
         .await?;
     let so_far = reversed_so_far(&shelf, &named).await?;
-    Ok(web::Json(show(
-        &shelf.ids,
-        &named,
-        reader.partner(),
-        so_far,
-        &names_of(&shelf, &named).await?,
-    )?))
+    let names = names_of(&shelf, &named).await?;
+    let body = show(&shelf.ids, &named, reader.partner(), so_far, &names)?;
+    let code = code_for(&shelf, &named, reader.partner());
+    Ok(web::Json(body.with_code(code)))
+}
+
+/// The code of a conversion, for the partner whose member converted and for nobody else.
+fn code_for(shelf: &Shelf, named: &Named, partner: Option<i64>) -> Option<Code> {
+    let leg = named.operation.out?;
+    let given = named.directory.currency_no(leg.wallet.asset())?;
+    (partner == Some(given.issuer)).then_some(())?;
+    code_of(&shelf.ids, &shelf.secrets, &named.operation)
 }
 
 async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {

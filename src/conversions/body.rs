@@ -6,6 +6,7 @@
 //! | `value`, `bonuses[].value`  | the issuer of what was got, the hub's people       |
 //! | the same of a leg           | the issuers of what that leg gave and got          |
 //! | `bonuses[].cost`            | who paid for it, the hub's people                  |
+//! | `delivery.code`             | the issuer of what was given, outside of events    |
 //! | the rest                    | both issuers, the hub's people                     |
 
 use chrono::{DateTime, Utc};
@@ -23,6 +24,7 @@ use super::through::{self, leg};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api;
+use crate::ledger::deliveries::{self, code::Code};
 use crate::ledger::follow_ups::SoFar;
 use crate::ledger::operation::{Leg, Operation, Transfer};
 use crate::ledger::shelf::Named;
@@ -58,12 +60,34 @@ pub struct ConversionBody {
     cost: Option<CostBody>,
     /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
     value: Option<MoneyBody>,
+    /// Where what was got is delivered by code; null where it is not.
+    delivery: Option<CodeBody>,
     /// How much of what was given has been given back.
     reversed: Option<AmountBody>,
     /// The last reversal, when there is one.
     reversed_by: Option<String>,
     reference: Option<String>,
     at: DateTime<Utc>,
+}
+
+/// A code that delivers what was got, once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CodeBody {
+    /// What whoever is to have the points presents to the partner that issues them. Shown to the partner whose
+    /// points were given, and never in events; null for everybody else.
+    code: Option<String>,
+    /// Before when it is to be presented: what it delivers is gone then.
+    valid_until: DateTime<Utc>,
+}
+
+impl ConversionBody {
+    /// The same with the code that delivers what was got.
+    pub fn with_code(mut self, code: Option<Code>) -> ConversionBody {
+        if let Some(delivery) = &mut self.delivery {
+            delivery.code = code.map(|code| code.text());
+        }
+        self
+    }
 }
 
 /// What one of two cards made of what the one before it gave.
@@ -189,6 +213,10 @@ pub fn show(
         fee_points: points.transpose()?,
         cost,
         value,
+        delivery: deliveries::valid_until(operation).map(|valid_until| CodeBody {
+            code: None,
+            valid_until,
+        }),
         reversed: is_reversed
             .then(|| {
                 let amount = so_far.amount;

@@ -22,6 +22,7 @@ use crate::points::account::{Account, Asset};
 use crate::points::money::Micros;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
+use crate::rates::onward::Arrival;
 use crate::rates::price::Priced;
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
@@ -189,17 +190,19 @@ impl Order {
         Ok(Some((sponsorship, sponsored.map_err(too_large)?)))
     }
 
-    /// The lot that what is gained goes into: from when on it can be used, and converted again.
+    /// The lot that what is gained goes into: from when on it can be used, or that it awaits a code, and
+    /// from when on it can be converted again.
     pub fn lot(&self, now: Timestamp) -> LotKey {
         let (terms, to) = (&self.card.terms, &self.to.programme);
         let mut lot = to.lot(now);
         if let Some(onward) = terms.onward {
             lot = lot.convertible_from(onward.begins(now));
         }
-        if let Some(delivery) = terms.delivery {
-            lot.usable_from = delivery.arrives(to.currency.zone, now);
+        match terms.delivery.map(|it| it.arrives(to.currency.zone, now)) {
+            None => lot,
+            Some(Arrival::From(usable_from)) => LotKey { usable_from, ..lot },
+            Some(Arrival::ByCode { until }) => lot.awaiting_code(until),
         }
-        lot
     }
 
     /// The same without the fee, when another conversion paid it for the period since the quote.

@@ -9,7 +9,7 @@ use super::fee::{self, Covered};
 use super::limits::Limit;
 use super::postings;
 use super::promises::Promise;
-use super::sentence::{self, FeeTold, Told};
+use super::sentence::{self, Arrives, FeeTold, Told};
 use super::worth::{self, Worth};
 use super::{Offer, local};
 use crate::clock::Timestamp;
@@ -22,6 +22,7 @@ use crate::points::money::Micros;
 use crate::rates::allowance::Most;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::funding::Funder;
+use crate::rates::onward::Arrival;
 use crate::rates::price::Priced;
 use crate::rates::sentence as card_sentence;
 
@@ -57,7 +58,8 @@ pub struct QuoteBody {
     worth: WorthBody,
     /// What it costs you in settlement.
     cost: CostBody,
-    /// `at_once`: with the conversion. Otherwise when it can be used, if it is taken now.
+    /// `at_once`: with the conversion. `by_code`: once the code that comes with it is presented to who issues
+    /// what is gained. Otherwise when it can be used, if it is taken now.
     arrives: String,
     /// Limits of the card within a period, as they stand before the conversion.
     limits: Vec<LimitBody>,
@@ -294,7 +296,11 @@ fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBod
     let period = first.covered;
     let period = period.map(|it| (it.is_paid, it.until.map(|until| local(until, from))));
     let delivery = last.card.terms.delivery;
-    let arrives = delivery.map(|delivery| local(delivery.arrives(to.zone, last.now), to));
+    let arrives = delivery.map(|it| it.arrives(to.zone, last.now));
+    let arrives_at = arrives.map(|arrives| match arrives {
+        Arrival::From(at) | Arrival::ByCode { until: at } => local(at, to),
+    });
+    let is_by_code = matches!(arrives, Some(Arrival::ByCode { .. }));
     let extra = bonuses(&last.evaluated, &last.promises).map(|(units, _)| units);
     let extra: i64 = extra.sum();
     let bonus = (extra > 0).then(|| words(to, extra));
@@ -317,7 +323,11 @@ fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBod
                 .as_ref()
                 .map(|(is_paid, until)| (*is_paid, until.as_deref())),
         },
-        arrives: arrives.as_deref(),
+        arrives: match arrives_at.as_deref() {
+            None => Arrives::AtOnce,
+            Some(until) if is_by_code => Arrives::ByCode(until),
+            Some(from) => Arrives::From(from),
+        },
         until: &until,
     };
     SentenceBody {
@@ -353,12 +363,10 @@ fn source_pays(evaluated: &Evaluated) -> Micros {
 
 /// When what is gained under a card can be used, if it is converted now.
 pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
-    match card.terms.delivery {
+    match card.terms.delivery.map(|it| it.arrives(to.zone, now)) {
         None => "at_once".to_owned(),
-        Some(delivery) => {
-            let at = delivery.arrives(to.zone, now);
-            at.to_rfc3339_opts(SecondsFormat::Secs, true)
-        }
+        Some(Arrival::From(at)) => at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        Some(Arrival::ByCode { .. }) => "by_code".to_owned(),
     }
 }
 

@@ -17,9 +17,17 @@ pub struct Told<'a> {
     /// The campaigns that give bonuses, in English and in Chinese.
     pub campaigns: &'a [(&'a str, &'a str)],
     pub fee: FeeTold<'a>,
-    /// When what is gained can be used; none when at once.
-    pub arrives: Option<&'a str>,
+    pub arrives: Arrives<'a>,
     pub until: &'a str,
+}
+
+/// When what is gained can be used.
+#[derive(Clone, Copy)]
+pub enum Arrives<'a> {
+    AtOnce,
+    From(&'a str),
+    /// Once a code is presented, which is to be done before then.
+    ByCode(&'a str),
 }
 
 /// What the member pays.
@@ -108,8 +116,9 @@ pub fn english(
     let bonus = bonus.unwrap_or_default();
     let fee = fee.english();
     let arrives = match arrives {
-        Some(arrives) => format!("to be used from {arrives} on"),
-        None => "at once".to_owned(),
+        Arrives::AtOnce => "at once".to_owned(),
+        Arrives::From(at) => format!("to be used from {at} on"),
+        Arrives::ByCode(until) => format!("as a code to be presented before {until}"),
     };
     let through = through.map(|code| format!(", through {code},"));
     let through = through.unwrap_or_default();
@@ -151,8 +160,9 @@ pub fn chinese(
     let bonus = bonus.unwrap_or_default();
     let fee = fee.chinese();
     let (at_once, arrives) = match arrives {
-        Some(arrives) => ("", format!("，{arrives} 起可用")),
-        None => ("即時", String::new()),
+        Arrives::AtOnce => ("即時", String::new()),
+        Arrives::From(at) => ("", format!("，{at} 起可用")),
+        Arrives::ByCode(until) => ("", format!("，憑兌換碼領取，須於 {until} 前使用")),
     };
     let through = through.map(|code| format!("經 {code} "));
     let through = through.unwrap_or_default();
@@ -207,7 +217,7 @@ mod tests {
             bonus: None,
             campaigns: &[],
             fee: FeeTold::default(),
-            arrives: None,
+            arrives: Arrives::AtOnce,
             until: "noon",
         };
         assert_eq!(
@@ -245,7 +255,7 @@ mod tests {
         );
         assert!(chinese(&by_campaigns).contains("（其中 100 B 為獎賞：六月雙倍、更多）"));
         let later = Told {
-            arrives: Some("Monday"),
+            arrives: Arrives::From("Monday"),
             ..told
         };
         assert!(english(&later).contains("1,333 B to be used from Monday on. There"));

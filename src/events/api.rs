@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
+use crate::ledger::deliveries::api::DeliveryBody;
 use crate::ledger::follow_ups::SoFar;
 use crate::ledger::holds::body::{HoldBody, HoldStepBody};
 use crate::ledger::operation::{Kind, Operation};
@@ -23,7 +24,9 @@ use crate::ledger::redemptions::api::RedemptionBody;
 use crate::ledger::reversals::api::ReversalBody;
 use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
-use crate::ledger::{adjustments, api as ledger_api, awards, holds, redemptions, reversals};
+use crate::ledger::{
+    adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
+};
 use crate::partners::AmountBody;
 use crate::rates::campaigns::{self, Names};
 use crate::web::problem::ReadProblems;
@@ -68,8 +71,8 @@ pub struct EventBody {
     /// The same however often it is read.
     id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
-    /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `award.reversed`,
-    /// `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
+    /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
+    /// `award.reversed`, `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     kind: &'static str,
@@ -89,6 +92,7 @@ pub enum DataBody {
     Hold(Box<HoldBody>),
     HoldStep(Box<HoldStepBody>),
     Adjustment(AdjustedBody),
+    Delivery(Box<DeliveryBody>),
     Reversal(Box<ReversalBody>),
 }
 
@@ -198,6 +202,7 @@ pub fn show(
             DataBody::HoldStep(holds::body::show_step(ids, named)?.into())
         }
         Kind::Adjustment => DataBody::Adjustment(adjustments::api::show_posted(ids, named)?),
+        Kind::Delivery => DataBody::Delivery(deliveries::api::show(ids, named)?.into()),
         Kind::AwardReversal
         | Kind::RedemptionReversal
         | Kind::ConversionReversal

@@ -13,6 +13,7 @@ pub fn name(kind: Kind) -> &'static str {
         Kind::Capture => "hold.captured",
         Kind::Release => "hold.released",
         Kind::Adjustment => "adjustment.completed",
+        Kind::Delivery => "delivery.completed",
         Kind::AwardReversal => "award.reversed",
         Kind::RedemptionReversal => "redemption.reversed",
         Kind::ConversionReversal => "conversion.reversed",

@@ -9,7 +9,9 @@ use utoipa::openapi::OpenApi as Document;
 use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::Suspended;
-use super::{adjustments, awards, caps, holds, redemptions, reversals, trial_balance, wallets};
+use super::{
+    adjustments, awards, caps, deliveries, holds, redemptions, reversals, trial_balance, wallets,
+};
 use crate::error::{Error, Problem, Slug};
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::web::text;
@@ -20,6 +22,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     redemptions::api::routes(cfg);
     holds::api::routes(cfg);
     reversals::api::routes(cfg);
+    deliveries::api::routes(cfg);
     adjustments::api::routes(cfg);
     wallets::api::routes(cfg);
     trial_balance::api::routes(cfg);
@@ -35,6 +38,7 @@ impl utoipa::OpenApi for Doc {
         document.merge(redemptions::api::Doc::openapi());
         document.merge(holds::api::Doc::openapi());
         document.merge(reversals::api::Doc::openapi());
+        document.merge(deliveries::api::Doc::openapi());
         document.merge(adjustments::api::Doc::openapi());
         document.merge(wallets::api::Doc::openapi());
         document.merge(trial_balance::api::Doc::openapi());

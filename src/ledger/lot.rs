@@ -4,6 +4,9 @@
 //! of the same class are one lot. Spending takes the lot that expires first; a lot that has expired
 //! cannot be spent, whether it has been swept or not.
 //!
+//! A lot may wait for a code: it never becomes usable, its points are moved to one that is when the code
+//! is presented, and expire when it is not.
+//!
 //! One lot is not a holding: what the wallet *owes*, when points were taken back that were spent. It is
 //! never above zero, and what comes in pays it first.
 
@@ -63,6 +66,20 @@ impl LotKey {
             class: self.class | (hours.clamp(0, NEVER_AGAIN) << HOURS_SHIFT),
             ..self
         }
+    }
+
+    /// The lot beside it that can be used by nobody: its points wait for a code that is presented before
+    /// `until`, and are gone then.
+    pub fn awaiting_code(self, until: Timestamp) -> LotKey {
+        LotKey {
+            expires_at: until,
+            usable_from: clock::NEVER,
+            ..self
+        }
+    }
+
+    pub fn awaits_code(&self) -> bool {
+        self.usable_from == clock::NEVER
     }
 
     /// Whether somebody paid for it as a bonus.
@@ -290,6 +307,17 @@ mod tests {
         let never = bonus.convertible_from(clock::NEVER);
         assert!(never.is_bonus() && !never.is_convertible(day(28)) && never.is_usable(day(1)));
         assert_ne!(later, never);
+    }
+
+    #[test]
+    fn what_waits_for_a_code_is_pending_until_it_lapses() {
+        let lot = LotKey::expiring(day(28))
+            .funded_by(7)
+            .awaiting_code(day(20));
+        assert!(lot.awaits_code() && lot.is_bonus() && !lot.is_ordinary());
+        assert!(lot.is_pending(day(19)) && !lot.is_usable(day(19)));
+        assert!(!lot.is_pending(day(20)) && !lot.is_usable(day(20)));
+        assert!(!LotKey::expiring(day(28)).awaits_code() && !LotKey::RECEIVABLE.awaits_code());
     }
 
     #[test]

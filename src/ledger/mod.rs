@@ -24,6 +24,7 @@ pub mod budget;
 pub mod caps;
 mod columns;
 pub mod command;
+pub mod deliveries;
 pub mod execute;
 pub mod expiry;
 pub mod follow_ups;
@@ -262,6 +263,7 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Capture => id::Kind::Capture,
         Kind::Release => id::Kind::Release,
         Kind::Adjustment => id::Kind::Adjustment,
+        Kind::Delivery => id::Kind::Delivery,
         Kind::AwardReversal
         | Kind::RedemptionReversal
         | Kind::ConversionReversal

@@ -10,6 +10,7 @@
 //! | capture    | `redeemed`                  |                              |
 //! | release    |                             | nowhere                      |
 //! | adjustment | `adjusted`                  | `adjusted`                   |
+//! | delivery   | nowhere: it is in one wallet | nowhere: it was in one      |
 //!
 //! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
 //! is a whole transfer, and an operation cannot be written down unbalanced.
@@ -34,6 +35,7 @@ pub enum Kind {
     Capture = 6,
     Release = 7,
     Adjustment = 8,
+    Delivery = 9,
     AwardReversal = 11,
     RedemptionReversal = 12,
     ConversionReversal = 13,
@@ -41,7 +43,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Award,
         Kind::Redemption,
         Kind::Conversion,
@@ -50,6 +52,7 @@ impl Kind {
         Kind::Capture,
         Kind::Release,
         Kind::Adjustment,
+        Kind::Delivery,
         Kind::AwardReversal,
         Kind::RedemptionReversal,
         Kind::ConversionReversal,
@@ -70,6 +73,7 @@ impl Kind {
             Kind::Capture => "capture",
             Kind::Release => "release",
             Kind::Adjustment => "adjustment",
+            Kind::Delivery => "delivery",
             Kind::AwardReversal => "award_reversal",
             Kind::RedemptionReversal => "redemption_reversal",
             Kind::ConversionReversal => "conversion_reversal",
@@ -88,6 +92,7 @@ impl Kind {
             | Kind::Hold
             | Kind::Release
             | Kind::Adjustment
+            | Kind::Delivery
             | Kind::AwardReversal
             | Kind::RedemptionReversal
             | Kind::ConversionReversal
@@ -99,6 +104,7 @@ impl Kind {
     pub fn follows(self) -> Option<Kind> {
         match self {
             Kind::Capture | Kind::Release => Some(Kind::Hold),
+            Kind::Delivery => Some(Kind::Conversion),
             _ => Kind::ALL
                 .into_iter()
                 .find(|kind| kind.reversal() == Some(self)),
@@ -137,6 +143,7 @@ impl Kind {
             Kind::Award
             | Kind::Hold
             | Kind::Release
+            | Kind::Delivery
             | Kind::RedemptionReversal
             | Kind::CaptureReversal => None,
         }
@@ -156,6 +163,7 @@ impl Kind {
             | Kind::Hold
             | Kind::Capture
             | Kind::Release
+            | Kind::Delivery
             | Kind::AwardReversal => None,
         }
     }
@@ -230,7 +238,8 @@ pub struct Operation {
     pub card_id: Option<i64>,
     pub exchange_rate_id: Option<i64>,
     pub quote: Option<Uuid>,
-    /// The operation this one goes on with: what a reversal undoes, the hold of a capture or release.
+    /// The operation this one goes on with: what a reversal undoes, the hold of a capture or release,
+    /// the conversion of a delivery.
     pub follows: Option<i64>,
     /// The operation before this one in the wallet of the leg out, and of the leg in.
     pub out_previous: Option<i64>,

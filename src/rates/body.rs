@@ -61,8 +61,9 @@ pub struct DraftRateCard {
     /// `months`) is paid once in it, alone or with a `group` of routes. Per member: `allowances` (`given`,
     /// `gained` or `times` in a `period` of `day`, `month`, `year` or `ever`, or in `hours` or `months`;
     /// together with a `group`; `from` an instant), `keep` (what has to stay), `excludes` (`bonus`,
-    /// `expiring`). Afterwards: `onward` (`never` or `after_days`), `delivery` (`after_days` or
-    /// `day_of_month`).
+    /// `expiring`). Afterwards: `onward` (`never` or `after_days`), `delivery` (`after_days`,
+    /// `day_of_month`, or `code` with its `valid_days`: what is gained can be used once a code is presented
+    /// to who issues it).
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     #[serde(deserialize_with = "object")]
     pub(super) terms: Written,

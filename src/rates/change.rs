@@ -1132,6 +1132,7 @@ mod tests {
         let onward = |onward: Json| ratio(json!({"onward": onward}));
         let delivery = |delivery: Json| ratio(json!({"delivery": delivery}));
         let after = |days: u16| json!({"after_days": days});
+        let code = |days: u16| json!({"code": {"valid_days": days}});
         let none = || ratio(json!({}));
         #[rustfmt::skip]
         let cases = [
@@ -1165,6 +1166,12 @@ mod tests {
                 "its arrival changes from the next day to on the next day 15 of a month", "到帳時間由「翌日」改為「於下一個 15 號」"),
             (delivery(after(31)), delivery(json!({"day_of_month": 15})), "terms.delivery", Better,
                 "its arrival changes from after 31 days to on the next day 15 of a month", "到帳時間由「31 日後」改為「於下一個 15 號」"),
+            (none(), delivery(code(30)), "terms.delivery", Worse,
+                "its arrival is new: as a code to be presented within 30 days", "新增到帳時間：憑 30 日內有效的兌換碼"),
+            (delivery(code(1)), none(), "terms.delivery", Better,
+                "its arrival was as a code to be presented within 1 day and is gone", ""),
+            (delivery(code(1)), delivery(code(30)), "terms.delivery", Better, "", ""),
+            (delivery(after(3)), delivery(code(30)), "terms.delivery", Unclear, "", ""),
             (delivery(json!({"day_of_month": 1})), delivery(json!({"day_of_month": 15})), "terms.delivery", Unclear,
                 "its arrival changes from on the next day 1 of a month to on the next day 15 of a month",
                 "到帳時間由「於下一個 1 號」改為「於下一個 15 號」"),
@@ -1391,24 +1398,26 @@ mod tests {
             }
             limit
         });
-        let some = |all: [Json; 4]| proptest::option::of(proptest::sample::select(all.to_vec()));
-        let excludes = some([
+        let some = |all: &[Json]| proptest::option::of(proptest::sample::select(all.to_vec()));
+        let excludes = some(&[
             json!(["bonus"]),
             json!(["expiring"]),
             json!(["bonus", "expiring"]),
             json!(["expiring", "bonus"]),
         ]);
-        let onward = some([
+        let onward = some(&[
             json!("never"),
             json!({"after_days": 1}),
             json!({"after_days": 2}),
             json!({"after_days": 40}),
         ]);
-        let delivery = some([
+        let delivery = some(&[
             json!({"after_days": 1}),
             json!({"after_days": 40}),
             json!({"day_of_month": 1}),
             json!({"day_of_month": 31}),
+            json!({"code": {"valid_days": 1}}),
+            json!({"code": {"valid_days": 30}}),
         ]);
         let limits = proptest::collection::vec(limit, 0..3);
         let keep = proptest::option::of(1..40_i64);

@@ -267,6 +267,7 @@ pub(super) fn arrival(delivery: Delivery) -> String {
         Delivery::AfterDays(1) => "翌日".into(),
         Delivery::AfterDays(days) => format!("{days} 日後"),
         Delivery::DayOfMonth(day) => format!("於下一個 {day} 號"),
+        Delivery::Code { valid_days } => format!("憑 {valid_days} 日內有效的兌換碼"),
     }
 }
 

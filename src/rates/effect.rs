@@ -307,14 +307,22 @@ pub(super) fn of_excluded(before: &[Excluded], after: &[Excluded]) -> Effect {
     Effect::allowing(has_all(before, after), has_all(after, before))
 }
 
-/// When what is gained arrives, where it is sure which is earlier.
+/// When what is gained arrives, where it is sure which is earlier; a code is better the longer it holds.
 pub(super) fn of_delivery(before: Option<Delivery>, after: Option<Delivery>) -> Effect {
-    let (old, new) = (Delivery::within(before), Delivery::within(after));
-    match before == after {
-        true => Effect::Same,
-        false if new.1 <= old.0 => Effect::Better,
-        false if new.0 >= old.1 => Effect::Worse,
-        false => Effect::Unclear,
+    let days = (Delivery::within(before), Delivery::within(after));
+    match (before, after) {
+        _ if before == after => Effect::Same,
+        (Some(Delivery::Code { valid_days: old }), Some(Delivery::Code { valid_days: new })) => {
+            Effect::more(new.cmp(&old))
+        }
+        // What is there at once needs no code, and does not lapse.
+        (Some(Delivery::Code { .. }), None) => Effect::Better,
+        (None, Some(Delivery::Code { .. })) => Effect::Worse,
+        _ => match days {
+            (Some(old), Some(new)) if new.1 <= old.0 => Effect::Better,
+            (Some(old), Some(new)) if new.0 >= old.1 => Effect::Worse,
+            _ => Effect::Unclear,
+        },
     }
 }
 

@@ -309,6 +309,10 @@ pub(super) fn arrival(delivery: Delivery) -> String {
         Delivery::AfterDays(1) => "the next day".into(),
         Delivery::AfterDays(days) => format!("after {days} days"),
         Delivery::DayOfMonth(day) => format!("on the next day {day} of a month"),
+        Delivery::Code { valid_days: 1 } => "as a code to be presented within 1 day".into(),
+        Delivery::Code { valid_days } => {
+            format!("as a code to be presented within {valid_days} days")
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Follow-ups: what each did follows from what it follows, and from what followed that before.
 
+use std::collections::BTreeMap;
+
 use super::Difference;
+use crate::ledger::deliveries;
 use crate::ledger::follow_ups::{FollowUps, before, walk};
 use crate::ledger::holds;
 use crate::ledger::lot::LotKey;
@@ -13,6 +16,14 @@ use crate::ledger::reversals::{Mirror, back, memo, mirror};
 pub struct Steps {
     followed: i64,
     so_far: FollowUps,
+}
+
+/// Among follow-ups that find as much undone of what they follow, a delivery comes first: it undoes nothing.
+pub fn rank(operation: &Operation) -> i64 {
+    match operation.kind {
+        Kind::Delivery => -operation.id,
+        _ => operation.id,
+    }
 }
 
 impl Steps {
@@ -41,9 +52,17 @@ impl Steps {
             };
         }
 
-        let so_far = self.so_far.total();
+        let delivered = self.so_far.of(Kind::Delivery).amount;
+        let so_far = self.so_far.total() - delivered;
         if before(operation) != Some(so_far) {
             return Err(wrong("does not follow on what came before it"));
+        }
+        if operation.kind == Kind::Delivery {
+            self.so_far.add(operation);
+            return match delivered == 0 && is_delivery(original, operation, so_far) {
+                true => Ok(()),
+                false => Err(wrong("is not what waited for its code")),
+            };
         }
         let part = Part {
             before: so_far,
@@ -82,6 +101,36 @@ fn is_step(hold: &Operation, operation: &Operation, part: Part) -> bool {
         }
     });
     lots_are_right && (operation.out, operation.into, operation.figures) == (out, into, None)
+}
+
+/// A delivery takes all that waits for the code, in time, and gives it to somebody who can use it, bonuses
+/// as bonuses. It moves no money.
+fn is_delivery(conversion: &Operation, operation: &Operation, undone: i64) -> bool {
+    let (Some(filled), Some(out), Some(into)) = (conversion.into, operation.out, operation.into)
+    else {
+        return false;
+    };
+    let waiting = deliveries::waiting(conversion, undone);
+    let amount: i64 = waiting.iter().map(|(_, units)| units).sum();
+    let per_class = |lots: &mut dyn Iterator<Item = (LotKey, i64)>| {
+        let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
+        lots.for_each(|(lot, units)| *sums.entry(lot.class).or_default() += units);
+        sums
+    };
+    let was = per_class(&mut waiting.iter().copied());
+    let is = per_class(&mut operation.gains(into.wallet));
+    let owed = LotKey::RECEIVABLE.class;
+    let is_kept = |(class, units): (&i64, &i64)| *class == owed || was.get(class) >= Some(units);
+    let mut gained = operation.gains(into.wallet);
+    let mut lots = waiting.iter();
+    operation.losses(filled.wallet).eq(waiting.iter().copied())
+        && lots.all(|(lot, _)| operation.at < lot.expires_at)
+        && gained.all(|(lot, _)| lot == LotKey::RECEIVABLE || lot.is_usable(operation.at))
+        && is.iter().all(is_kept)
+        && into.wallet.asset() == filled.wallet.asset()
+        && (out.wallet, out.amount, into.amount) == (filled.wallet, amount, amount)
+        && (operation.figures, operation.transfers.is_empty()) == (None, true)
+        && (operation.card_id, operation.exchange_rate_id) == (None, None)
 }
 
 fn is_mirror(original: &Operation, operation: &Operation, part: Part) -> bool {

@@ -57,7 +57,9 @@ impl Proof {
         }
         legs_are_sums_of_lots(&operation)?;
         self.conversion(&operation, report)?;
-        if let Some((Kind::Conversion, undone)) = operation.followed() {
+        if let Some((Kind::Conversion, undone)) = operation.followed()
+            && operation.kind.is_reversal()
+        {
             let so_far = before(&operation).unwrap_or(0) + operation.follow_up_amount();
             self.fees.undo(undone, so_far, operation.at);
         }

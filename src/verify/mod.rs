@@ -10,6 +10,7 @@
 //! | a fee that covers a period | what its wallet paid before in that period |
 //! | a reversal | the part of the operation it undoes, after the parts before |
 //! | a capture, a release | the lots of its hold that come next |
+//! | a delivery | what waits for the code of its conversion after the reversals before |
 //! | lots, what is available and what is held | the legs of all operations |
 //! | holds | their operations and what followed |
 //! | tallies | the operations that name them |
@@ -203,7 +204,7 @@ async fn follow_ups(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
             steps.take(original, operation)?;
         }
         let followed = last.follows.unwrap_or(i64::MAX);
-        after = (followed, before(last).unwrap_or(-1), last.id);
+        after = (followed, before(last).unwrap_or(-1), follow_ups::rank(last));
     }
 }
 

@@ -592,6 +592,9 @@ pub async fn nothing_from(conn: &mut Connection, sql: &str) -> Result<(), Stoppe
     wrong.map_or(Ok(()), |wrong| Err(Difference(wrong.what).into()))
 }
 
+/// A delivery comes before the reversal that finds as much undone as it: the rank of `Steps`, in SQL.
+const RANK: &str = "case o.kind when 9 then -o.id else o.id end";
+
 /// The next follow-ups after one, by what they follow and how much followed that before; and what
 /// those are.
 pub async fn follow_ups(
@@ -601,8 +604,8 @@ pub async fn follow_ups(
 ) -> Result<(Vec<Operation>, HashMap<i64, Operation>), Stopped> {
     let sql = format!(
         "{OPERATIONS} where o.follows is not null \
-           and (o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id) > ($1, $2, $3) \
-         order by o.follows, coalesce((o.memo->>'before')::bigint, -1), o.id limit $4"
+           and (o.follows, coalesce((o.memo->>'before')::bigint, -1), {RANK}) > ($1, $2, $3) \
+         order by o.follows, coalesce((o.memo->>'before')::bigint, -1), {RANK} limit $4"
     );
     let rows: Vec<OperationRow> = diesel::sql_query(sql)
         .bind::<BigInt, _>(followed)

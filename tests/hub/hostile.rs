@@ -68,6 +68,8 @@ async fn writes(world: &World) -> Vec<Write> {
         .await
         .ok();
     let campaign_hash = json!({"content_hash": filed["content_hash"]});
+    let bayview = world.token("BAYVIEW").await;
+    let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -120,6 +122,10 @@ async fn writes(world: &World) -> Vec<Write> {
                 json!({"member": member.id, "amount": miles, "direction": "credit", "reason": "Counted twice"}),
             ),
             "approveAdjustment" | "rejectAdjustment" => (&finance, agreed.clone()),
+            "createDelivery" => (
+                &bayview,
+                json!({"code": conversion["delivery"]["code"], "member": bearer.id, "reference": "R"}),
+            ),
             "createReversal" => (
                 &aero,
                 json!({"operation": awarded["id"], "amount": miles, "receivable": true, "reference": "R"}),

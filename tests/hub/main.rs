@@ -13,6 +13,7 @@ mod caps;
 mod claims;
 mod conditions;
 mod crowd;
+mod deliveries;
 mod faults;
 mod feed;
 mod fees;

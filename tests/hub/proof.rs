@@ -93,6 +93,12 @@ async fn month() -> World {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
     }
+    let (bearer, by_code) = crate::deliveries::by_code(&world, 30).await;
+    let part = json!({"operation": by_code["id"], "amount": {"amount": "100", "currency": "STAR"}});
+    let citymart = world.token("CITYMART").await;
+    world.post(&citymart, "/v1/reversals", part).await.ok();
+    let code = &by_code["delivery"]["code"];
+    crate::deliveries::present(&world, code, &bearer).await.ok();
     world.forward(chrono::Duration::days(800)).await;
     world
         .hub

@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::campaigns;
+use crate::deliveries;
 use crate::sponsors;
 use crate::world::{Answer, Member, World, send};
 
@@ -156,6 +157,20 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "cursor-invalid" => async |w: World| {
         w.get(&w.token("AERO").await, &format!("/v1/members?cursor={}", "0".repeat(32))).await
+    };
+    "delivery-code-ended" => async |w: World| {
+        let (member, conversion) = deliveries::by_code(&w, 2).await;
+        w.forward(Duration::days(3)).await;
+        deliveries::present(&w, &conversion["delivery"]["code"], &member).await
+    };
+    "delivery-code-unknown" => async |w: World| {
+        deliveries::present(&w, &json!("x"), &w.member().await).await
+    };
+    "delivery-code-used" => async |w: World| {
+        let (member, conversion) = deliveries::by_code(&w, 30).await;
+        let code = &conversion["delivery"]["code"];
+        deliveries::present(&w, code, &member).await.ok();
+        deliveries::present(&w, code, &member).await
     };
     "exchange-rate-missing" => exchange_rate_missing;
     "forbidden" => async |w: World| {

@@ -300,6 +300,7 @@ async fn one_conversion_step_by_step() {
         },
         "sponsored": null
       },
+      "delivery": null,
       "fee": null,
       "fee_points": null,
       "gains": {
@@ -343,6 +344,7 @@ async fn one_conversion_step_by_step() {
                 "amount": "2500",
                 "currency": "MILE"
               },
+              "awaits_code": false,
               "expires_at": "(instant)",
               "usable_from": null
             }

@@ -225,7 +225,10 @@ fn no_through_route(shelf: &Shelf, [first, second]: [&Decided; 2], apart: Apart)
             first,
             format!("{between} that it gives are not converted on"),
         ),
-        Apart::Delivery => (first, format!("{between} that it gives arrive later")),
+        Apart::Delivery => (
+            first,
+            format!("{between} that it gives arrive later, or by code"),
+        ),
         Apart::Counted => (
             second,
             format!("it limits what a member gives of {between} within a period"),

@@ -5,7 +5,8 @@
 //! it, so that the parts together are the operation, in whatever steps.
 //!
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
-//! taken back from the lots it went into, and from the wallet's other lots when those were spent. What
+//! taken back from the lots it went into, and from the wallet's other lots when those were spent; from lots
+//! that wait for a code only what waits for its own, so that another's is there when it is presented. What
 //! is not there either the wallet owes, if who asks says so: later gains pay it first.
 //! The money is that of the original, at its locked rate, in the open window. What the operation used of
 //! limits and budgets comes back with the points: a bonus as its points are taken back, the count when
@@ -17,6 +18,7 @@ pub mod part;
 use crate::clock::Timestamp;
 use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
+use crate::ledger::deliveries;
 use crate::ledger::follow_ups::{self, SoFar};
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
@@ -76,7 +78,11 @@ impl Command for Reversal {
 
         let mut moves = Vec::new();
         if let Some(leg) = out {
-            moves.extend(self.take_back(leg, seen.wallet(leg.wallet), now)?);
+            let waiting = match seen.so_far.of(Kind::Delivery).amount {
+                0 => deliveries::waiting(original, part.before),
+                _ => Vec::new(),
+            };
+            moves.extend(self.take_back(leg, &waiting, seen.wallet(leg.wallet), now)?);
         }
         if let Some(leg) = into {
             moves.extend(self.give_back(leg, seen.wallet(leg.wallet), part.before));
@@ -204,8 +210,15 @@ impl Reversal {
         }
     }
 
-    /// From the lots that were filled, then from whatever else is usable, earliest expiry first.
-    fn take_back(&self, leg: Leg, wallet: &Wallet, now: Timestamp) -> Result<Vec<Move>, Refusal> {
+    /// From the lots that were filled, of those that wait for a code what waits for its own, then from
+    /// whatever else is usable, earliest expiry first.
+    fn take_back(
+        &self,
+        leg: Leg,
+        waiting: &[(LotKey, i64)],
+        wallet: &Wallet,
+        now: Timestamp,
+    ) -> Result<Vec<Move>, Refusal> {
         let filled: Vec<LotKey> = self
             .original
             .gains(leg.wallet)
@@ -220,7 +233,12 @@ impl Reversal {
         let mut rest = leg.amount;
         let mut moves = Vec::new();
         for (lot, Lot { available, .. }) in lots {
-            let part = rest.min(available);
+            let own = waiting.iter().find(|(key, _)| *key == lot);
+            let most = match lot.awaits_code() {
+                true => own.map_or(0, |(_, units)| available.min(*units)),
+                false => available,
+            };
+            let part = rest.min(most);
             if part > 0 {
                 moves.push(Move {
                     wallet: leg.wallet,

@@ -42,7 +42,7 @@ pub struct WalletBody {
     available: AmountBody,
     /// What is set aside and not yet used or released.
     held: AmountBody,
-    /// What was given and can be used later.
+    /// What was given and can be used later, or once its code is presented.
     pending: AmountBody,
     /// What was taken back after it was spent: paid first by what comes in.
     owed: AmountBody,
@@ -56,8 +56,10 @@ pub struct LotBody {
     amount: AmountBody,
     /// Null when never.
     expires_at: Option<DateTime<Utc>>,
-    /// Null when at once.
+    /// Null when at once, or when it awaits a code.
     usable_from: Option<DateTime<Utc>>,
+    /// Whether it can be used only once its code is presented, which is to be done before `expires_at`.
+    awaits_code: bool,
 }
 
 /// A member's wallets.
@@ -75,7 +77,7 @@ pub struct EntryBody {
     /// `in` or `out` of the wallet.
     direction: String,
     amount: AmountBody,
-    /// The operation that this one follows up: what a reversal undoes.
+    /// The operation that this one follows up: what a reversal undoes, the conversion of a delivery.
     follows: Option<String>,
     at: DateTime<Utc>,
 }
@@ -202,7 +204,9 @@ fn show(
             .map(|lot| LotBody {
                 amount: AmountBody::of(currency, lot.available),
                 expires_at: Some(lot.key().expires_at).filter(|at| *at != clock::NEVER),
-                usable_from: Some(lot.key().usable_from).filter(|at| *at != clock::ALWAYS),
+                usable_from: Some(lot.key().usable_from)
+                    .filter(|at| ![clock::ALWAYS, clock::NEVER].contains(at)),
+                awaits_code: lot.key().awaits_code(),
             })
             .collect(),
     }
@@ -210,9 +214,10 @@ fn show(
 
 fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation) -> EntryBody {
     let of_wallet = |leg: &Leg| leg.wallet == wallet;
-    let (direction, leg) = match operation.out.filter(of_wallet) {
-        Some(leg) => ("out", Some(leg)),
-        None => ("in", operation.into.filter(of_wallet)),
+    // What is moved within one wallet, from what waits for a code, is told as coming in.
+    let (direction, leg) = match operation.into.filter(of_wallet) {
+        Some(leg) => ("in", Some(leg)),
+        None => ("out", operation.out.filter(of_wallet)),
     };
     EntryBody {
         operation: ledger::shown(ids, operation),
