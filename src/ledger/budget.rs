@@ -29,6 +29,9 @@ pub struct Given {
     pub parts: Vec<i64>,
 }
 
+/// What is added to the budget of a campaign.
+pub type Added = (i64, i64);
+
 impl Given {
     pub fn units(&self) -> i64 {
         self.parts.iter().sum()
@@ -53,7 +56,7 @@ impl Budgets {
     }
 
     /// What the group adds, to those it found and to those that are new.
-    pub fn changed(&self) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    pub fn changed(&self) -> (Vec<Added>, Vec<Added>) {
         let changed = self.0.iter().filter(|(_, counted)| counted.added != 0);
         let (found, new): (Vec<_>, Vec<_>) =
             changed.partition(|(_, counted)| counted.was.is_some());

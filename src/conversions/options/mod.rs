@@ -178,7 +178,7 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
         card: card.clone(),
         given: priced.taken,
         gained: priced.total,
-        fee: fee::points(&priced, (from.no, to.no)),
+        fee: fee::points(priced, (from.no, to.no)),
         missing: (priced.taken - usable).max(0),
         worth: worth::of((from, priced.taken), (to, priced.total), &[exchange]).ok()?,
         limits,

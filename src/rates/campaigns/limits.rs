@@ -133,6 +133,9 @@ mod tests {
         Limits::of(&terms(&format!("{bonus},{more}")), Scale::WHOLE).unwrap()
     }
 
+    /// The limits; what a wallet had; the bonus, at an hour; what is left where it is refused.
+    type Case<'a> = (&'a str, &'a [Used], i64, i64, Option<i64>);
+
     /// What is left where a bonus is refused.
     fn refused(limits: &Limits, used: &[Used], given: i64, units: i64, now: i64) -> Option<i64> {
         let so_far = Standing {
@@ -173,7 +176,7 @@ mod tests {
         let day = r#""allowances":[{"period":"day","gained":500}]"#;
         let once = r#""allowances":[{"period":"month","times":1}]"#;
         let cooldown = r#""allowances":[{"hours":24,"times":1}],"most":700"#;
-        let cases: [(&str, &[Used], i64, i64, Option<i64>); 9] = [
+        let cases: [Case<'_>; 9] = [
             (day, &[had(0, 400)], 100, 23, None),
             (day, &[had(0, 400)], 101, 23, Some(100)),
             (day, &[had(0, 400)], 500, 24, None),
