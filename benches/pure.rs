@@ -67,8 +67,10 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         programme: from.clone(),
         reason: Reason::Purchase,
         place: Place::default(),
+        at: interline::clock::Timestamp::default(),
     };
     let order = |nth: usize| Order {
+        sponsorship: None,
         quote: quote(),
         from: side(&from, wallet(1_000, nth)),
         to: side(&to, wallet(1_001, nth)),
@@ -234,6 +236,7 @@ fn programme(no: i16) -> Programme {
         expiry: ExpiryPolicy::Rolling { months: 24 },
         zone: chrono_tz::Asia::Hong_Kong,
         display_value: "0.01".to_owned().try_into().unwrap(),
+        award_limits: vec![],
         created_at: noon(),
     };
     Programme {

@@ -59,7 +59,7 @@ problems! {
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
-    LimitReached 422 "limit-reached" "A limit of the rate card is reached" "`left` is what may be converted now; something comes back at `renews_at`.";
+    LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
     LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";
@@ -85,6 +85,7 @@ problems! {
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
+    SponsorBudgetUsedUp 422 "sponsor-budget-used-up" "What is left of the sponsor's budget is less than its share" "Convert less, or agree on another version of the card. `left` is what the sponsor can still pay.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
     TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";

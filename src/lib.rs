@@ -38,8 +38,9 @@
 //! * No lot goes below zero, and an expired lot cannot be spent.
 //! * One card decides a quote: of the cards of a pair that hold at one instant no two have one priority.
 //! * A member gets what the quote said, to the unit.
-//! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs.
-//!   What is undone comes back to both.
+//! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs. The
+//!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
+//!   What is undone comes back.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.

@@ -62,6 +62,17 @@ create table currencies (
 comment on table currencies is
   'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots.';
 
+create table award_limits (
+  currency_no smallint not null,
+  limits jsonb not null,
+  set_by bigint not null,
+  set_at timestamptz not null,
+  constraint award_limits_pk primary key (currency_no),
+  constraint award_limits_of_currency foreign key (currency_no) references currencies (no)
+);
+comment on table award_limits is
+  'How much (units, the smallest) or how often (times) the issuer of a currency lets a member be awarded it for a reason within a period. The audit trail says who changed them; awards that are counted say so in the journal.';
+
 grant select on moneys to interline_app;
-grant select, insert, update on partners to interline_app;
+grant select, insert, update on partners, award_limits to interline_app;
 grant select, insert on currencies to interline_app;

@@ -167,7 +167,7 @@ create table more_transfers (
   constraint more_transfers_move_something check (amount > 0)
 );
 comment on table more_transfers is
-  'What an operation posts besides its legs and its figures: bonuses with who pays for them, fees. operations.transfers says how many rows there are, null for none. One that debits or credits the members of a leg''s currency is a part of that leg, which its flow account is spared.';
+  'What an operation posts besides its legs and its figures: what a sponsor pays, bonuses with who pays for them, fees. operations.transfers says how many rows there are, null for none. One that debits or credits the members of a leg''s currency is a part of that leg, which its flow account is spared.';
 
 create table lots (
   wallet bigint not null,
@@ -320,13 +320,13 @@ comment on function all_as_granted is
   'Ends a group whose slices were called back since it remembers them.';
 
 create table budgets (
-  campaign_id bigint not null,
+  owner bigint not null,
   given bigint not null,
-  constraint budgets_pk primary key (campaign_id),
+  constraint budgets_pk primary key (owner),
   constraint budgets_not_negative check (given >= 0)
 ) with (fillfactor = 50);
 comment on table budgets is
-  'What campaigns that may give only so much have given, in smallest units of what is gained. What is undone comes back. A group locks the rows in the order of their ids. The memo of an operation says what it gave and gave back, and verify sums that again.';
+  'What campaigns that may give only so much have given, in smallest units of what is gained, by their id; below zero, by the id of a rate card, what its sponsor has paid in millionths of its money. What is undone comes back. A group locks the rows in the order of their ids. The memo of an operation says what it gave and gave back, and verify sums that again.';
 
 create table operation_references (
   partner_id bigint not null,

@@ -344,6 +344,7 @@ fn route(
         then: None,
     };
     let order = Order {
+        sponsorship: None,
         quote,
         from: side(source),
         to: side(target),
@@ -413,6 +414,7 @@ impl Coalition {
             usable_from: None,
             reason: Reason::Purchase,
             place: Place::default(),
+            at: Timestamp::default(),
         }
     }
 

@@ -24,8 +24,10 @@ use crate::ledger::follow_ups::SoFar;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
-use crate::partners::{AmountBody, Currency};
+use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
+use crate::points::account::Asset;
 use crate::points::amount;
+use crate::points::money::Micros;
 use crate::rates::Books;
 use crate::rates::allowance::Most;
 use crate::rates::campaigns::limits::Exhausted;
@@ -176,9 +178,10 @@ async fn create(
         .filter(|quote| shelf.ids.read(id::Kind::Partner, &quote.partner) == Some(partner.partner));
     let quote = quote.ok_or_else(super::invalid)?;
 
+    let (_, book) = books.at(partner.moment, &shelf.pool).await?;
     let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
     let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
-    let refuse = |refusal| told(&shelf.ids, refusal);
+    let refuse = |refusal| told(&shelf.ids, &book.directory, refusal);
     let take = async |moment| {
         let (version, order) = super::order(&shelf, &books, moment, &quote).await?;
         Ok((order, stamp(version)))
@@ -237,7 +240,7 @@ pub fn limit_reached(reached: &Reached, from: &Currency, to: &Currency) -> Probl
         .with("renews_at", json!(shown.renews_at))
 }
 
-fn told(ids: &Ids, refusal: Refusal) -> Error {
+fn told(ids: &Ids, directory: &Directory, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Suspended(suspended) => api::suspended(suspended).into(),
         Refusal::QuoteExpired(at) => {
@@ -253,6 +256,7 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             let campaign = ids.show(id::Kind::Campaign, campaign);
             exhausted(&campaign, *why, &currency).into()
         }
+        Refusal::Sponsor(left, money) => used_up(directory, left, money).into(),
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;
@@ -261,6 +265,16 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
         Refusal::NotAsQuoted(now) => {
             anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
         }
+    }
+}
+
+/// The refusal of what the sponsor of the card would have to pay and does not.
+pub(super) fn used_up(directory: &Directory, left: Micros, money: Asset) -> Problem {
+    let detail = "its share of this conversion is more than what is left of its budget";
+    let problem = Problem::new(Slug::SponsorBudgetUsedUp, detail);
+    match directory.money(money) {
+        Some(money) => problem.with("left", json!(MoneyBody::of(money, left))),
+        None => problem,
     }
 }
 

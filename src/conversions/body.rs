@@ -18,6 +18,7 @@ use super::fee;
 use super::postings;
 use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
+use super::sponsored;
 use super::through::{self, leg};
 use crate::error::Error;
 use crate::id::{self, Ids};
@@ -130,7 +131,7 @@ pub fn show(
             let bonuses = bonuses.map(|(line, of)| viewer.bonus(line, of, gained, paid));
             let (gross, commission) = (figures.gross, figures.commission);
             (
-                viewer.cost(figures.pays, (gross, commission), &lines)?,
+                viewer.cost(figures.pays, (gross, commission), &operation.transfers)?,
                 viewer.value(paid, figures.value)?,
                 bonuses.collect::<Result<_, _>>()?,
             )
@@ -236,24 +237,26 @@ impl Viewer<'_> {
             gives: self.units(leg.from, leg.given)?,
             gains: self.units(leg.to, leg.gained)?,
             bonuses: bonuses.collect::<Result<_, _>>()?,
-            cost: self.cost(pays, money, &lines)?,
+            cost: self.cost(pays, money, own)?,
             value: self.value(paid, Micros(leg.value))?,
         })
     }
 
-    /// What the source pays: gross and the commission in it, and its part of bonuses.
+    /// What the source pays: gross and the commission in it, and its part of bonuses; and what a sponsor does.
     fn cost(
         &self,
         pays: Account,
         (gross, commission): (Micros, Micros),
-        lines: &[Line],
+        transfers: &[Transfer],
     ) -> Result<Option<CostBody>, Error> {
         if !self.sees(pays) {
             return Ok(None);
         }
-        let charges = lines.iter().filter_map(|line| line.charge);
+        let lines = bonus::lines(transfers).into_iter();
+        let charges = lines.filter_map(|line| line.charge);
         let own = charges.filter(|(funder, _)| *funder == pays);
         let bonuses = Micros(own.map(|(_, charge)| charge.0).sum());
+        let relief = sponsored::relief(pays, transfers);
         Ok(Some(CostBody {
             gross: self.money(pays, gross)?,
             commission: self.money(pays, commission)?,
@@ -261,6 +264,7 @@ impl Viewer<'_> {
                 Micros::ZERO => None,
                 cost => Some(self.money(pays, cost)?),
             },
+            sponsored: relief.map(|it| self.money(pays, it)).transpose()?,
         }))
     }
 

@@ -11,18 +11,21 @@ use super::limits::{self, Reached};
 use super::postings;
 use super::promises::promise::{self, Promise};
 use super::quote::Quote;
+use super::sponsored::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
 use crate::ledger::tally::{Mark, Wanted};
 use crate::partners::{Currency, Money};
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
+use crate::points::money::Micros;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::price::Priced;
 use crate::rates::refusal;
 use crate::rates::settlement::Exchange;
+use crate::rates::sponsor::{Sponsored, UsedUp};
 
 /// An order to take a quote, with all that its token names looked up.
 #[derive(Debug, Clone)]
@@ -37,8 +40,10 @@ pub struct Order {
     pub fee_money: Option<Money>,
     /// The campaigns that the quote counts on.
     pub promises: Vec<Promise>,
-    /// The exchange rates for their sponsors that the quote locked.
+    /// The exchange rates for their sponsors, and for that of the card, that the quote locked.
     pub rates: Vec<i64>,
+    /// Who pays a share of what it costs the source.
+    pub sponsorship: Option<Sponsorship>,
     /// When it came.
     pub at: Timestamp,
 }
@@ -61,6 +66,8 @@ pub enum Refusal {
     },
     /// A campaign, by its id, may no longer give its bonus.
     Campaign(i64, Box<Exhausted>, Arc<Currency>),
+    /// The sponsor of the card has so much left, in its money.
+    Sponsor(Micros, Asset),
     BalanceTooLow(Short, Arc<Currency>),
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
@@ -76,7 +83,7 @@ impl Command for Order {
             positions: self.positions(),
             quote: Some(self.quote.jti),
             follows: None,
-            budgets: self.giving().filter_map(Promise::budget).collect(),
+            budgets: self.budgets(),
             tallies: self.tallies(),
         }
     }
@@ -87,10 +94,17 @@ impl Command for Order {
         let evaluated = self.evaluate()?;
         self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
+        let sponsored = self.sponsored(&evaluated)?;
+        if let Some((sponsorship, sponsored)) = sponsored {
+            let money = sponsorship.position.asset();
+            sponsorship
+                .keep(sponsored, seen.given(sponsorship.budget()))
+                .map_err(|UsedUp { left }| Refusal::Sponsor(left, money))?;
+        }
         self.must_be_within_limits(&evaluated, seen, now)?;
 
         let short = |short| Refusal::BalanceTooLow(short, self.from.programme.currency.clone());
-        postings::of(self, &evaluated, seen, now).map_err(short)
+        postings::of(self, &evaluated, sponsored, seen, now).map_err(short)
     }
 }
 
@@ -121,13 +135,21 @@ impl Order {
     fn positions(&self) -> Vec<Account> {
         let shares = self.promises.iter().flat_map(|it| &it.shares);
         let sponsors = shares.map(|share| self.parties().position(share.funder));
-        let all = [self.from.position, self.to.position];
-        all.into_iter().chain(sponsors).collect()
+        let all = [self.from.position, self.to.position].into_iter();
+        let of_card = self.sponsorship.as_ref().map(|it| it.position);
+        all.chain(sponsors).chain(of_card).collect()
     }
 
     /// The promises that add a bonus.
     fn giving(&self) -> impl Iterator<Item = &Promise> {
         self.promises.iter().filter(|promise| promise.gives)
+    }
+
+    /// The budgets of campaigns and of the card's sponsor.
+    fn budgets(&self) -> Vec<i64> {
+        let of_campaigns = self.giving().filter_map(Promise::budget);
+        let of_sponsor = self.sponsorship.as_ref().map(Sponsorship::budget);
+        of_campaigns.chain(of_sponsor).collect()
     }
 
     /// What the wallet did before under the limits of the card and of campaigns.
@@ -151,6 +173,20 @@ impl Order {
                 .map_err(|why| Refusal::Campaign(id, Box::new(why), gained.clone()))?;
         }
         Ok(())
+    }
+
+    /// What the sponsor of the card pays.
+    fn sponsored(
+        &self,
+        evaluated: &Evaluated,
+    ) -> Result<Option<(&Sponsorship, Sponsored)>, Refusal> {
+        let Some(sponsorship) = &self.sponsorship else {
+            return Ok(None);
+        };
+        // It fitted when it was quoted.
+        let sponsored = sponsorship.pays(evaluated.figures.gross);
+        let too_large = |_| Refusal::NotAsQuoted(Box::new(Err(refusal::Refusal::TooLarge)));
+        Ok(Some((sponsorship, sponsored.map_err(too_large)?)))
     }
 
     /// The lot that what is gained goes into: from when on it can be used, and converted again.

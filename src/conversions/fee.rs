@@ -20,15 +20,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::limits;
 use crate::clock::Timestamp;
 use crate::ledger::operation::Transfer;
 use crate::ledger::tally::{Mark, TallyKey, Wanted};
 use crate::partners::Currency;
+use crate::partners::period::Period;
 use crate::points::account::{Account, AccountKind, Asset};
 use crate::rates::card::Card;
 use crate::rates::fee::Cover;
-use crate::rates::period::Period;
 use crate::rates::price::Priced;
 use crate::rates::terms::Terms;
 
@@ -44,17 +43,12 @@ pub struct Covered {
 /// Where a fee that covers a period is counted.
 pub fn key(terms: &Terms, wallet: Account, to: Asset) -> Option<TallyKey> {
     let Cover { period, group } = cover_of(terms)?;
-    let period = match *period {
-        Period::Calendar(calendar) => format!("{calendar:?}"),
-        Period::Hours(hours) => format!("{hours}h"),
-        Period::Months(months) => format!("{months}m"),
-    };
     let from = wallet.asset();
     let name = match group {
         Some(group) => format!("fee:{period}:{from}:{group}"),
         None => format!("fee:{period}:{from}>{to}"),
     };
-    Some(limits::counted(wallet, &name))
+    Some(TallyKey::named(wallet, &name))
 }
 
 fn cover_of(terms: &Terms) -> Option<&Cover> {
@@ -158,6 +152,10 @@ pub fn points_in(transfers: &[Transfer]) -> Option<(Asset, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversions::limits;
+    use crate::points::amount::Scales;
+    use crate::rates::price::price;
+    use crate::rates::tariff::Tariff;
 
     fn terms(covers: &str) -> Terms {
         let fee = format!(r#"{{"kind":"flat","amount":5000,"currency":"SGD"{covers}}}"#);
@@ -193,6 +191,32 @@ mod tests {
         let limited = serde_json::from_str(limited).unwrap();
         let kept = limits::kept(&limited, wallet, 1002);
         assert!(kept.iter().all(|kept| kept.of != year));
+    }
+
+    #[test]
+    fn a_fee_in_points_is_on_one_side_and_is_read_back() {
+        let cases = [
+            (
+                r#"{"kind":"flat","amount":20,"currency":"given"}"#,
+                Some((1001, 20)),
+            ),
+            (
+                r#"{"kind":"flat","amount":20,"currency":"gained"}"#,
+                Some((1002, 20)),
+            ),
+            (r#"{"kind":"flat","amount":20,"currency":"SGD"}"#, None),
+            (r#"{"kind":"flat","amount":0,"currency":"given"}"#, None),
+        ];
+        for (fee, expected) in cases {
+            let terms = format!(r#"{{"kind":"ratio","give":2,"get":1,"fee":{fee}}}"#);
+            let terms: Terms = serde_json::from_str(&terms).unwrap();
+            let tariff = Tariff::of(&terms, Scales::WHOLE, None).unwrap();
+            let priced = price(&tariff, 1_000).unwrap();
+            let found = points(&priced, (1001, 1002));
+            assert_eq!(found, expected, "{fee}");
+            let posted: Vec<Transfer> = found.map(transfer).into_iter().collect();
+            assert_eq!(points_in(&posted), expected);
+        }
     }
 
     #[test]

@@ -5,8 +5,6 @@
 //! currency. A quote looks at them to tell the member beforehand; the decision looks again, under the
 //! locks, and is the one that counts.
 
-use sha2::{Digest, Sha256};
-
 use super::fee;
 use crate::clock::Timestamp;
 use crate::ledger::lot::{LotKey, Short};
@@ -14,7 +12,7 @@ use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
-use crate::rates::allowance::{Allowance, Standing, Used};
+use crate::rates::allowance::{Allowance, Standing};
 use crate::rates::terms::{Excluded, Terms};
 
 /// A limit of a card as it stands for a member.
@@ -59,25 +57,13 @@ pub fn wanted(
     wanted.chain(fee).collect()
 }
 
-/// A tally of a wallet by its name. Below zero are campaigns.
-pub(super) fn counted(wallet: Account, name: &str) -> TallyKey {
-    let digest: [u8; 32] = Sha256::digest(name).into();
-    let first = digest
-        .first_chunk()
-        .map_or(0, |first| i64::from_be_bytes(*first));
-    TallyKey {
-        wallet,
-        key: first & i64::MAX,
-    }
-}
-
 fn key(allowance: &Allowance, wallet: Account, to: Asset) -> TallyKey {
     let from = wallet.asset();
     let name = match &allowance.group {
         Some(group) => format!("{from}:{group}"),
         None => format!("{from}>{to}"),
     };
-    counted(wallet, &name)
+    TallyKey::named(wallet, &name)
 }
 
 /// The limits that hold now.
@@ -91,8 +77,7 @@ pub fn limits(
 ) -> Vec<Limit> {
     let limit = |allowance: &Allowance| {
         let marks = marks(key(allowance, wallet, to));
-        let used: Vec<Used> = marks.into_iter().map(used).collect();
-        let standing = allowance.standing(scales, &used, (from.zone, now))?;
+        let standing = allowance.standing(scales, &marks, (from.zone, now))?;
         Some(Limit {
             allowance: allowance.clone(),
             standing,
@@ -101,25 +86,10 @@ pub fn limits(
     terms.allowances.iter().filter_map(limit).collect()
 }
 
-pub(super) fn used(mark: Mark) -> Used {
-    let Mark {
-        at,
-        given,
-        gained,
-        times,
-    } = mark;
-    Used {
-        at,
-        given,
-        gained,
-        times,
-    }
-}
-
 /// Refuses what would go over one of the limits.
 pub fn check(limits: &[Limit], mark: Mark) -> Result<(), Reached> {
     for limit in limits {
-        let needed = limit.allowance.count(&used(mark));
+        let needed = limit.allowance.count(&mark);
         if needed > limit.standing.left() {
             let limit = limit.clone();
             return Err(Reached { limit, needed });

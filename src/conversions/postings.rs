@@ -14,7 +14,8 @@
 //! | commission, rounding, fx clearing |         |         | the rest |
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
-//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A member's fee in money that
+//! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A sponsor of the card pays
+//! the giving issuer a share of the gross ([`super::sponsored`]). A member's fee in money that
 //! is the hub's is owed by the giving issuer, who collects it; one in points is on one of the two sides, and
 //! is taken off the base where that is the gaining one ([`super::fee`]).
 
@@ -25,6 +26,7 @@ use super::decision::{self, Order, Side};
 use super::fee;
 use super::limits;
 use super::promises::promise::{self, Promise};
+use super::sponsored::Sponsorship;
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
 use crate::ledger::budget::{self, Given};
@@ -37,10 +39,12 @@ use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::settlement::{self, FeeTo};
+use crate::rates::sponsor::Sponsored;
 
 pub fn of(
     order: &Order,
     evaluated: &Evaluated,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Decided, Short> {
@@ -50,13 +54,18 @@ pub fn of(
     let decided = extending(to, decided, seen, now);
     let (priced, parties) = (&evaluated.priced, order.parties());
     let fee = fee(evaluated, order.fee_money.as_ref());
-    let (kept, budgets) = counted(&order.card, evaluated, &order.promises, wallets);
+    let (kept, budgets) = counted(
+        &order.card,
+        evaluated,
+        (&order.promises, sponsored),
+        wallets,
+    );
     let mark = decision::mark(priced, now);
     let lots = lots(order, evaluated, now);
     let given = order.from.wallet.asset();
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
-        transfers: transfers(&order.card, evaluated, parties, fee, given),
+        transfers: transfers(&order.card, evaluated, parties, sponsored, fee, given),
         memo: memo(order, evaluated, fee, (&kept, &budgets)),
         marks: kept.iter().map(|kept| kept.mark(mark)).collect(),
         budgets,
@@ -178,24 +187,25 @@ pub fn fee(evaluated: &Evaluated, money: Option<&Money>) -> Option<(Asset, Micro
 }
 
 /// Where a conversion between two wallets is counted: under the limits of its card, with a fee that covers
-/// a period, and under the limits and in the budgets of campaigns.
+/// a period, under the limits and in the budgets of campaigns, and in that of its sponsor.
 pub fn counted(
     card: &Card,
     evaluated: &Evaluated,
-    promises: &[Promise],
+    (promises, sponsored): (&[Promise], Option<(&Sponsorship, Sponsored)>),
     [from, to]: [Account; 2],
 ) -> (Vec<Kept>, Vec<Given>) {
     let (terms, to) = (&card.terms, to.asset());
     let mut kept = limits::kept(terms, from, to);
     let paid = fee::paid_key(terms, &evaluated.priced, from, to);
     kept.extend(paid.map(|of| Kept { of, parts: None }));
-    let (of_campaigns, given) = promise::counted(promises, &evaluated.grants, from);
+    let (of_campaigns, mut given) = promise::counted(promises, &evaluated.grants, from);
     kept.extend(of_campaigns);
+    given.extend(sponsored.map(|(by, sponsored)| by.given(sponsored)));
     (kept, given)
 }
 
 /// What the operation remembers: the fee in money, whether it was paid before, where it is counted, what
-/// campaigns gave, and the rates their sponsors pay at.
+/// campaigns gave, and the rates sponsors pay at.
 fn memo(
     order: &Order,
     evaluated: &Evaluated,
@@ -240,9 +250,12 @@ pub fn transfers(
     card: &Card,
     evaluated: &Evaluated,
     parties: Parties,
+    sponsored: Option<(&Sponsorship, Sponsored)>,
     fee: Option<(Asset, Micros)>,
     given: Asset,
 ) -> Vec<Transfer> {
+    let sponsored = sponsored.map(|(by, sponsored)| by.transfers(parties.source, sponsored));
+    let sponsored = sponsored.into_iter().flatten();
     let bonuses = evaluated.grants.iter();
     let bonuses = bonuses.flat_map(|grant| parties.transfers(grant));
     let fee = fee.filter(|_| card.settlement.fee_to() == FeeTo::Hub);
@@ -253,5 +266,5 @@ pub fn transfers(
     });
     let points = fee::points(&evaluated.priced, (given, parties.gained));
     let points = points.map(fee::transfer);
-    bonuses.chain(fee).chain(points).collect()
+    sponsored.chain(bonuses).chain(fee).chain(points).collect()
 }

@@ -144,6 +144,8 @@ pub struct CostBody {
     pub(super) commission: MoneyBody,
     /// What bonuses cost on top that the partner whose points are given pays for; null when nothing.
     pub(super) bonuses: Option<MoneyBody>,
+    /// What of the gross the sponsor of the card pays instead; null when it has none.
+    pub(super) sponsored: Option<MoneyBody>,
 }
 
 /// The same in words, for the member.
@@ -167,6 +169,7 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
         promises,
         limits,
         covered,
+        sponsored,
         now,
     } = offer;
     let (priced, figures) = (&evaluated.priced, &evaluated.figures);
@@ -205,6 +208,9 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
                 Micros::ZERO => None,
                 cost => Some(money(directory, from, cost)?),
             },
+            sponsored: sponsored
+                .map(|relief| money(directory, from, relief))
+                .transpose()?,
         },
         arrives: arrives(card, to, *now),
         limits: limits

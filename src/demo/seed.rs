@@ -320,6 +320,7 @@ async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Resu
                 reason,
                 usable_from: None,
                 place: Place::default(),
+                at: crate::clock::Timestamp::default(),
             })
         })
     });

@@ -1,17 +1,22 @@
-//! Budgets: what campaigns have given in all, as the commands of a group add to it and take from it.
+//! Budgets: what campaigns have given in all and sponsors of cards have paid, as the commands of a group add to it and take from it.
 //!
-//! One row a campaign, for those that may give only so much. A group locks the rows that its commands
+//! | owner            | counted                                              |
+//! |------------------|------------------------------------------------------|
+//! | a campaign       | points given, in smallest units                      |
+//! | a card's sponsor | money paid, in millionths; below zero by the card's id |
+//!
+//! One row an owner, for those that may give only so much. A group locks the rows that its commands
 //! name before it reads them, in the order of their ids, so that the last unit is given once over any
 //! number of hubs. Only a command that names a budget pays for it: other groups send no statement more.
 //!
 //! An operation remembers what it gave by who paid for it, and a reversal takes each part back as it
-//! takes back the points: what a budget says is given is what members have of it.
+//! takes back the points or the money: what a budget says is given is what is still given.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// The budgets that the commands of a group name, by campaign.
+/// The budgets that the commands of a group name, by owner.
 #[derive(Debug, Clone, Default)]
 pub struct Budgets(BTreeMap<i64, Counted>);
 
@@ -25,33 +30,44 @@ struct Counted {
 /// What an operation gave out of a budget, by who paid; below zero what a reversal took back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
-    pub campaign: i64,
+    /// A campaign's id, or below zero a card's, for its sponsor.
+    pub owner: i64,
     pub parts: Vec<i64>,
 }
 
-/// What is added to the budget of a campaign.
+/// What is added to a budget, by whose it is.
 pub type Added = (i64, i64);
 
+/// The budget of the sponsor of a card.
+pub fn of_sponsor(card: i64) -> i64 {
+    -card
+}
+
 impl Given {
+    /// Whether it is of money.
+    pub fn is_money(&self) -> bool {
+        self.owner < 0
+    }
+
     pub fn units(&self) -> i64 {
         self.parts.iter().sum()
     }
 }
 
 impl Budgets {
-    /// What a campaign has given, with what the commands before in the same group did.
-    pub fn given(&self, campaign: i64) -> i64 {
-        let counted = self.0.get(&campaign).copied().unwrap_or_default();
+    /// What an owner has given, with what the commands before in the same group did.
+    pub fn given(&self, owner: i64) -> i64 {
+        let counted = self.0.get(&owner).copied().unwrap_or_default();
         counted.was.unwrap_or(0) + counted.added
     }
 
-    pub fn read(&mut self, campaign: i64, given: i64) {
-        self.0.entry(campaign).or_default().was = Some(given);
+    pub fn read(&mut self, owner: i64, given: i64) {
+        self.0.entry(owner).or_default().was = Some(given);
     }
 
     pub fn add(&mut self, given: &[Given]) {
         for given in given {
-            self.0.entry(given.campaign).or_default().added += given.units();
+            self.0.entry(given.owner).or_default().added += given.units();
         }
     }
 
@@ -60,7 +76,7 @@ impl Budgets {
         let changed = self.0.iter().filter(|(_, counted)| counted.added != 0);
         let (found, new): (Vec<_>, Vec<_>) =
             changed.partition(|(_, counted)| counted.was.is_some());
-        let added = |(campaign, counted): (&i64, &Counted)| (*campaign, counted.added);
+        let added = |(owner, counted): (&i64, &Counted)| (*owner, counted.added);
         let found = found.into_iter().map(added).collect();
         (found, new.into_iter().map(added).collect())
     }
@@ -70,7 +86,7 @@ impl Budgets {
 pub fn memo(given: &[Given]) -> Value {
     let given = given
         .iter()
-        .map(|it| json!({"campaign": it.campaign, "parts": it.parts}));
+        .map(|it| json!({"owner": it.owner, "parts": it.parts}));
     given.collect()
 }
 
@@ -80,7 +96,7 @@ pub fn kept(memo: Option<&Value>) -> Vec<Given> {
     let given = |it: &Value| {
         let parts = it.get("parts")?.as_array()?.iter();
         Some(Given {
-            campaign: it.get("campaign")?.as_i64()?,
+            owner: it.get("owner")?.as_i64()?,
             parts: parts.map(Value::as_i64).collect::<Option<_>>()?,
         })
     };
@@ -91,9 +107,9 @@ pub fn kept(memo: Option<&Value>) -> Vec<Given> {
 mod tests {
     use super::*;
 
-    fn given(campaign: i64, parts: &[i64]) -> Given {
+    fn given(owner: i64, parts: &[i64]) -> Given {
         Given {
-            campaign,
+            owner,
             parts: parts.to_vec(),
         }
     }

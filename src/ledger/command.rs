@@ -38,7 +38,7 @@ pub struct Touches {
     pub quote: Option<Uuid>,
     /// The operation this follows up.
     pub follows: Option<i64>,
-    /// The campaigns out of whose budgets this may give, or give back.
+    /// The budgets out of which this may give, or give back.
     pub budgets: Vec<i64>,
     /// Of wallets among these.
     pub tallies: Vec<Wanted>,
@@ -87,8 +87,8 @@ impl Seen<'_> {
     }
 
     /// What is given out of a budget the command said it touches.
-    pub fn given(&self, campaign: i64) -> i64 {
-        self.budgets.given(campaign)
+    pub fn given(&self, owner: i64) -> i64 {
+        self.budgets.given(owner)
     }
 
     /// A tally the command asked for: at least from the instant it named.

@@ -140,7 +140,7 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
         return outcome;
     }
     let given = std::mem::take(&mut decided.budgets);
-    let is_named = |given: &Given| command.touches().budgets.contains(&given.campaign);
+    let is_named = |given: &Given| command.touches().budgets.contains(&given.owner);
     if !given.iter().all(is_named) {
         return Outcome::Broken("a decision gives out of a budget it did not name".to_owned());
     }

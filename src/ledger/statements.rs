@@ -47,8 +47,8 @@ const FOLLOW_UPS: &str = "select follows, kind, max(id), sum(coalesce(in_amount,
 const REFERENCES: &str = "select operation_id, partner_id, kind, reference_hash from operation_references \
      where (partner_id, kind, reference_hash) in (select * from unnest($1::bigint[], $2::smallint[], $3::uuid[]))";
 // Whoever gives out of a budget waits for the others, so that the last unit is given once.
-const BUDGETS: &str = "select campaign_id, given from budgets \
-     where campaign_id = any($1) order by campaign_id for update";
+const BUDGETS: &str = "select owner, given from budgets \
+     where owner = any($1) order by owner for update";
 const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times from tallies t \
      join unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as k (wallet, key, since) \
      on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
@@ -96,11 +96,11 @@ const BEGIN_TOTALS: &str = "insert into totals (window_id, kind, debit, credit, 
      on conflict (window_id, kind, debit, credit, slot) \
      do update set amount = totals.amount + excluded.amount, operations = totals.operations + excluded.operations";
 const ADD_GIVEN: &str = "with changed as (update budgets b set given = b.given + s.given \
-     from unnest($1::bigint[], $2::bigint[]) as s (campaign_id, given) \
-     where b.campaign_id = s.campaign_id returning 1) \
+     from unnest($1::bigint[], $2::bigint[]) as s (owner, given) \
+     where b.owner = s.owner returning 1) \
      select all_as_read(cardinality($1), (select count(*) from changed))";
 const BEGIN_BUDGETS: &str =
-    "insert into budgets (campaign_id, given) select * from unnest($1::bigint[], $2::bigint[])";
+    "insert into budgets (owner, given) select * from unnest($1::bigint[], $2::bigint[])";
 const INSERT_REFERENCES: &str = "insert into operation_references (partner_id, kind, reference_hash, reference, operation_id) \
      select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bigint[])";
 

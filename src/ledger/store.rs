@@ -307,27 +307,27 @@ pub async fn follow_ups(conn: &mut Connection, operation: i64) -> Result<FollowU
     Ok(found)
 }
 
-/// What some campaigns have given out of their budgets.
-pub async fn budgets(conn: &mut Connection, campaigns: &[i64]) -> Result<Budgets, Error> {
+/// What is given out of some budgets.
+pub async fn budgets(conn: &mut Connection, owners: &[i64]) -> Result<Budgets, Error> {
     #[derive(diesel::QueryableByName)]
     struct BudgetRow {
         #[diesel(sql_type = BigInt)]
-        campaign_id: i64,
+        owner: i64,
         #[diesel(sql_type = BigInt)]
         given: i64,
     }
 
     let mut budgets = Budgets::default();
-    if campaigns.is_empty() {
+    if owners.is_empty() {
         return Ok(budgets);
     }
-    let sql = "select campaign_id, given from budgets where campaign_id = any($1)";
+    let sql = "select owner, given from budgets where owner = any($1)";
     let rows: Vec<BudgetRow> = diesel::sql_query(sql)
-        .bind::<Array<BigInt>, _>(campaigns)
+        .bind::<Array<BigInt>, _>(owners)
         .load(conn)
         .await?;
     for row in rows {
-        budgets.read(row.campaign_id, row.given);
+        budgets.read(row.owner, row.given);
     }
     Ok(budgets)
 }

@@ -9,8 +9,11 @@
 //! comes back in that month.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
+/// One operation in a tally.
+pub use crate::partners::period::Mark;
 use crate::points::account::Account;
 
 /// A wallet, and what is counted of it.
@@ -27,13 +30,18 @@ pub struct Wanted {
     pub since: Timestamp,
 }
 
-/// One operation in a tally; below zero what a reversal took back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    pub at: Timestamp,
-    pub given: i64,
-    pub gained: i64,
-    pub times: i64,
+impl TallyKey {
+    /// What is counted of a wallet under a name.
+    pub fn named(wallet: Account, name: &str) -> TallyKey {
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let first = digest
+            .first_chunk()
+            .map_or(0, |first| i64::from_be_bytes(*first));
+        TallyKey {
+            wallet,
+            key: first & i64::MAX,
+        }
+    }
 }
 
 /// A tally that an operation is kept in.

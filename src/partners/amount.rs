@@ -26,8 +26,9 @@ pub struct AmountBody {
 }
 
 /// Money of account, with six decimals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(title = "Money")]
+#[serde(deny_unknown_fields)]
 pub struct MoneyBody {
     #[schema(example = "100.000000")]
     pub amount: String,
@@ -109,6 +110,7 @@ mod tests {
             expiry: ExpiryPolicy::None {},
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: DisplayValue::try_from("1".to_owned()).unwrap(),
+            award_limits: vec![],
             created_at: clock::ALWAYS,
         };
         Directory::new(vec![], vec![edollar], vec![])

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::partner::Kind as BrandKind;
-use super::{Directories, Directory, NewPartner, Partner, State, currencies};
+use super::{Directories, Directory, NewPartner, Partner, State, award_limits, currencies};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -27,6 +27,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(web::resource("/v1/partners/{partner}").route(web::get().to(one)))
     .service(web::resource("/v1/partners/{partner}/status").route(web::post().to(set_state)));
     currencies::api::routes(cfg);
+    award_limits::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -44,6 +45,7 @@ impl OpenApi for Doc {
     fn openapi() -> utoipa::openapi::OpenApi {
         let mut document = PartnersDoc::openapi();
         document.merge(currencies::api::Doc::openapi());
+        document.merge(award_limits::api::Doc::openapi());
         document
     }
 }

@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::award_limits::AwardLimit;
 use super::expiry::ExpiryPolicy;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
@@ -25,6 +26,8 @@ pub struct Currency {
     pub zone: Tz,
     /// What its issuer says one printed unit is worth to a member, in the issuer's money.
     pub display_value: DisplayValue,
+    /// How much and how often a member is awarded it for a reason.
+    pub award_limits: Vec<AwardLimit>,
     pub created_at: Timestamp,
 }
 

@@ -12,11 +12,13 @@
 
 pub mod amount;
 pub mod api;
+pub mod award_limits;
 pub mod currencies;
 pub mod currency;
 pub mod directory;
 pub mod expiry;
 pub mod partner;
+pub mod period;
 mod store;
 
 pub use amount::{AmountBody, MoneyBody};

@@ -5,7 +5,7 @@ use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
-use super::{Directory, Money, NewPartner, Partner, State, currencies};
+use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
@@ -84,6 +84,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
         .await?;
     let currencies = currencies::rows(conn).await?;
     let partners = list(conn).await?;
+    let mut limits = award_limits::rows(conn).await?;
 
     let money = |row: MoneyRow| Money {
         no: row.no,
@@ -92,7 +93,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
     };
     let currencies = currencies
         .into_iter()
-        .map(|row| row.issued_by(&partners))
+        .map(|row| row.issued_by(&partners, &mut limits))
         .collect::<anyhow::Result<_>>()?;
     Ok(Directory::new(
         partners,

@@ -11,7 +11,8 @@
 //! | `"group": "airlines"`               | together with all cards of the source that name the group |
 //! | `"from": "2026-02-01T00:00:00Z"`    | only from then on                                        |
 //!
-//! A member here is the wallet that gives. Days, months and years are the calendar's in the zone of the
+//! A member here is the wallet that gives. What is given counts with a fee on top of it, and what is gained
+//! without one taken off it. Days, months and years are the calendar's in the zone of the
 //! currency that is given; what was given exactly a rolling period ago counts no more.
 
 use std::cmp::Ordering;
@@ -20,10 +21,11 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::limit::positive_units;
-use super::period::{Calendar, Period, check_group, one_of};
+use super::period::{self, check_group, one_of};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use crate::clock::{self, Timestamp};
+pub use crate::partners::period::{Calendar, Mark, Period, Standing};
 use crate::points::amount::Scales;
 
 /// A limit within a period.
@@ -42,30 +44,6 @@ pub enum Most {
     Given(Printed),
     Gained(Printed),
     Times(i64),
-}
-
-/// What was done under an allowance before, or taken back when below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Used {
-    pub at: Timestamp,
-    pub given: i64,
-    pub gained: i64,
-    pub times: i64,
-}
-
-/// How much of an allowance is used at an instant, in smallest units or times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    pub most: i64,
-    pub used: i64,
-    /// When something of it comes back; none when nothing is used, or it never does.
-    pub renews_at: Option<Timestamp>,
-}
-
-impl Standing {
-    pub fn left(&self) -> i64 {
-        (self.most - self.used).max(0)
-    }
 }
 
 /// The most times.
@@ -92,27 +70,19 @@ impl Allowance {
     }
 
     /// How much is used at `now`; none while the limit does not hold yet.
-    pub fn standing<'a>(
+    pub fn standing(
         &self,
         scales: Scales,
-        used: impl IntoIterator<Item = &'a Used>,
+        marks: &[Mark],
         (zone, now): (Tz, Timestamp),
     ) -> Option<Standing> {
         if self.from.is_some_and(|from| now < from) {
             return None;
         }
+        let most = self.most(scales, "allowances").unwrap_or(0);
+        let counted = (marks, |mark: &Mark| self.count(mark));
         let begins = self.begins(zone, now);
-        let counted = used.into_iter().filter(|used| used.at >= begins);
-        let (mut sum, mut oldest) = (0, None);
-        for used in counted {
-            sum += self.count(used);
-            oldest = Some(oldest.map_or(used.at, |oldest: Timestamp| oldest.min(used.at)));
-        }
-        Some(Standing {
-            most: self.most(scales, "allowances").unwrap_or(0),
-            used: sum,
-            renews_at: oldest.and_then(|oldest| self.period.ends(oldest, zone)),
-        })
+        Some(self.period.standing(most, counted, begins, zone))
     }
 
     /// How much of the same another allows: none where it counts another thing, or in another period.
@@ -133,7 +103,7 @@ impl Allowance {
     }
 
     /// How much one use counts.
-    pub fn count(&self, used: &Used) -> i64 {
+    pub fn count(&self, used: &Mark) -> i64 {
         match self.most {
             Most::Given(_) => used.given,
             Most::Gained(_) => used.gained,
@@ -207,7 +177,7 @@ impl TryFrom<WrittenAllowance> for Allowance {
             gained.map(Most::Gained),
             times.map(Most::Times),
         ];
-        let period = Period::of(period, hours, months, FIELD)?;
+        let period = period::of(period, hours, months, FIELD)?;
         let most = one_of(limits, FIELD, "given")?;
         if group.is_some() && matches!(most, Most::Gained(_)) {
             return Err(BadTerms::new(place("gained"), Reason::NotOfAGroup));
@@ -233,7 +203,7 @@ impl From<Allowance> for WrittenAllowance {
             group,
             from,
         } = allowance;
-        let (calendar, hours, months) = period.written();
+        let (calendar, hours, months) = period::written(period);
         let (mut given, mut gained, mut times) = (None, None, None);
         match most {
             Most::Given(most) => given = Some(most),
@@ -273,9 +243,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn used(at_text: &str, given: i64) -> Used {
+    fn used(at_text: &str, given: i64) -> Mark {
         let at = at(at_text);
-        Used {
+        Mark {
             at,
             given,
             gained: given / 2,
@@ -283,7 +253,7 @@ mod tests {
         }
     }
 
-    fn standing(json: &str, used: &[Used], now: &str) -> Option<(i64, i64, Option<String>)> {
+    fn standing(json: &str, used: &[Mark], now: &str) -> Option<(i64, i64, Option<String>)> {
         let standing = allowance(json).standing(Scales::WHOLE, used, (HONG_KONG, at(now)))?;
         let renews = standing.renews_at.map(|at| at.format("%FT%TZ").to_string());
         Some((standing.used, standing.left(), renews))
@@ -347,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_free_again() {
-        let undone = Used {
+        let undone = Mark {
             given: -300,
             times: -1,
             ..used("2027-01-10T00:00:00Z", 0)

@@ -120,7 +120,8 @@ async fn draft(
         let (_, directory) = directories.current(conn).await?;
         let from = currency(&directory, &write.body.from, "/from")?;
         let to = currency(&directory, &write.body.to, "/to")?;
-        let wanted = write.body.read(from, to).map_err(refused_draft)?;
+        let wanted = write.body.read(&ids, &directory, from, to);
+        let wanted = wanted.map_err(refused_draft)?;
         let version = super::draft(conn, &reader.who, &secrets, &directory, &wanted).await?;
         let now = db::now(conn).await?;
         Ok(show(
@@ -166,7 +167,7 @@ async fn propose(
 /// Approve a rate card
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
-    description = "By a party that did not propose it: the issuer of either currency, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
+    description = "By a party that did not propose it: the issuer of either currency, its sponsor, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
     security(("partner" = ["rates:write"]), ("person" = [])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),

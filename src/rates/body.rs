@@ -5,8 +5,10 @@
 //! | source partner  | yes   | `source_price`, `commission`      | `price`, `commission`     |
 //! | target partner  | yes   | `target_price`                    | `price`                   |
 //! | the hub's staff | yes   | all                               | all                       |
+//! | a sponsor       | yes   | as the source partner             | as the source partner     |
 //! | anybody else    | yes   | null                              | null                      |
 //!
+//! All of them see who sponsors it; a sponsor pays a share of what the source does, so it sees that.
 //! Neither partner sees the other's price. That is also why `content_hash` is keyed and only the
 //! parties get it: from a plain hash the one price that is unknown could be found by trying.
 
@@ -22,6 +24,7 @@ use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::sentence::{self, Issuers, Names};
 use super::settlement::{FeeTo, SettlementTerms};
+use super::sponsor::Sponsor;
 use super::state::State;
 use super::terms::Terms;
 use super::version::Version;
@@ -29,9 +32,10 @@ use super::written::{Written, needed};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::id::{Ids, Kind};
-use crate::partners::{Currency, Directory};
+use crate::partners::{Currency, Directory, MoneyBody};
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
+use crate::points::money::Micros;
 use crate::rates::card::Card;
 use crate::web::body::{object, object_or_none};
 use crate::web::text::Name;
@@ -127,6 +131,62 @@ pub struct SettlementBody {
     /// always their issuer's.
     #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
     pub fee_to: FeeTo,
+    /// Who pays a share of what it costs the partner whose points are given.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object_or_none"
+    )]
+    pub sponsor: Option<SponsorBody>,
+}
+
+/// Who pays a share of what conversions cost the partner whose points are given: another partner, whose
+/// word the card needs too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(title = "RateCardSponsor")]
+#[serde(deny_unknown_fields)]
+pub struct SponsorBody {
+    /// The partner's id.
+    #[schema(example = "ptr_0123456789abcdef")]
+    pub partner: String,
+    /// Of the gross, bonuses apart: above 0 and below 1.
+    #[schema(value_type = String, example = "0.25")]
+    pub share: Share,
+    /// How much it pays in all for this version, in the money it settles in. What there is no room for is
+    /// not converted.
+    #[serde(deserialize_with = "object")]
+    pub budget: MoneyBody,
+}
+
+impl SponsorBody {
+    fn read(self, ids: &Ids, directory: &Directory, source: i64) -> Result<Sponsor, BadTerms> {
+        let bad =
+            |field: &str, reason| BadTerms::new(format!("settlement.sponsor.{field}"), reason);
+        let partner = ids.read(Kind::Partner, &self.partner);
+        let money = partner.and_then(|partner| Some((partner, directory.money_of(partner)?)));
+        let (partner, money) = money.ok_or_else(|| bad("partner", Reason::NotAPartner))?;
+        if partner == source {
+            return Err(bad("partner", Reason::TheSource));
+        }
+        if money.code != self.budget.currency {
+            return Err(bad("budget.currency", Reason::NotTheSponsorsMoney));
+        }
+        let budget = Micros::parse(&self.budget.amount);
+        Ok(Sponsor {
+            partner,
+            share: self.share,
+            budget: budget.map_err(|_| bad("budget.amount", Reason::NotMoney))?,
+        })
+    }
+
+    /// A sponsor as the parties of its card see it.
+    pub(super) fn of(ids: &Ids, directory: &Directory, sponsor: Sponsor) -> Option<SponsorBody> {
+        Some(SponsorBody {
+            partner: ids.show(Kind::Partner, sponsor.partner),
+            share: sponsor.share,
+            budget: MoneyBody::of(directory.money_of(sponsor.partner)?, sponsor.budget),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -279,12 +339,19 @@ impl LintBody {
 pub enum Side {
     Source,
     Target,
+    Sponsor,
     Hub,
 }
 
 impl DraftRateCard {
     /// The draft with its currencies known by number.
-    pub(super) fn read(self, from: &Currency, to: &Currency) -> Result<Draft, Refusal> {
+    pub(super) fn read(
+        self,
+        ids: &Ids,
+        directory: &Directory,
+        from: &Currency,
+        to: &Currency,
+    ) -> Result<Draft, Refusal> {
         let DraftRateCard {
             from: _,
             to: _,
@@ -299,7 +366,9 @@ impl DraftRateCard {
         } = self;
         let card = Card {
             terms: Terms::try_from(terms).map_err(Refusal::Terms)?,
-            settlement: settlement.read().map_err(Refusal::Terms)?,
+            settlement: settlement
+                .read(|sent| sent.read(ids, directory, from.issuer))
+                .map_err(Refusal::Terms)?,
             when,
             priority,
             notice_days: notice_days.unwrap_or(0),
@@ -329,7 +398,10 @@ fn boundary(
 }
 
 impl SettlementBody {
-    fn read(self) -> Result<SettlementTerms, BadTerms> {
+    fn read(
+        self,
+        sponsor: impl FnOnce(SponsorBody) -> Result<Sponsor, BadTerms>,
+    ) -> Result<SettlementTerms, BadTerms> {
         self.refuse_leftovers()?;
         let SettlementBody {
             kind,
@@ -340,7 +412,9 @@ impl SettlementBody {
             increment,
             bonus_funders,
             fee_to,
+            sponsor: sent,
         } = self;
+        let sponsor = sent.map(sponsor).transpose()?;
         let commission = needed(commission, "settlement.commission")?;
         Ok(match kind {
             SettlementKind::CostPlus => SettlementTerms::CostPlus {
@@ -348,6 +422,7 @@ impl SettlementBody {
                 commission,
                 bonus_funders,
                 fee_to,
+                sponsor,
             },
             SettlementKind::Priced => SettlementTerms::Priced {
                 source_price: needed(source_price, "settlement.source_price")?,
@@ -356,6 +431,7 @@ impl SettlementBody {
                 increment,
                 bonus_funders,
                 fee_to,
+                sponsor,
             },
         })
     }
@@ -383,7 +459,7 @@ impl SettlementBody {
         }
     }
 
-    /// What a party sees of the terms of settlement.
+    /// What a party sees of the terms of settlement, but for the sponsor.
     pub(super) fn seen(
         terms: &SettlementTerms,
         source: bool,
@@ -405,6 +481,7 @@ impl SettlementBody {
                 increment: None,
                 bonus_funders,
                 fee_to,
+                sponsor: None,
             },
             SettlementTerms::Priced {
                 source_price,
@@ -421,6 +498,7 @@ impl SettlementBody {
                 increment,
                 bonus_funders,
                 fee_to,
+                sponsor: None,
             },
         })
     }
@@ -436,6 +514,8 @@ pub(super) fn show(
 ) -> RateCardBody {
     let is_party = version.is_party(viewer);
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
+    let sponsor = version.card.settlement.sponsor();
+    let sponsor = sponsor.and_then(|sponsor| SponsorBody::of(ids, directory, sponsor));
     let (source, target) = codes(directory, version);
     let names = Names {
         source: &source,
@@ -457,9 +537,13 @@ pub(super) fn show(
         terms: version.card.terms.clone(),
         settlement: SettlementBody::seen(
             &version.card.settlement,
-            is(version.source),
+            is(version.source) || version.sponsor().is_some_and(is),
             is(version.target),
-        ),
+        )
+        .map(|settlement| SettlementBody {
+            sponsor,
+            ..settlement
+        }),
         when: version.card.when.clone(),
         priority: version.card.priority,
         notice_days: version.card.notice_days,
@@ -506,6 +590,12 @@ fn sides(version: &Version) -> Vec<Side> {
     let sides = [
         (Side::Source, has(PartyName::Partner(version.source))),
         (Side::Target, has(PartyName::Partner(version.target))),
+        (
+            Side::Sponsor,
+            version
+                .sponsor()
+                .is_some_and(|id| has(PartyName::Partner(id))),
+        ),
         (Side::Hub, has(PartyName::Hub)),
     ];
     sides
@@ -635,7 +725,8 @@ mod tests {
         ];
         for (body, field) in cases {
             let read: SettlementBody = serde_json::from_value(body).unwrap();
-            assert_eq!(read.read().unwrap_err().field, field);
+            let sponsor = |_| Err(BadTerms::new("settlement.sponsor", Reason::Missing));
+            assert_eq!(read.read(sponsor).unwrap_err().field, field);
         }
     }
 

@@ -362,12 +362,14 @@ mod tests {
                     increment: None,
                     bonus_funders: Vec::new(),
                     fee_to: FeeTo::Partner,
+                    sponsor: None,
                 },
                 false => SettlementTerms::CostPlus {
                     price: target_price,
                     commission,
                     bonus_funders: Vec::new(),
                     fee_to: FeeTo::Partner,
+                    sponsor: None,
                 },
             }
         })

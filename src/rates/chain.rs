@@ -34,6 +34,8 @@ pub enum Apart {
     Counted,
     /// The second looks at what else the member holds.
     Held,
+    /// A sponsor pays a part of what the first or the second, 0 or 1, costs.
+    Sponsored(usize),
     /// The first asks a fee in points, or one that covers a period.
     FirstFee,
     /// The second asks a fee for a partner that the member does not pay.
@@ -56,8 +58,12 @@ impl Step<'_> {
 
 /// Whether what is gained under `first` can be given under `second` at once.
 pub fn join(first: &Card, second: &Card) -> Result<(), Apart> {
+    let is_sponsored = |card: &Card| card.settlement.sponsor().is_some();
+    let sponsored = [is_sponsored(first), is_sponsored(second)];
     let (first, second) = (&first.terms, &second.terms);
     let apart = [
+        (sponsored[0], Apart::Sponsored(0)),
+        (sponsored[1], Apart::Sponsored(1)),
         (first.onward.is_some(), Apart::Onward),
         (first.delivery.is_some(), Apart::Delivery),
         (!second.allowances.is_empty(), Apart::Counted),

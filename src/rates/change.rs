@@ -28,6 +28,7 @@ use super::settlement::FeeTo;
 use super::terms::{Band, Denomination, Excluded, Limits, Rate, Remainder, Terms};
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
+use crate::points::money::Micros;
 
 /// A version as one reader sees it.
 #[derive(Debug, Clone)]
@@ -37,12 +38,23 @@ pub struct Seen<'a> {
     pub fee_scale: Scale,
     /// The reader's side of what the brands pay.
     pub settlement: Option<SettlementBody>,
+    /// For who sees that too.
+    pub sponsor: Option<Sponsored>,
     pub when: Option<&'a Condition>,
     pub priority: i32,
     pub notice_days: u16,
     pub valid_from: Option<Boundary>,
     /// When its parties wanted it to end, not when a successor ended it.
     pub valid_to: Option<Boundary>,
+}
+
+/// Who pays a share of what it costs the source, by code, and how much in all of which money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sponsored {
+    pub partner: String,
+    pub share: Share,
+    pub budget: Micros,
+    pub money: String,
 }
 
 /// A fee, and how many decimals its money has.
@@ -117,6 +129,7 @@ pub enum Subject {
     Increment,
     Funders,
     FeeTo,
+    Sponsor,
     Condition,
     Priority,
     Notice,
@@ -162,6 +175,7 @@ pub enum Value {
     Share(Share),
     Funders(Vec<Funders>),
     FeeTo(FeeTo),
+    Sponsor(Sponsored),
     Condition(Condition),
     Number(i32),
     Instant(Boundary),
@@ -221,6 +235,7 @@ impl Change {
             Subject::Increment => "settlement.increment".into(),
             Subject::Funders => "settlement.bonus_funders".into(),
             Subject::FeeTo => "settlement.fee_to".into(),
+            Subject::Sponsor => "settlement.sponsor".into(),
             Subject::Condition => "when".into(),
             Subject::Priority => "priority".into(),
             Subject::Notice => "notice_days".into(),
@@ -308,6 +323,7 @@ pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> 
         terms: _,
         fee_scale: _,
         settlement: _,
+        sponsor,
         when,
         priority,
         notice_days,
@@ -333,6 +349,13 @@ pub fn diff(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change> 
     [
         terms(before, after, scales),
         settlement(before, after, scales),
+        change(
+            Subject::Sponsor,
+            before.sponsor.as_ref(),
+            sponsor.as_ref(),
+            of_sponsor(before.sponsor.as_ref(), sponsor.as_ref()),
+            |sponsored| Value::Sponsor(sponsored.clone()),
+        ),
         change(
             Subject::Condition,
             before.when,
@@ -897,6 +920,19 @@ fn settlement(before: &Seen<'_>, after: &Seen<'_>, scales: Scales) -> Vec<Change
     .concat()
 }
 
+/// Who pays is nothing to a member, but that there is only so much of it.
+fn of_sponsor(before: Option<&Sponsored>, after: Option<&Sponsored>) -> Effect {
+    match (before, after) {
+        (None, None) => Effect::Same,
+        (None, Some(_)) => Effect::Worse,
+        (Some(_), None) => Effect::Better,
+        (Some(old), Some(new)) if (old.share, &old.money) == (new.share, &new.money) => {
+            Effect::more(new.budget.cmp(&old.budget))
+        }
+        (Some(_), Some(_)) => Effect::Unclear,
+    }
+}
+
 fn funders(side: Option<&SettlementBody>) -> Option<&Vec<Funders>> {
     let funders = side.map(|side| &side.bonus_funders);
     funders.filter(|funders| !funders.is_empty())
@@ -909,7 +945,7 @@ mod tests {
     use super::super::{change_chinese, change_english};
     use super::*;
     use crate::clock;
-    use crate::rates::allowance::Used;
+    use crate::rates::allowance::Mark;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
@@ -930,6 +966,7 @@ mod tests {
             terms: &card.terms,
             fee_scale: Scale::WHOLE,
             settlement: SettlementBody::seen(&card.settlement, true, true),
+            sponsor: None,
             when: card.when.as_ref(),
             priority: card.priority,
             notice_days: card.notice_days,
@@ -1467,7 +1504,7 @@ mod tests {
         let tariff = card.tariff(Scales::WHOLE, None).ok()?;
         let priced = (1..60).map(|given| {
             let priced = price(&tariff, given).ok()?;
-            let use_of = Used {
+            let use_of = Mark {
                 at: clock::ALWAYS,
                 given: priced.taken,
                 gained: priced.total,

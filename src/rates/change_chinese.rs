@@ -6,7 +6,7 @@
 
 use super::body::SettlementKind;
 use super::bonus::On;
-use super::change::{Change, Subject, Turn, Value};
+use super::change::{Change, Sponsored, Subject, Turn, Value};
 use super::change_english::{paid_in, points};
 use super::chinese;
 use super::funding::Funders;
@@ -91,6 +91,7 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::Increment => "所得的遞增單位".into(),
         Subject::Funders => "獎賞的承擔者".into(),
         Subject::FeeTo => "手續費的收取者".into(),
+        Subject::Sponsor => "贊助者".into(),
         Subject::Condition => "條件".into(),
         Subject::Priority => "優先次序".into(),
         Subject::Notice => "不利更改的通知期".into(),
@@ -168,6 +169,15 @@ fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
         }
         Value::FeeTo(FeeTo::Partner) => issuers.source.into(),
         Value::FeeTo(FeeTo::Hub) => "平台".into(),
+        Value::Sponsor(Sponsored {
+            partner,
+            share,
+            budget,
+            money,
+        }) => format!(
+            "{partner}（分擔 {}，合共最多 {money} {budget}）",
+            share.decimal()
+        ),
         Value::Condition(when) => chinese::condition(when, issuers).join("，"),
         Value::Number(number) => number.to_string(),
         Value::Instant(at) => at.told(),

@@ -6,7 +6,7 @@
 
 use super::body::SettlementKind;
 use super::bonus::On;
-use super::change::{Change, Subject, Turn, Value};
+use super::change::{Change, Sponsored, Subject, Turn, Value};
 use super::english;
 use super::fee::PaidIn;
 use super::funding::Funders;
@@ -83,6 +83,7 @@ fn noun(subject: Subject, names: Names<'_>) -> String {
         Subject::Increment => "the increment of what is gained".into(),
         Subject::Funders => "who pays for the bonuses".into(),
         Subject::FeeTo => "who gets the fee".into(),
+        Subject::Sponsor => "its sponsor".into(),
         Subject::Condition => "the condition".into(),
         Subject::Priority => "the priority".into(),
         Subject::Notice => "the notice of a change for the worse".into(),
@@ -162,6 +163,15 @@ fn value_of(value: &Value, names: Names<'_>, issuers: Issuers<'_>) -> String {
         }
         Value::FeeTo(FeeTo::Partner) => issuers.source.into(),
         Value::FeeTo(FeeTo::Hub) => "the hub".into(),
+        Value::Sponsor(Sponsored {
+            partner,
+            share,
+            budget,
+            money,
+        }) => format!(
+            "{partner} (a share of {}, {money} {budget} in all)",
+            share.decimal()
+        ),
         Value::Condition(when) => english::condition(when, issuers).join(", "),
         Value::Number(number) => number.to_string(),
         Value::Instant(at) => at.told(),

@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::{SettlementBody, codes, fee_scale, issuers};
-use super::change::{self, Change, Seen};
+use super::change::{self, Change, Seen, Sponsored};
 use super::effect::Effect;
 use super::sentence::{Issuers, Names};
+use super::sponsor::Sponsor;
 use super::version::Version;
 use super::{change_chinese, change_english};
 use crate::approvals::PartyName;
@@ -45,13 +46,22 @@ pub struct ChangeBody {
 }
 
 /// What a viewer sees of a version.
-fn seen(version: &Version, viewer: PartyName, fee_scale: Scale) -> Seen<'_> {
+fn seen(
+    version: &Version,
+    viewer: PartyName,
+    fee_scale: Scale,
+    sponsor: Option<Sponsored>,
+) -> Seen<'_> {
     let is = |side: i64| viewer == PartyName::Hub || viewer == PartyName::Partner(side);
-    let (source, target) = (is(version.source), is(version.target));
+    let (source, target) = (
+        is(version.source) || version.sponsor().is_some_and(is),
+        is(version.target),
+    );
     Seen {
         terms: &version.card.terms,
         fee_scale,
         settlement: SettlementBody::seen(&version.card.settlement, source, target),
+        sponsor: sponsor.filter(|_| source || target),
         when: version.card.when.as_ref(),
         priority: version.card.priority,
         notice_days: version.card.notice_days,
@@ -60,10 +70,28 @@ fn seen(version: &Version, viewer: PartyName, fee_scale: Scale) -> Seen<'_> {
     }
 }
 
+fn sponsored(directory: &Directory, version: &Version) -> Option<Sponsored> {
+    let Sponsor {
+        partner,
+        share,
+        budget,
+    } = version.card.settlement.sponsor()?;
+    let code = |code: Option<&String>| code.map_or("?", String::as_str).to_owned();
+    Some(Sponsored {
+        partner: code(directory.partner(partner).map(|partner| &partner.code)),
+        share,
+        budget,
+        money: code(directory.money_of(partner).map(|money| &money.code)),
+    })
+}
+
 /// Whether a member who has the one loses nothing with the other.
 pub(super) fn is_as_good(before: &Version, after: &Version) -> bool {
-    // How a fee is printed is nothing to what it does.
-    let seen = |version| seen(version, PartyName::Hub, Scale::WHOLE);
+    // How a fee is printed and what a sponsor is called is nothing to what they do.
+    let seen = |version| {
+        let sponsor = sponsored(&Directory::default(), version);
+        seen(version, PartyName::Hub, Scale::WHOLE, sponsor)
+    };
     together(&change::diff(&seen(before), &seen(after), after.scales)).is_as_good()
 }
 
@@ -80,7 +108,10 @@ pub(super) fn show(
     viewer: PartyName,
 ) -> RateCardChanges {
     let (source, target) = codes(directory, version);
-    let seen = |version| seen(version, viewer, fee_scale(directory, version));
+    let seen = |version| {
+        let sponsor = sponsored(directory, version);
+        seen(version, viewer, fee_scale(directory, version), sponsor)
+    };
     let changes = since.map(|since| change::diff(&seen(since), &seen(version), version.scales));
     let changes = changes.unwrap_or_default();
     let names = Names {

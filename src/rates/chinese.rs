@@ -13,10 +13,10 @@ use super::condition::{Asked, Condition};
 use super::english::fee_sum;
 use super::fee::{Cover, Fee, FeeKind, PaidIn};
 use super::onward::{Delivery, Onward};
-use super::period::{Calendar, Period};
 use super::printed::Printed;
 use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
+use crate::partners::period::{Calendar, Period};
 
 /// Which amounts, and what they become.
 pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {

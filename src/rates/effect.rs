@@ -33,9 +33,9 @@ use super::bonus::{Bonus, BonusBand, On};
 use super::condition::Condition;
 use super::fee::{Cover, FeeKind};
 use super::onward::{Delivery, Onward};
-use super::period::Period;
 use super::printed::Printed;
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
+use crate::partners::period::Period;
 use crate::points::amount::Scales;
 use crate::points::ratio::gcd;
 

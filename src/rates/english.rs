@@ -12,10 +12,10 @@ use super::bonus::{Bonus, BonusBand, On};
 use super::condition::{Asked, Condition};
 use super::fee::{Cover, Fee, FeeKind, PaidIn};
 use super::onward::{Delivery, Onward};
-use super::period::{Calendar, Period};
 use super::printed::Printed;
 use super::sentence::{Issuers, Names, fraction, lowest, may_not_divide, money};
 use super::terms::{Band, Excluded, Limits, Rate, Remainder, Terms};
+use crate::partners::period::{Calendar, Period};
 
 /// Which amounts, and what they become.
 pub(super) fn amounts_and_rate(terms: &Terms, names: Names<'_>) -> String {

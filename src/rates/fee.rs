@@ -28,11 +28,12 @@ use serde::{Deserialize, Serialize};
 
 use super::bonus::On;
 use super::limit::{fraction, positive, positive_units};
-use super::period::{Calendar, Period, check_group};
+use super::period::{self, check_group};
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
 use super::stretch::first_where;
 use super::written::needed;
+use crate::partners::period::{Calendar, Period};
 use crate::points::amount::{MAX_UNITS, Scales};
 use crate::points::ratio::Quotient;
 
@@ -328,14 +329,14 @@ impl TryFrom<WrittenCover> for Cover {
             group,
         } = written;
         check_group(group.as_deref(), "fee.covers")?;
-        let period = Period::of(period, hours, months, "fee.covers")?;
+        let period = period::of(period, hours, months, "fee.covers")?;
         Ok(Cover { period, group })
     }
 }
 
 impl From<Cover> for WrittenCover {
     fn from(Cover { period, group }: Cover) -> WrittenCover {
-        let (period, hours, months) = period.written();
+        let (period, hours, months) = period::written(period);
         WrittenCover {
             period,
             hours,

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! legal = within the source's limits, on its step, gaining at least one smallest unit,
-//!         within the destination's limits, on its step, and dividing if the remainder stays
+//!         within the destination's limits, on its step, and dividing if the remainder stays;
+//!         leaving something after a fee in what is gained
 //! ```
 //!
 //! The same set answers four questions: what a refusal names, what is taken when the rest

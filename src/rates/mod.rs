@@ -12,8 +12,8 @@
 //! computed, so that a refusal can always name the next one.
 //!
 //! One of the two issuers, or the hub, *drafts* a version of the terms for one direction of one
-//! pair and *proposes* it. The issuer of what is given, the issuer of what is gained and the hub
-//! each have a word, and who proposes has given theirs; the last to *approve* publishes. Anybody
+//! pair and *proposes* it. The issuer of what is given, the issuer of what is gained, a [`sponsor`] and
+//! the hub each have a word, and who proposes has given theirs; the last to *approve* publishes. Anybody
 //! asked can *reject*, the maker can *withdraw* what is not active yet, and either partner or the
 //! hub can *halt* what is ([`state`]).
 //!
@@ -72,6 +72,7 @@ pub mod sentence;
 pub mod settlement;
 pub mod spend;
 pub mod split;
+pub mod sponsor;
 pub mod state;
 pub mod tariff;
 pub mod terms;
@@ -113,6 +114,7 @@ use crate::points::account::Asset;
 use crate::points::amount::Scales;
 use crate::secret::Secrets;
 use campaigns::spans::spans;
+use card::Card;
 use draft::{BadDates, ends_after};
 use pump::Route;
 use state::{Kept, Step};
@@ -192,10 +194,31 @@ pub async fn draft(
         )
         .map_err(api::refused_draft)?;
 
+    must_be_payable(conn, directory, source_money.no, &draft.card).await?;
+
     let hash = secrets.hash(&[SUBJECT.as_bytes(), &draft.approval_hash()]);
     let id = store::insert(conn, who, draft, hash.as_bytes(), now).await?;
     audit::record(conn, who, SUBJECT, id, None, State::Draft.name()).await?;
     find(conn, id).await
+}
+
+/// Refuses a sponsor whose money cannot be turned into what the source owes. Rates are never taken back,
+/// so what is there now will be.
+async fn must_be_payable(
+    conn: &mut Connection,
+    directory: &Directory,
+    source_money: Asset,
+    card: &Card,
+) -> Result<(), Error> {
+    let Some(sponsor) = card.settlement.sponsor() else {
+        return Ok(());
+    };
+    let money = directory.money_of(sponsor.partner);
+    let money = money.ok_or_else(|| anyhow::anyhow!("partner {} has no money", sponsor.partner))?;
+    let book = Book::new(Arc::default(), Vec::new(), exchange::latest(conn).await?);
+    let exchange = book.exchange(money.no, source_money);
+    exchange.map_err(|missing| api::no_exchange(missing, directory))?;
+    Ok(())
 }
 
 /// Asks the other parties to agree, for the side that drafted it. Again, when they did not in time.
@@ -476,7 +499,7 @@ async fn lock(conn: &mut Connection, who: &Who, id: i64) -> Result<(Version, Tim
     if !version.is_party(party) {
         return Err(Problem::new(
             Slug::Forbidden,
-            "only the two issuers and the hub have a say in it",
+            "only the two issuers, its sponsor and the hub have a say in it",
         )
         .into());
     }
@@ -489,7 +512,7 @@ fn must_be_asked(version: &Version, who: &Who) -> Result<(), Problem> {
         true => Ok(()),
         false => Err(Problem::new(
             Slug::MakerIsChecker,
-            "the hub proposed it; its two partners have to agree",
+            "the hub proposed it; its partners have to agree",
         )),
     }
 }

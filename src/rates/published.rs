@@ -194,6 +194,14 @@ mod tests {
         let terms = r#""{""kind"":""ratio"",""give"":3,""get"":2,""min"":0.5,""remainder"":""leave_in_source""}""#;
         let row = format!("R1,2,0,12.50>8 used=12.00 left=0.50; 0.4>ERR:below_min,{terms}");
         assert_eq!(last(&row), "1 passed, 0 failed, 0 not executable");
+        let points = |currency: &str, case: &str| {
+            let fee = format!(r#"{{""kind"":""flat"",""amount"":20,""currency"":""{currency}""}}"#);
+            let terms = format!(r#""{{""kind"":""ratio"",""give"":2,""get"":1,""fee"":{fee}}}""#);
+            last(&format!("R1,0,0,{case},{terms}"))
+        };
+        let passed = "1 passed, 0 failed, 0 not executable";
+        assert_eq!(points("given", "100>50 fee=20 used=100"), passed);
+        assert_eq!(points("gained", "100>30 fee=20; 41>ERR:below_min"), passed);
     }
 
     #[test]

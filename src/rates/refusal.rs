@@ -182,4 +182,14 @@ pub enum Reason {
         "is not the money of the partner whose points are given, as a fee of the hub's must be"
     )]
     NotTheSourcesMoney,
+    #[error("is nothing")]
+    Nothing,
+    #[error("is not the id of a partner")]
+    NotAPartner,
+    #[error("is the partner whose points are given, who pays in any case")]
+    TheSource,
+    #[error("is not the money that the sponsor settles in")]
+    NotTheSponsorsMoney,
+    #[error("is not an amount of money with at most 6 decimals")]
+    NotMoney,
 }

@@ -16,10 +16,10 @@ use super::bonus::Bonus;
 use super::card::Card;
 use super::condition::{Asked, Attester, Condition};
 use super::fee::{Fee, PaidIn};
-use super::period::Period;
 use super::printed::Printed;
 use super::terms::{Band, Limits, Rate, Terms};
 use super::{chinese, english};
+use crate::partners::period::Period;
 use crate::points::amount::{self, Scale, Scales};
 use crate::points::ratio::{Ratio, gcd};
 

@@ -12,7 +12,8 @@
 //! X leaves at `v` per printed unit in the source's money, Y is created at `p` in the
 //! target's; `f` is the hub's commission; q6 rounds half-even to millionths. Always
 //! `gross = commission + net` and `net' = value + residual`, and nothing is negative. Bonuses
-//! are no part of it: each has its own funder, who pays [`SettlementTerms::price_of`] it.
+//! are no part of it: each has its own funder, who pays [`SettlementTerms::price_of`] it. Of the
+//! gross a [sponsor](super::sponsor) may pay the source a share.
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -23,6 +24,7 @@ use utoipa::ToSchema;
 use super::funding::Funders;
 use super::printed::Printed;
 use super::refusal::{BadTerms, Reason};
+use super::sponsor::Sponsor;
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
 use crate::points::money::{Micros, TooLarge};
@@ -39,6 +41,8 @@ pub enum SettlementTerms {
         bonus_funders: Vec<Funders>,
         #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
         fee_to: FeeTo,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sponsor: Option<Sponsor>,
     },
     /// The money decides: the source pays for what leaves, and it buys what it buys.
     Priced {
@@ -52,6 +56,8 @@ pub enum SettlementTerms {
         bonus_funders: Vec<Funders>,
         #[serde(default, skip_serializing_if = "FeeTo::is_partner")]
         fee_to: FeeTo,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sponsor: Option<Sponsor>,
     },
 }
 
@@ -132,8 +138,18 @@ impl SettlementTerms {
         }
     }
 
-    /// Refuses an increment that the target's currency does not have.
+    /// Who pays a share of the gross.
+    pub fn sponsor(&self) -> Option<Sponsor> {
+        match self {
+            SettlementTerms::CostPlus { sponsor, .. } | SettlementTerms::Priced { sponsor, .. } => {
+                *sponsor
+            }
+        }
+    }
+
+    /// Refuses an increment that the target's currency does not have, and a sponsor who pays nothing.
     pub fn check(&self, scales: Scales) -> Result<(), BadTerms> {
+        self.sponsor().as_ref().map_or(Ok(()), Sponsor::check)?;
         self.purchase(scales, None).map(drop)
     }
 

@@ -13,9 +13,9 @@
 //! lie on one; `ENDS` of them are tried, and the `SMALLEST` legal amounts, each exactly as a quote
 //! would price it. What is found is true; that nothing is found proves nothing beyond those bounds.
 //!
-//! Only what is gained counts, after a fee in the same points. Parts pay no less of any fee than the whole
-//! does, so one in money or on top of what is given rewards no splitting and is left aside; and who pays
-//! for a bonus pays for its parts too. Limits within a period, which may forbid the second conversion, do
+//! Only what is gained counts, after a fee in the same points. One on top of what is given is left aside,
+//! because parts pay no less of it than the whole does, and so is one in money; and who pays for a bonus
+//! pays for its parts too. Limits within a period, which may forbid the second conversion, do
 //! not make it pay less.
 
 use super::block::BlockMode;

@@ -342,7 +342,8 @@ pub(super) async fn list(
     let rows: Vec<Row> = diesel::sql_query(format!(
         "{VERSIONS}
           where c.id < $1 and ($2 is null or c.from_currency = $2) and ($3 is null or c.to_currency = $3)
-            and ($4 is null or $4 in (f.issuer_id, t.issuer_id) or c.state = 'published')
+            and ($4 is null or $4 in (f.issuer_id, t.issuer_id, (c.settlement #>> '{{sponsor,partner}}')::bigint)
+                 or c.state = 'published')
           order by c.id desc limit $5"
     ))
     .bind::<BigInt, _>(before)

@@ -59,12 +59,20 @@ impl Version {
         self.state(now).after(step)
     }
 
-    /// Whether it has a say: the two issuers and the hub do.
+    /// Whether it has a say: the two issuers, a sponsor and the hub do.
     pub fn is_party(&self, party: PartyName) -> bool {
         match party {
             PartyName::Hub => true,
-            PartyName::Partner(id) => id == self.source || id == self.target,
+            PartyName::Partner(id) => {
+                id == self.source || id == self.target || Some(id) == self.sponsor()
+            }
         }
+    }
+
+    /// Who pays a share of what it costs the source.
+    pub fn sponsor(&self) -> Option<i64> {
+        let sponsor = self.card.settlement.sponsor();
+        sponsor.map(|sponsor| sponsor.partner)
     }
 
     /// Whether it may know of the version: of what others have not published yet, nobody does.
@@ -78,7 +86,9 @@ impl Version {
         if self.target != self.source {
             parties.push(PartyName::Partner(self.target));
         }
-        // Who works for the hub has given the hub's word with the proposal; both partners check it.
+        let sponsor = self.sponsor().map(PartyName::Partner);
+        parties.extend(sponsor.filter(|sponsor| !parties.contains(sponsor)));
+        // Who works for the hub has given the hub's word with the proposal; the partners check it.
         if maker != PartyName::Hub {
             parties.push(PartyName::Hub);
         }
@@ -218,6 +228,26 @@ pub(super) mod tests {
             ..version()
         };
         assert_eq!(own.asked(SOURCE), [SOURCE, PartyName::Hub]);
+    }
+
+    #[test]
+    fn a_sponsor_has_a_say_and_is_asked_once() {
+        let sponsored = |partner: i64| {
+            let sponsor = format!(r#"{{"partner":{partner},"share":"0.25","budget":"100"}}"#);
+            let settlement = format!(
+                r#"{{"kind":"cost_plus","price":"1","commission":"0","sponsor":{sponsor}}}"#
+            );
+            let mut version = version();
+            version.card.settlement = serde_json::from_str(&settlement).unwrap();
+            version.kept = Kept::Draft;
+            version
+        };
+        const THIRD: PartyName = PartyName::Partner(3);
+        let asked = sponsored(3).asked(SOURCE);
+        assert_eq!(asked, [SOURCE, TARGET, THIRD, PartyName::Hub]);
+        assert!(sponsored(3).is_seen_by(THIRD) && !sponsored(2).is_seen_by(THIRD));
+        let asked = sponsored(2).asked(SOURCE);
+        assert_eq!(asked, [SOURCE, TARGET, PartyName::Hub]);
     }
 
     #[test]

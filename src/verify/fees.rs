@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use crate::clock::Timestamp;
 use crate::conversions::quote;
 use crate::ledger::tally::TallyKey;
-use crate::rates::period::Period;
+use crate::partners::period::Period;
 
 /// The fees that were paid for a period so far.
 #[derive(Debug, Default)]
@@ -126,6 +126,7 @@ mod tests {
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: "0.01".to_owned().try_into().unwrap(),
             created_at: Timestamp::default(),
+            award_limits: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promises::promise::{self, Promise};
+use crate::conversions::sponsored::Sponsorship;
 use crate::conversions::{fee, postings};
 use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
@@ -15,7 +16,7 @@ use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
 use crate::points::account::{Account, AccountKind};
-use crate::rates::card;
+use crate::rates::card::{self, Card};
 use crate::rates::settlement::Exchange;
 
 /// What is carried from one operation to the next. Grows with windows, accounts and cards, not with
@@ -205,10 +206,22 @@ impl Proof {
             gained: into.wallet.asset(),
         };
         let fee = postings::fee(&evaluated, self.terms.fee_money(card));
+        let sponsorship = self.sponsorship(operation, card, figures.pays);
+        let sponsorship = sponsorship.map_err(wrong)?;
+        let sponsored = match &sponsorship {
+            None => None,
+            Some(by) => {
+                let sponsored = by.pays(figures.gross);
+                Some((by, sponsored.map_err(|error| wrong(error.to_string()))?))
+            }
+        };
         let asset = out.wallet.asset();
-        if operation.transfers != postings::transfers(card, &evaluated, parties, fee, asset) {
+        if operation.transfers
+            != postings::transfers(card, &evaluated, parties, sponsored, fee, asset)
+        {
             return Err(wrong(
-                "its bonuses or its fee are not posted as its card says".into(),
+                "its sponsor's share, its bonuses or its fee are not posted as its card says"
+                    .into(),
             ));
         }
         if postings::fee_kept(operation.memo.as_ref()) != fee {
@@ -216,10 +229,10 @@ impl Proof {
         }
         let (terms, priced, to) = (&card.terms, &evaluated.priced, into.wallet.asset());
         let wallets = [out.wallet, into.wallet];
-        let counted = postings::counted(card, &evaluated, &promises, wallets);
+        let counted = postings::counted(card, &evaluated, (&promises, sponsored), wallets);
         let memo = operation.memo.as_ref();
         if (tally::kept(memo), budget::kept(memo)) != counted {
-            let what = "it is not counted as its card and its campaigns say";
+            let what = "it is not counted as its card, its campaigns and its sponsor say";
             return Err(wrong(what.into()));
         }
         if was_covered != fee::is_covered(terms, priced) {
@@ -242,6 +255,33 @@ impl Proof {
         }
         report.conversions += 1;
         Ok(())
+    }
+
+    /// The sponsor of a conversion's card, at the rate that the conversion remembers.
+    fn sponsorship(
+        &self,
+        operation: &Operation,
+        card: &Card,
+        source: Account,
+    ) -> Result<Option<Sponsorship>, String> {
+        let Some(sponsor) = card.settlement.sponsor() else {
+            return Ok(None);
+        };
+        let position = self.terms.position_of(sponsor.partner);
+        let position = position.ok_or("its sponsor is unknown")?;
+        let (pays, source) = (position.asset(), source.asset());
+        let rates = promise::rates_remembered(operation.memo.as_ref());
+        let mut rates = operation.exchange_rate_id.into_iter().chain(rates);
+        let exchange = rates.find_map(|id| self.terms.exchange(Some(id), pays, source));
+        if exchange.is_none() && pays != source {
+            return Err("there is no rate for its sponsor".into());
+        }
+        Ok(Some(Sponsorship {
+            card: operation.card_id.unwrap_or_default(),
+            sponsor,
+            position,
+            exchange: exchange.filter(|_| pays != source),
+        }))
     }
 
     /// The campaigns that a conversion remembers, as they were agreed to.

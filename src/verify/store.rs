@@ -25,13 +25,13 @@ use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, Windo
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
 use crate::partners::Money;
+use crate::partners::period::{Calendar, Period};
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::{Scale, Scales};
 use crate::rates::allowance;
 use crate::rates::campaigns::{self, PublishedCampaign};
 use crate::rates::card::Card;
-use crate::rates::period::{Calendar, Period};
 use crate::rates::settlement::Exchange;
 use crate::rates::version;
 
@@ -252,18 +252,25 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
     nothing_from(
         conn,
         "with right_ones as ( \
-           select (b->>'campaign')::bigint as campaign_id, sum(part::bigint)::bigint as given \
+           select (b->>'owner')::bigint as owner, sum(part::bigint)::bigint as given \
              from operations o, jsonb_array_elements(o.memo->'budgets') b, \
                   jsonb_array_elements_text(b->'parts') part \
             where o.memo ? 'budgets' group by 1 \
          ) \
-         select 'campaign ' || campaign_id || ' is kept as having given ' || coalesce(k.given, 0) || \
+         select case when owner < 0 then 'the sponsor of rate card ' || -owner else 'campaign ' || owner end || ' is kept as having given ' || coalesce(k.given, 0) || \
                 ', and the journal says ' || coalesce(r.given, 0) as what \
-           from right_ones r full join budgets k using (campaign_id) \
+           from right_ones r full join budgets k using (owner) \
           where coalesce(k.given, 0) <> coalesce(r.given, 0) limit 1",
     )
     .await?;
-    within_their_limits(conn, &all).await
+    within_their_limits(conn, &all).await?;
+    nothing_from(
+        conn,
+        "select 'the sponsor of rate card ' || c.id || ' paid more than its budget' as what \
+           from rate_cards c join budgets b on b.owner = -c.id \
+          where b.given > (c.settlement #>> '{sponsor,budget}')::numeric * 1000000 limit 1",
+    )
+    .await
 }
 
 /// No budget was passed, and no wallet had more than it may within a day, a month, a year or ever.
@@ -670,7 +677,7 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
         conn,
         "with counted as ( \
            select (t->>'wallet')::bigint as wallet, (t->>'key')::bigint as key, coalesce(u.at, o.at) as at, o.id as operation_id, \
-                  case when u.id is null then o.out_amount else -o.in_amount end as given, \
+                  coalesce(case when u.id is null then o.out_amount else -o.in_amount end, 0) as given, \
                   case when t ? 'parts' then (select sum(part::bigint) from jsonb_array_elements_text(t->'parts') part)::bigint \
                        when u.id is null then coalesce((o.memo->>'gained')::bigint, o.in_amount) \
                        when u.memo ? 'gained' then ( \
@@ -679,7 +686,7 @@ pub async fn tallies(conn: &mut Connection, report: &mut Report) -> Result<(), S
                        )::bigint \
                        else -coalesce(o.out_amount, 0) end as gained, \
                   case when u.id is null then 1 \
-                       when (o.memo->>'before')::bigint + o.in_amount = u.out_amount then -1 else 0 end as times \
+                       when (o.memo->>'before')::bigint + coalesce(o.in_amount, o.out_amount) = coalesce(u.out_amount, u.in_amount) then -1 else 0 end as times \
              from operations o left join operations u on u.id = o.follows, \
                   jsonb_array_elements(o.memo->'tallies') t \
             where o.memo ? 'tallies' \

@@ -78,6 +78,7 @@ async fn a_journal_written_in_one_go_proves_and_goes_on() {
                 programme,
                 reason,
                 place,
+                at: interline::clock::Timestamp::default(),
             },
             stamp(),
         )

@@ -6,6 +6,7 @@
 mod access;
 mod adjustments;
 mod approvals;
+mod award_limits;
 mod bonuses;
 mod campaigns;
 mod caps;
@@ -34,6 +35,7 @@ mod rates;
 mod receivables;
 mod refusals;
 mod seals;
+mod sponsors;
 mod sql;
 mod through;
 mod walkthrough;

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::bonuses;
+use crate::campaigns;
+use crate::sponsors;
 use crate::sql;
 use crate::world::{Member, World, card};
 
@@ -587,4 +589,24 @@ async fn the_views_tell_the_same_story_as_the_totals() {
     assert_eq!(sql::number(&world.url, crossing).await, 0);
     let unknown = "select count(*) from postings where name like 'unknown%' or name like '%/?'";
     assert_eq!(sql::number(&world.url, unknown).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sponsor_is_said_to_have_paid_is_proven() {
+    let world = World::new().await;
+    sponsors::publish(&world, "BAYVIEW", "1000", "USD").await;
+    let member = campaigns::rich(&world).await;
+    let quote = sponsors::ask(&world, &member, "4000").await.ok();
+    sponsors::take(&world, &quote).await.ok();
+    World::assert_right(&world.verify().await);
+    let owner = sql::session(&world.url).await;
+    owner
+        .batch_execute("update budgets set given = 99")
+        .await
+        .expect("a change");
+    let difference = world.verify().await.difference.expect("a difference");
+    assert!(
+        difference.contains("the sponsor of rate card") && difference.contains("given 99"),
+        "{difference}"
+    );
 }

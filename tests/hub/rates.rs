@@ -662,6 +662,27 @@ async fn a_draft_that_cannot_work_is_told_why() {
             "/terms/fee/currency",
         ),
         (
+            terms(
+                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "per_step", "amount": 5, "step": 9, "currency": "gained"}}),
+            ),
+            "card-terms",
+            "/terms/fee/kind",
+        ),
+        (
+            terms(
+                json!({"kind": "ratio", "give": 1, "get": 1, "max": 50, "fee": {"kind": "flat", "amount": 50, "currency": "gained"}}),
+            ),
+            "card-terms",
+            "/terms",
+        ),
+        (
+            terms(
+                json!({"kind": "ratio", "give": 1, "get": 1, "fee": {"kind": "flat", "amount": 5, "currency": "USD", "covers": {"hours": 0}}}),
+            ),
+            "invalid-field",
+            "/terms/fee/covers",
+        ),
+        (
             settlement(
                 json!({"kind": "cost_plus", "price": "1", "commission": "0", "fee_to": "hub"}),
             ),

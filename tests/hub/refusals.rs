@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::campaigns;
+use crate::sponsors;
 use crate::world::{Answer, Member, World, send};
 
 /// What came back: an answer, or the code of a problem from below HTTP.
@@ -308,6 +309,13 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "sign-in-failed" => async |w: World| {
         sign_in(&w, "fiona").await
+    };
+    "sponsor-budget-used-up" => async |w: World| {
+        sponsors::publish(&w, "BAYVIEW", "0.5", "USD").await;
+        let member = campaigns::rich(&w).await;
+        let quote = w.quote(&member, "400", "MILE", "STAR").await;
+        let next = w.quote(&member, "400", "MILE", "STAR").await;
+        take_both(&w, [quote, next]).await
     };
     "too-busy" => async |w: World| {
         let operator = w.sign_in("olivia").await;

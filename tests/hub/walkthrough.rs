@@ -239,7 +239,8 @@ async fn one_conversion_step_by_step() {
         "gross": {
           "amount": "100.000000",
           "currency": "USD"
-        }
+        },
+        "sponsored": null
       },
       "expires_at": "(instant)",
       "fee": null,
@@ -296,7 +297,8 @@ async fn one_conversion_step_by_step() {
         "gross": {
           "amount": "100.000000",
           "currency": "USD"
-        }
+        },
+        "sponsored": null
       },
       "fee": null,
       "fee_points": null,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::conversions::Fixed;
 use crate::conversions::quote::Promised;
-use crate::conversions::{Fixed, limits};
 use crate::id::{Ids, Kind};
 use crate::ledger::budget::Given;
 use crate::ledger::tally::{Kept, Mark, TallyKey, Wanted};
@@ -84,7 +84,7 @@ impl Promise {
 
     /// What the campaign has given so far, in all and by the marks of the wallet.
     pub fn standing(&self, given: i64, marks: &[Mark]) -> Standing {
-        let used = marks.iter().copied().map(limits::used).collect();
+        let used = marks.to_vec();
         Standing { given, used }
     }
 
@@ -143,9 +143,9 @@ pub fn counted(promises: &[Promise], grants: &[Grant], wallet: Account) -> (Vec<
         parts: Some(parts(promise)),
     });
     let given = giving().filter_map(|promise| {
-        let campaign = promise.budget()?;
+        let owner = promise.budget()?;
         let parts = parts(promise);
-        Some(Given { campaign, parts })
+        Some(Given { owner, parts })
     });
     (kept.collect(), given.collect())
 }
@@ -430,7 +430,7 @@ mod tests {
             parts: Some(vec![30]),
         };
         let given = Given {
-            campaign: 6,
+            owner: 6,
             parts: vec![60, 40],
         };
         assert_eq!(

@@ -73,8 +73,14 @@ impl<'a> Evaluation<'a> {
         let figures = postings::figures(self.evaluated, self.parties);
         let money = transfer::of_figures(&figures).into_iter();
         let money = money.filter(|it| it.amount > 0 && it.debit != it.credit);
-        let others =
-            postings::transfers(self.card, self.evaluated, self.parties, self.fee, self.from);
+        let others = postings::transfers(
+            self.card,
+            self.evaluated,
+            self.parties,
+            None,
+            self.fee,
+            self.from,
+        );
         money.chain(others).collect()
     }
 

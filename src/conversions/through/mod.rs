@@ -142,6 +142,7 @@ pub async fn offer(
             promises: Vec::new(),
             limits,
             covered: None,
+            sponsored: None,
             quote,
             now,
         })
@@ -232,6 +233,10 @@ fn no_through_route(shelf: &Shelf, [first, second]: [&Decided; 2], apart: Apart)
         Apart::Held => (
             second,
             format!("it looks at what else the member holds of {between}"),
+        ),
+        Apart::Sponsored(of) => (
+            [first, second][of],
+            "a sponsor pays a part of it".to_owned(),
         ),
         Apart::FirstFee => (first, "its fee is in points, or covers a period".to_owned()),
         Apart::SecondFee => (second, format!("it asks a fee of members of {between}")),

@@ -3,19 +3,22 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{Award, FURTHEST, Place, Reason, Refusal};
 use crate::access::{AwardsWrite, LedgerRead, Partner};
 use crate::clock;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
-use crate::partners::AmountBody;
+use crate::partners::award_limits::api::AwardLimitBody;
+use crate::partners::award_limits::limit::{Most, Reached};
+use crate::partners::{AmountBody, Currency};
 use crate::web::body::object;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
@@ -81,7 +84,7 @@ pub struct AwardBody {
 /// Award points
 ///
 /// Gives points of a currency that you issue to one of your members. What the wallet owes is paid
-/// first.
+/// first. Refused when it goes over an award limit of the currency for its reason.
 #[utoipa::path(
     post, path = "/v1/awards", operation_id = "createAward", tag = "ledger",
     security(("partner" = ["awards:write"])),
@@ -118,6 +121,7 @@ async fn create(
                     reason: body.reason,
                     usable_from: body.usable_from,
                     place,
+                    at: moment.now,
                 };
                 let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
                 Ok((
@@ -142,7 +146,26 @@ fn told(refusal: Refusal) -> Error {
             let rule = format!("an instant within the next {days} days, before the points expire");
             Problem::field("/usable_from", rule).into()
         }
+        Refusal::LimitReached(reached, currency) => limit_reached(&reached, &currency).into(),
     }
+}
+
+fn limit_reached(reached: &Reached, currency: &Currency) -> Problem {
+    let Reached {
+        limit,
+        standing,
+        needed,
+    } = reached;
+    let counted = |count: i64| match limit.most {
+        Most::Units(_) => json!(AmountBody::of(currency, count)),
+        Most::Times(_) => json!(count),
+    };
+    let detail = format!("for {} no more is awarded", limit.reason.name());
+    Problem::new(Slug::LimitReached, detail)
+        .with("limit", json!(AwardLimitBody::of(currency, limit)))
+        .with("left", counted(standing.left()))
+        .with("needed", counted(*needed))
+        .with("renews_at", json!(standing.renews_at))
 }
 
 /// Look an award up by your reference

@@ -1,39 +1,28 @@
 //! Awards: an issuer gives points to a member, for a reason; at once, or usable from a later instant,
-//! as for a journey that may yet be cancelled.
+//! as for a journey that may yet be cancelled. Where the issuer [limits](crate::partners::award_limits) a
+//! reason, what a wallet was awarded for it is counted in a tally, and undoing an award takes it back.
 
 pub mod api;
 
+use std::sync::Arc;
+
 use chrono::{Duration, SubsecRound};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
 
 use crate::clock::{self, Timestamp};
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::Kind;
 use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::tally::{self, Kept, Mark, TallyKey, Wanted};
+use crate::partners::Currency;
+pub use crate::partners::award_limits::Reason;
+use crate::partners::award_limits::limit::{self, AwardLimit, Reached};
 use crate::points::account::Account;
-use crate::web::text::Mark;
+use crate::web::text;
 
 /// How far ahead points can be given.
 pub const FURTHEST: Duration = Duration::days(366);
-
-/// Why points are given. Loyalty is not only purchases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    Purchase,
-    Referral,
-    CheckIn,
-    Review,
-    Share,
-    Survey,
-    Event,
-    Birthday,
-    Surprise,
-    Adjustment,
-}
 
 /// Where something happened, in the partner's own codes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +32,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn of(channel: &Option<Mark>, location: &Option<Mark>) -> Place {
+    pub fn of(channel: &Option<text::Mark>, location: &Option<text::Mark>) -> Place {
         Place {
             channel: channel.clone().map(String::from),
             location: location.clone().map(String::from),
@@ -60,6 +49,8 @@ pub struct Award {
     /// At once when none.
     pub usable_from: Option<Timestamp>,
     pub place: Place,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +58,8 @@ pub enum Refusal {
     Suspended(Suspended),
     /// They would be usable in the past, too late, or after they expire.
     UsableFrom,
+    /// It would go over a limit of its reason.
+    LimitReached(Box<Reached>, Arc<Currency>),
 }
 
 impl Command for Award {
@@ -75,6 +68,13 @@ impl Command for Award {
     fn touches(&self) -> Touches {
         Touches {
             wallets: vec![self.wallet],
+            tallies: self
+                .limits()
+                .map(|limit| Wanted {
+                    of: self.tally(),
+                    since: limit.begins(self.programme.currency.zone, self.at),
+                })
+                .collect(),
             ..Touches::default()
         }
     }
@@ -82,15 +82,25 @@ impl Command for Award {
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
         self.programme.must_be_live().map_err(Refusal::Suspended)?;
         let lot = self.lot(now)?;
+        let marks = self.within_limits(seen, now)?;
 
         let mut decided = Decided::new(Kind::Award);
         if let Some(until) = self.programme.extends_to(now) {
             decided = decided.extending(seen, self.wallet, until, now);
         }
-        let memo = json!({
+        let mut memo = json!({
             "reason": self.reason, "channel": self.place.channel, "location": self.place.location,
         });
+        if !marks.is_empty() {
+            let kept = |(of, _): &(TallyKey, Mark)| Kept {
+                of: *of,
+                parts: None,
+            };
+            let kept: Vec<Kept> = marks.iter().map(kept).collect();
+            memo["tallies"] = tally::memo(&kept);
+        }
         Ok(Decided {
+            marks,
             memo: Some(memo),
             ..decided.giving(seen, self.wallet, self.amount, lot)
         })
@@ -98,6 +108,37 @@ impl Command for Award {
 }
 
 impl Award {
+    /// The limits of its currency that are for its reason.
+    fn limits(&self) -> impl Iterator<Item = &AwardLimit> {
+        let limits = self.programme.currency.award_limits.iter();
+        limits.filter(|limit| limit.reason == self.reason)
+    }
+
+    fn tally(&self) -> TallyKey {
+        TallyKey::named(self.wallet, &format!("award:{}", self.reason.name()))
+    }
+
+    /// What it counts, where a limit holds; refuses what would go over one.
+    fn within_limits(
+        &self,
+        seen: &Seen<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<(TallyKey, Mark)>, Refusal> {
+        if self.limits().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let (key, currency) = (self.tally(), &self.programme.currency);
+        let mark = Mark {
+            at: now,
+            given: 0,
+            gained: self.amount,
+            times: 1,
+        };
+        limit::admit(self.limits(), seen.marks(key), &mark, (currency.zone, now))
+            .map_err(|reached| Refusal::LimitReached(Box::new(reached), currency.clone()))?;
+        Ok(vec![(key, mark)])
+    }
+
     fn lot(&self, now: Timestamp) -> Result<LotKey, Refusal> {
         let lot = self.programme.lot(now);
         let Some(usable_from) = self.usable_from else {

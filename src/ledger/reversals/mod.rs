@@ -57,7 +57,7 @@ impl Command for Reversal {
             wallets: legs.iter().flatten().map(|leg| leg.wallet).collect(),
             positions: self.original.positions(),
             follows: Some(self.original.id),
-            budgets: budgets.iter().map(|given| given.campaign).collect(),
+            budgets: budgets.iter().map(|given| given.owner).collect(),
             ..Touches::default()
         }
     }
@@ -150,9 +150,12 @@ fn counted(original: &Operation, part: Part) -> Vec<Kept> {
 /// What comes back into budgets with a part of an operation.
 fn given_back(original: &Operation, part: Part) -> Vec<Given> {
     let given = budget::kept(original.memo.as_ref()).into_iter();
-    let given_back = given.map(|Given { campaign, parts }| Given {
-        campaign,
-        parts: taken_back(original, part, &parts),
+    let given_back = given.map(|given| Given {
+        owner: given.owner,
+        parts: match given.is_money() {
+            true => given.parts.iter().map(|it| -part.money(*it)).collect(),
+            false => taken_back(original, part, &given.parts),
+        },
     });
     given_back.collect()
 }

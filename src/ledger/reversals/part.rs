@@ -33,7 +33,7 @@ impl Part {
     }
 
     pub fn figures(&self, of: &Figures) -> Figures {
-        let money = |Micros(figure)| self.between(figure, Quotient::half_even);
+        let money = |Micros(figure)| self.money(figure);
         let (gross, commission, value) = (money(of.gross), money(of.commission), money(of.value));
         let net = gross - commission;
         let converted = match of.pays.asset() == of.paid.asset() {
@@ -60,7 +60,7 @@ impl Part {
             let of_leg = gained.filter(|leg| leg.wallet.asset() == transfer.debit.asset());
             let amount = match of_leg {
                 Some(leg) => self.of_bonus(leg.amount, transfer.amount),
-                None => self.between(transfer.amount, Quotient::half_even),
+                None => self.money(transfer.amount),
             };
             Transfer {
                 amount,
@@ -83,6 +83,11 @@ impl Part {
             Quotient::new(share, gained.into()).map_or(0, |share| share.floor() as i64)
         };
         taken_back(self.after) - taken_back(self.before)
+    }
+
+    /// This part of an amount of money.
+    pub fn money(&self, total: i64) -> i64 {
+        self.between(total, Quotient::half_even)
     }
 
     fn between(&self, total: i64, round: fn(Quotient) -> i128) -> i64 {

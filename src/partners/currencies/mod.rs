@@ -5,6 +5,8 @@ mod store;
 
 pub(super) use store::rows;
 
+use std::collections::HashMap;
+
 use super::{Currency, NewCurrency, Partner};
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
@@ -25,7 +27,7 @@ pub async fn issue(
 
     let currency = store::insert(conn, &new)
         .await?
-        .issued_by(std::slice::from_ref(issuer))?;
+        .issued_by(std::slice::from_ref(issuer), &mut HashMap::new())?;
     audit::record(
         conn,
         who,

@@ -1,5 +1,7 @@
 //! Currencies in the database.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, anyhow};
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -9,8 +11,10 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
+use crate::partners::award_limits::AwardLimit;
 use crate::partners::currency::DisplayValue;
 use crate::partners::{Currency, NewCurrency, Partner};
+use crate::points::account::Asset;
 use crate::points::amount::Scale;
 
 #[derive(diesel::QueryableByName)]
@@ -36,8 +40,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// The currency, whose issuer is among these.
-    pub fn issued_by(self, partners: &[Partner]) -> anyhow::Result<Currency> {
+    /// The currency, whose issuer is among these, and its limits too if it has any.
+    pub fn issued_by(
+        self,
+        partners: &[Partner],
+        limits: &mut HashMap<Asset, Vec<AwardLimit>>,
+    ) -> anyhow::Result<Currency> {
         let Row {
             no,
             code,
@@ -70,6 +78,7 @@ impl Row {
             expiry,
             zone,
             display_value,
+            award_limits: limits.remove(&no).unwrap_or_default(),
             created_at,
         })
     }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::clock::{self, Timestamp};
+use crate::partners::period::{Calendar, Period};
 use crate::points::account::Asset;
 use crate::points::amount::Scale;
 use crate::points::amount::Scales;
@@ -26,7 +27,6 @@ use crate::rates::allowance::{self, Allowance, Most};
 use crate::rates::bonus::Bonus;
 use crate::rates::condition::Condition;
 use crate::rates::limit::positive_units;
-use crate::rates::period::{Calendar, Period};
 use crate::rates::printed::Printed;
 use crate::rates::refusal::{BadTerms, Reason};
 

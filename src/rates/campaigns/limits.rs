@@ -14,8 +14,9 @@ use chrono_tz::Tz;
 
 use super::campaign::CampaignTerms;
 use crate::clock::Timestamp;
+use crate::partners::period::Mark;
 use crate::points::amount::{Scale, Scales};
-use crate::rates::allowance::{self, Allowance, Used};
+use crate::rates::allowance::{self, Allowance};
 use crate::rates::printed::Printed;
 use crate::rates::refusal::BadTerms;
 
@@ -23,7 +24,7 @@ use crate::rates::refusal::BadTerms;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     pub given: i64,
-    pub used: Vec<Used>,
+    pub used: Vec<Mark>,
 }
 
 /// What a campaign may give.
@@ -72,7 +73,7 @@ impl Limits {
 
     /// Refuses a bonus that does not fit whole.
     pub fn admit(&self, so_far: &Standing, units: i64, now: Timestamp) -> Result<(), Exhausted> {
-        let bonus = Used {
+        let bonus = Mark {
             at: now,
             given: 0,
             gained: units,
@@ -119,8 +120,8 @@ mod tests {
         DateTime::from_timestamp(1_799_942_400, 0).unwrap() + Duration::hours(hours)
     }
 
-    fn had(hours: i64, units: i64) -> Used {
-        Used {
+    fn had(hours: i64, units: i64) -> Mark {
+        Mark {
             at: at(hours),
             given: 0,
             gained: units,
@@ -134,10 +135,10 @@ mod tests {
     }
 
     /// The limits; what a wallet had; the bonus, at an hour; what is left where it is refused.
-    type Case<'a> = (&'a str, &'a [Used], i64, i64, Option<i64>);
+    type Case<'a> = (&'a str, &'a [Mark], i64, i64, Option<i64>);
 
     /// What is left where a bonus is refused.
-    fn refused(limits: &Limits, used: &[Used], given: i64, units: i64, now: i64) -> Option<i64> {
+    fn refused(limits: &Limits, used: &[Mark], given: i64, units: i64, now: i64) -> Option<i64> {
         let so_far = Standing {
             given,
             used: used.to_vec(),
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn the_last_unit_is_given_and_no_more() {
         let limits = limits(r#""budget":100,"times":2,"most":60"#);
-        let cases: [(&[Used], i64, i64, Option<i64>); 6] = [
+        let cases: [(&[Mark], i64, i64, Option<i64>); 6] = [
             (&[], 0, 60, None),
             (&[], 40, 60, None),
             (&[], 41, 60, Some(59)),
@@ -211,9 +212,9 @@ mod tests {
                 let last = so_far.used.last().copied();
                 if let Some(last) = last.filter(|last| gives_back && last.gained > 0) {
                     so_far.given -= last.gained;
-                    so_far.used.push(Used { gained: -last.gained, times: -1, ..last });
+                    so_far.used.push(Mark { gained: -last.gained, times: -1, ..last });
                 }
-                let sum = |of: fn(&Used) -> i64| so_far.used.iter().map(of).sum::<i64>();
+                let sum = |of: fn(&Mark) -> i64| so_far.used.iter().map(of).sum::<i64>();
                 prop_assert!(so_far.given <= budget && so_far.given == sum(|used| used.gained));
                 prop_assert!(sum(|used| used.times) <= times && sum(|used| used.gained) <= most);
                 let today = so_far.used.iter().filter(|used| used.at >= at(now - now % 24));

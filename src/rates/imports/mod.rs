@@ -157,7 +157,7 @@ async fn cards(
     for card in &planned.cards {
         let to = currency(conn, desk, &card.to, way).await?;
         let (_, directory) = desk.directories.current(conn).await?;
-        let draft = drafted(planned, &card.fields, &from, &to)?;
+        let draft = drafted((desk, &directory), (planned, &card.fields), &from, &to)?;
         let content = version::content_hash(draft.from, draft.to, &draft.card);
         let pair = (draft.from, draft.to);
         if store::find(conn, pair, &planned.row, &content)
@@ -181,8 +181,8 @@ async fn cards(
 
 /// A draft of a planned card.
 fn drafted(
-    planned: &Planned,
-    card: &Map<String, Value>,
+    (desk, directory): (&Desk<'_>, &Directory),
+    (planned, card): (&Planned, &Map<String, Value>),
     from: &Currency,
     to: &Currency,
 ) -> Result<Draft, Error> {
@@ -207,7 +207,9 @@ fn drafted(
     let unread =
         |why: serde_json::Error| Error::Refused(Problem::new(Slug::CardTerms, why.to_string()));
     let body: DraftRateCard = serde_json::from_value(Value::Object(body)).map_err(unread)?;
-    Ok(body.read(from, to).map_err(api::refused_draft)?)
+    Ok(body
+        .read(desk.ids, directory, from, to)
+        .map_err(api::refused_draft)?)
 }
 
 /// Drafts a card, and takes it as far as it goes.
