@@ -40,7 +40,7 @@
 //! * A member gets what the quote said, to the unit.
 //! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs. The
 //!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
-//!   What is undone comes back.
+//!   What is undone comes back to all of them.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.
