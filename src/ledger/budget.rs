@@ -38,6 +38,9 @@ pub struct Given {
     pub parts: Vec<i64>,
 }
 
+/// What is added to a budget, by whose it is.
+pub type Added = (i64, i64);
+
 /// The budget of the sponsor of a card.
 pub fn of_sponsor(card: i64) -> i64 {
     -card

@@ -280,7 +280,7 @@ async fn within_their_limits(
 ) -> Result<(), Stopped> {
     for one in all {
         let budget = one.limits.budget;
-        let sql = "select given as most from budgets where campaign_id = $1";
+        let sql = "select given as most from budgets where owner = $1";
         let given: Option<Most> = diesel::sql_query(sql)
             .bind::<BigInt, _>(one.id)
             .get_result(conn)

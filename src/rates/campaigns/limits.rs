@@ -134,6 +134,9 @@ mod tests {
         Limits::of(&terms(&format!("{bonus},{more}")), Scale::WHOLE).unwrap()
     }
 
+    /// The limits; what a wallet had; the bonus, at an hour; what is left where it is refused.
+    type Case<'a> = (&'a str, &'a [Mark], i64, i64, Option<i64>);
+
     /// What is left where a bonus is refused.
     fn refused(limits: &Limits, used: &[Mark], given: i64, units: i64, now: i64) -> Option<i64> {
         let so_far = Standing {
