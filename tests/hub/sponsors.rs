@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::campaigns::{id_of, rich};
 use crate::sql;
+use crate::through::{option, options};
 use crate::world::{Answer, Member, World, card};
 
 pub fn sponsor(world: &World, code: &str, budget: &str, money: &str) -> Value {
@@ -183,6 +184,24 @@ async fn of_sixty_four_conversions_at_two_hubs_a_sponsor_pays_exactly_its_budget
     take(&world, &half).await.ok();
     assert_eq!(used(&world).await, 14_455_144);
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_goes_as_far_as_the_sponsor_can_pay() {
+    let world = World::new().await;
+    publish(&world, "BAYVIEW", "14.455144", "USD").await;
+    let member = rich(&world).await;
+    let seen = options(&world, &member).await;
+    let to_star = option(&seen, "STAR", None).expect("an option");
+    let gives = to_star["gives"]["amount"].as_str().expect("an amount");
+    let gives: i64 = gives.parse().expect("whole miles");
+    let quote = ask(&world, &member, &gives.to_string()).await.ok();
+    assert_eq!(quote["gains"], to_star["gains"]);
+    let more = ask(&world, &member, &(gives + 4).to_string()).await;
+    assert_eq!(more.problem(), "sponsor-budget-used-up");
+    take(&world, &quote).await.ok();
+    let seen = options(&world, &member).await;
+    assert!(option(&seen, "STAR", None).is_none(), "nothing is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -319,7 +319,7 @@ async fn limits_of_the_first_card_count_what_goes_through() {
 }
 
 /// What a wallet in miles could become, by where and by way of what.
-async fn options(world: &World, member: &Member) -> Vec<Value> {
+pub async fn options(world: &World, member: &Member) -> Vec<Value> {
     let aero = world.token("AERO").await;
     let path = format!("/v1/members/{}/wallets", member.id);
     let wallets = world.get(&aero, &path).await.ok();
@@ -331,7 +331,7 @@ async fn options(world: &World, member: &Member) -> Vec<Value> {
     options["items"].as_array().expect("items").clone()
 }
 
-fn option<'a>(options: &'a [Value], to: &str, through: Option<&str>) -> Option<&'a Value> {
+pub fn option<'a>(options: &'a [Value], to: &str, through: Option<&str>) -> Option<&'a Value> {
     let mut options = options.iter();
     options.find(|it| it["to"] == to && it["through"].as_str() == through)
 }

@@ -18,6 +18,7 @@ use crate::conversions::quoted::{
 };
 use crate::error::Error;
 use crate::id::{Ids, Kind};
+use crate::ledger::budget::{self, Budgets};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey, Wanted};
@@ -131,6 +132,7 @@ async fn list(
         wallet,
         lots,
         marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
+        budgets: budgets(&shelf, &cards).await?,
     };
     let seconds = seconds(&shelf, &book, (wallet, &cards), channel, moment.now).await?;
     let choices = choices(&book, &held, &counting, moment.now);
@@ -170,6 +172,18 @@ async fn seconds(
         }
     }
     Ok(seconds)
+}
+
+/// What the sponsors of these cards have paid.
+async fn budgets(shelf: &Shelf, cards: &[Arc<PublishedCard>]) -> Result<Budgets, Error> {
+    let sponsored = cards
+        .iter()
+        .filter(|it| it.card.settlement.sponsor().is_some());
+    let owners: Vec<i64> = sponsored.map(|it| budget::of_sponsor(it.id)).collect();
+    match owners.is_empty() {
+        true => Ok(Budgets::default()),
+        false => store::budgets(&mut *shelf.pool.get().await?, &owners).await,
+    }
 }
 
 /// The tallies of these cards.

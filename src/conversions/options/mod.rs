@@ -22,6 +22,7 @@ use super::promises::{self, Promise};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::ledger::budget::Budgets;
 use crate::ledger::lot::LotKey;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -30,7 +31,9 @@ use crate::partners::Currency;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::rates::campaigns::limits::Standing;
+use crate::rates::card;
 use crate::rates::card::Evaluated;
+use crate::rates::tariff::Tariff;
 use crate::rates::terms::Terms;
 use crate::rates::{Book, PublishedCard};
 use crate::web::text::Word;
@@ -62,6 +65,8 @@ pub struct Held<'a> {
     pub lots: Vec<(LotKey, i64)>,
     /// Of the cards that count in tallies.
     pub marks: HashMap<TallyKey, Vec<Mark>>,
+    /// Of sponsors of the cards.
+    pub budgets: Budgets,
 }
 
 impl Held<'_> {
@@ -149,6 +154,24 @@ pub fn choices(book: &Book, held: &Held<'_>, deciding: &[Deciding], now: Timesta
         .collect()
 }
 
+/// The largest legal amount up to `most`, itself legal, that has room; less never needs more of it.
+fn largest(tariff: &Tariff, most: i64, has_room: impl Fn(i64) -> bool) -> Option<i64> {
+    if has_room(most) {
+        return Some(most);
+    }
+    let mut low = tariff.smallest().filter(|it| has_room(*it))?;
+    let mut high = most;
+    while let Some(next) = tariff.legal_up(low + 1).filter(|it| *it < high) {
+        let middle = tariff.legal_down(low + (high - low) / 2);
+        let middle = middle.map_or(next, |middle| middle.max(next));
+        match has_room(middle) {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    Some(low)
+}
+
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
 fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> Option<Choice> {
     let Deciding {
@@ -167,6 +190,19 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     let (limits, usable) = held.under(terms, scales, to.no, now);
     let most = tariff.within(limits::most_given(&limits, usable));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
+    let sponsorship = super::sponsorship(book, from, (card.id, &card.card)).ok()?;
+    let has_room = |given: i64| {
+        let (Some((_, by)), Ok(it)) = (
+            &sponsorship,
+            card::evaluate(&charged, scales, exchange, given),
+        ) else {
+            return true;
+        };
+        let paid = held.budgets.given(by.budget());
+        by.pays(it.figures.gross)
+            .is_ok_and(|pays| by.keep(pays, paid).is_ok())
+    };
+    let given = largest(&tariff, given, has_room)?;
     let mut promises = deciding.promises.clone();
     let wish = (Fixed::Given(given), now);
     let counted = (&mut promises[..], &standings[..]);

@@ -177,7 +177,6 @@ mod tests {
         let day = r#""allowances":[{"period":"day","gained":500}]"#;
         let once = r#""allowances":[{"period":"month","times":1}]"#;
         let cooldown = r#""allowances":[{"hours":24,"times":1}],"most":700"#;
-        type Case<'a> = (&'a str, &'a [Mark], i64, i64, Option<i64>);
         let cases: [Case<'_>; 9] = [
             (day, &[had(0, 400)], 100, 23, None),
             (day, &[had(0, 400)], 101, 23, Some(100)),
