@@ -12,7 +12,8 @@ use crate::sql;
 use crate::world::{Member, World, card};
 
 /// A world in which every table that is proved has something in it: the worked month, spending that
-/// takes two lots, a card for some, holds, expiry, references, reversals of each kind, a closed window.
+/// takes two lots, a card for some, a delivery by code, holds, expiry, references, reversals of each kind, a
+/// closed window.
 async fn month() -> World {
     let world = World::new().await;
     walk::walk(&world.credentials, false).await.expect("a walk");
@@ -22,6 +23,7 @@ async fn month() -> World {
     let member = world.member().await;
     let (mut terms, settlement) = (bonuses::terms(), bonuses::settlement("hub"));
     terms["allowances"] = json!([{"period": "year", "given": 50000}]);
+    terms["delivery"] = json!({"code": {"valid_days": 30}});
     world
         .publish(card("MILE", "STAR", terms, settlement))
         .await
@@ -32,6 +34,12 @@ async fn month() -> World {
     let body =
         json!({"operation": with_bonus["id"], "amount": {"amount": "3333", "currency": "MILE"}});
     world.post(&aero, "/v1/reversals", body).await.ok();
+    let presented = json!({"code": with_bonus["delivery"]["code"], "member": member.id});
+    let citymart = world.token("CITYMART").await;
+    world
+        .post(&citymart, "/v1/deliveries", presented)
+        .await
+        .ok();
     let bayview = world.token("BAYVIEW").await;
     let hpt = |amount: &str| json!({"amount": amount, "currency": "HPT"});
 
@@ -93,12 +101,6 @@ async fn month() -> World {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
     }
-    let (bearer, by_code) = crate::deliveries::by_code(&world, 30).await;
-    let part = json!({"operation": by_code["id"], "amount": {"amount": "100", "currency": "STAR"}});
-    let citymart = world.token("CITYMART").await;
-    world.post(&citymart, "/v1/reversals", part).await.ok();
-    let code = &by_code["delivery"]["code"];
-    crate::deliveries::present(&world, code, &bearer).await.ok();
     world.forward(chrono::Duration::days(800)).await;
     world
         .hub
