@@ -66,8 +66,8 @@ pub async fn step(world: &World, token: &str, campaign: &Value, step: &str) -> A
 
 /// Drafted and proposed by one party, and approved by the others, the hub last.
 pub async fn publish(world: &World, by: &str, others: &[&str], campaign: Value) -> Answer {
-    let olivia = world.sign_in("olivia").await;
-    agree(world, &olivia, (by, others), campaign).await
+    let olivia = world.operator().await;
+    agree(world, olivia, (by, others), campaign).await
 }
 
 async fn agree(world: &World, hub: &str, (by, others): (&str, &[&str]), campaign: Value) -> Answer {

@@ -49,8 +49,9 @@ pub async fn publish(world: &World, code: &str, budget: &str, money: &str) -> Va
     for token in tokens {
         step(world, &token, &drafted, "approve").await.ok();
     }
-    let olivia = world.sign_in("olivia").await;
-    let active = step(world, &olivia, &drafted, "approve").await.ok();
+    let active = step(world, world.operator().await, &drafted, "approve")
+        .await
+        .ok();
     assert_eq!(active["state"], "active");
     active
 }
