@@ -22,7 +22,8 @@
 //! bonuses are.
 //!
 //! A flat fee may `cover` a period: paid once, it is not paid again for the same route, or the same group
-//! of routes, while the period lasts ([`Cover`]).
+//! of routes, while the period lasts ([`Cover`]). A fee is waived for some by a card without it, of a
+//! higher priority, that is for them ([`super::condition`]).
 
 use serde::{Deserialize, Serialize};
 

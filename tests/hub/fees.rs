@@ -360,3 +360,21 @@ async fn a_fee_in_points_closes_a_circle_and_one_that_covers_a_period_does_not()
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fee_is_waived_for_some_by_a_card_of_theirs() {
+    let fee = json!({"kind": "flat", "amount": 2500, "currency": "USD"});
+    let (world, member) = under(fee, json!({})).await;
+    let mut waived = mile_to_star(&Value::Null, json!({}));
+    waived["when"] = json!({"claims": {"tier": ["gold"]}});
+    waived["priority"] = json!(1);
+    world.publish(waived).await.ok();
+
+    let due = ask(&world, &member, giving("400")).await.ok();
+    assert_eq!(due["fee"]["amount"], "25.000000");
+    let gold = json!({"tier": {"value": "gold"}});
+    world.attest("AERO", &member, gold).await;
+    let waived = ask(&world, &member, giving("400")).await.ok();
+    assert_eq!(waived["fee"], Value::Null);
+    assert_eq!(waived["gains"], due["gains"]);
+}

@@ -1,7 +1,7 @@
 //! Promises: what campaigns add to a quote, and who pays for it, as the hub looks it up.
 //!
-//! A quote asks which campaigns hold for a wallet ([`holding`]) and what they have given so far
-//! ([`standings`]); its conversion asks for those that its token names, as they were ([`kept`]). What
+//! A quote asks which campaigns hold for a wallet (`holding`) and what they have given so far
+//! (`standings`); its conversion asks for those that its token names, as they were (`kept`). What
 //! becomes of that is decided purely, by the [`promise`](mod@promise).
 
 pub mod promise;
