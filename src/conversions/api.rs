@@ -26,8 +26,7 @@ use crate::ledger::follow_ups::SoFar;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, store};
-use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
-use crate::points::account::Asset;
+use crate::partners::{AmountBody, Currency, Money, MoneyBody};
 use crate::points::amount;
 use crate::points::money::Micros;
 use crate::rates::Books;
@@ -181,10 +180,9 @@ async fn create(
         .filter(|quote| shelf.ids.read(id::Kind::Partner, &quote.partner) == Some(partner.partner));
     let quote = quote.ok_or_else(super::invalid)?;
 
-    let (_, book) = books.at(partner.moment, &shelf.pool).await?;
     let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
     let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
-    let refuse = |refusal| told(&shelf.ids, &book.directory, refusal);
+    let refuse = |refusal| told(&shelf.ids, refusal);
     let take = async |moment| {
         let (version, order) = super::order(&shelf, &books, moment, &quote).await?;
         Ok((order, stamp(version)))
@@ -244,7 +242,7 @@ pub fn limit_reached(reached: &Reached, from: &Currency, to: &Currency) -> Probl
         .with("renews_at", json!(shown.renews_at))
 }
 
-fn told(ids: &Ids, directory: &Directory, refusal: Refusal) -> Error {
+fn told(ids: &Ids, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Suspended(suspended) => api::suspended(suspended).into(),
         Refusal::QuoteExpired(at) => {
@@ -260,7 +258,7 @@ fn told(ids: &Ids, directory: &Directory, refusal: Refusal) -> Error {
             let campaign = ids.show(id::Kind::Campaign, campaign);
             exhausted(&campaign, *why, &currency).into()
         }
-        Refusal::Sponsor(left, money) => used_up(directory, left, money).into(),
+        Refusal::Sponsor(left, money) => used_up(left, &money).into(),
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;
@@ -273,13 +271,9 @@ fn told(ids: &Ids, directory: &Directory, refusal: Refusal) -> Error {
 }
 
 /// The refusal of what the sponsor of the card would have to pay and does not.
-pub(super) fn used_up(directory: &Directory, left: Micros, money: Asset) -> Problem {
+pub(super) fn used_up(left: Micros, money: &Money) -> Problem {
     let detail = "its share of this conversion is more than what is left of its budget";
-    let problem = Problem::new(Slug::SponsorBudgetUsedUp, detail);
-    match directory.money(money) {
-        Some(money) => problem.with("left", json!(MoneyBody::of(money, left))),
-        None => problem,
-    }
+    Problem::new(Slug::SponsorBudgetUsedUp, detail).with("left", json!(MoneyBody::of(money, left)))
 }
 
 /// The refusal of a bonus that was promised and is no longer there.

@@ -19,7 +19,7 @@ use super::fee;
 use super::postings;
 use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
-use super::sponsored;
+use super::sponsorships::sponsored;
 use super::through::{self, leg};
 use crate::error::Error;
 use crate::id::{self, Ids};

@@ -11,14 +11,14 @@ use super::limits::{self, Reached};
 use super::postings;
 use super::promises::promise::{self, Promise};
 use super::quote::Quote;
-use super::sponsored::Sponsorship;
+use super::sponsorships::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Programme, Suspended};
 use crate::ledger::tally::{Mark, Wanted};
 use crate::partners::{Currency, Money};
-use crate::points::account::{Account, Asset};
+use crate::points::account::Account;
 use crate::points::money::Micros;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::card::{self, Card, Evaluated};
@@ -68,7 +68,7 @@ pub enum Refusal {
     /// A campaign, by its id, may no longer give its bonus.
     Campaign(i64, Box<Exhausted>, Arc<Currency>),
     /// The sponsor of the card has so much left, in its money.
-    Sponsor(Micros, Asset),
+    Sponsor(Micros, Money),
     BalanceTooLow(Short, Arc<Currency>),
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
@@ -97,10 +97,9 @@ impl Command for Order {
         let evaluated = self.unless_paid(evaluated, seen, now)?;
         let sponsored = self.sponsored(&evaluated)?;
         if let Some((sponsorship, sponsored)) = sponsored {
-            let money = sponsorship.position.asset();
             sponsorship
                 .keep(sponsored, seen.given(sponsorship.budget()))
-                .map_err(|UsedUp { left }| Refusal::Sponsor(left, money))?;
+                .map_err(|UsedUp { left }| Refusal::Sponsor(left, sponsorship.money.clone()))?;
         }
         self.must_be_within_limits(&evaluated, seen, now)?;
 
@@ -137,7 +136,7 @@ impl Order {
         let shares = self.promises.iter().flat_map(|it| &it.shares);
         let sponsors = shares.map(|share| self.parties().position(share.funder));
         let all = [self.from.position, self.to.position].into_iter();
-        let of_card = self.sponsorship.as_ref().map(|it| it.position);
+        let of_card = self.sponsorship.as_ref().map(Sponsorship::position);
         all.chain(sponsors).chain(of_card).collect()
     }
 

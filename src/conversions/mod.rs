@@ -20,7 +20,7 @@
 //!
 //! A quote counts on the campaigns that hold for the wallet when it is issued ([promises]), and reserves
 //! nothing of their budgets either: when another took the rest meanwhile, the order is refused and says
-//! what is left, and the next quote comes without that bonus. The budget of a card's sponsor ([`sponsored`]) is
+//! what is left, and the next quote comes without that bonus. The budget of a card's sponsor ([sponsorships]) is
 //! looked at in the same two places; without room there is no quote, because the source would pay more than
 //! its card says.
 
@@ -36,7 +36,7 @@ pub mod promises;
 pub mod quote;
 pub mod quoted;
 pub mod sentence;
-pub mod sponsored;
+pub mod sponsorships;
 pub mod through;
 pub mod unmet;
 pub mod worth;
@@ -58,14 +58,13 @@ use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::members::Claims;
 use crate::partners::{AmountBody, Currency, Directory, Money};
-use crate::points::account::{Account, Asset};
+use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
 use crate::rates::condition::{Asker, Attester};
 use crate::rates::exchange::ExchangeRate;
 use crate::rates::settlement::Exchange;
-use crate::rates::sponsor::UsedUp;
 use crate::rates::terms::Terms;
 use crate::rates::{self, Book, Books, PublishedCard};
 use crate::web::text::Word;
@@ -75,7 +74,6 @@ use limits::Limit;
 use promises::Promise;
 use promises::promise::settle;
 use quote::Quote;
-use sponsored::Sponsorship;
 
 /// What a member wants: either side may be fixed.
 pub enum Wish<'a> {
@@ -154,10 +152,10 @@ pub async fn offer(
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
     promises.retain(Promise::is_told);
     let limits = limits::limits(terms, scales, side, to.no, marks, now);
-    let sponsorship = sponsorship(&book, from, (card.id, &card.card))?;
+    let sponsorship = sponsorships::of(&book, from, (card.id, &card.card))?;
     let sponsored = match &sponsorship {
         None => None,
-        Some((_, sponsorship)) => Some(sponsored(shelf, &book, sponsorship, &evaluated).await?),
+        Some((_, by)) => Some(sponsorships::pays(shelf, by, &evaluated).await?),
     };
 
     let until = now + quote::LIFE + Duration::milliseconds(999);
@@ -228,77 +226,6 @@ fn asked<'d>(
     })
 }
 
-/// The sponsor of a card, and the exchange rate that it pays at where its money is another than the source's.
-fn sponsorship(
-    book: &Book,
-    from: &Currency,
-    (card_id, card): (i64, &Card),
-) -> Result<Option<(Option<i64>, Sponsorship)>, Error> {
-    let Some(sponsor) = card.settlement.sponsor() else {
-        return Ok(None);
-    };
-    let money = |partner| book.directory.money_of(partner).ok_or_else(invalid);
-    let (pays, source) = (money(sponsor.partner)?.no, money(from.issuer)?.no);
-    let rate = book.exchange(pays, source);
-    let rate = rate.map_err(|missing| rates::api::no_exchange(missing, &book.directory))?;
-    let sponsorship = Sponsorship {
-        card: card_id,
-        sponsor,
-        position: Account::position(sponsor.partner, pays),
-        exchange: rate.map(|(_, exchange)| exchange),
-    };
-    Ok(Some((rate.map(|(id, _)| id), sponsorship)))
-}
-
-/// What a sponsor pays, if its budget has room for it. Not locked: asked again when the quote is taken.
-async fn sponsored(
-    shelf: &Shelf,
-    book: &Book,
-    sponsorship: &Sponsorship,
-    evaluated: &Evaluated,
-) -> Result<Micros, Error> {
-    let sponsored = sponsorship.pays(evaluated.figures.gross);
-    let sponsored = sponsored.map_err(anyhow::Error::from)?;
-    let budget = sponsorship.budget();
-    let budgets = store::budgets(&mut *shelf.pool.get().await?, &[budget]).await?;
-    let kept = sponsorship.keep(sponsored, budgets.given(budget));
-    let money = sponsorship.position.asset();
-    kept.map_err(|UsedUp { left }| api::used_up(&book.directory, left, money))?;
-    Ok(sponsored.relief)
-}
-
-/// The sponsor of a card that a quote counts on, at the rate that it locked.
-async fn sponsorship_kept(
-    shelf: &Shelf,
-    book: &Book,
-    quote: &Quote,
-    (card_id, card): (i64, &Card),
-    source: Asset,
-) -> Result<Option<Sponsorship>, Error> {
-    let Some(sponsor) = card.settlement.sponsor() else {
-        return Ok(None);
-    };
-    let pays = book.directory.money_of(sponsor.partner);
-    let pays = pays.ok_or_else(invalid)?.no;
-    let mut exchange = None;
-    for text in quote.exchange_rate.iter().chain(&quote.rates) {
-        let id = shelf.ids.read(Kind::ExchangeRate, text);
-        let rate = locked(&shelf.pool, book, id.ok_or_else(invalid)?).await?;
-        if [(pays, source), (source, pays)].contains(&(rate.base, rate.quote)) {
-            exchange = Some(rate.out_of(pays));
-        }
-    }
-    if exchange.is_none() && pays != source {
-        return Err(invalid().into());
-    }
-    Ok(Some(Sponsorship {
-        card: card_id,
-        sponsor,
-        position: Account::position(sponsor.partner, pays),
-        exchange,
-    }))
-}
-
 /// The side of a wish that is fixed, in smallest units.
 #[derive(Debug, Clone, Copy)]
 enum Fixed {
@@ -363,7 +290,8 @@ async fn order_of(
     let fee_money = fee_money(&book.directory, &card.card).cloned();
     let (promises, rates) = promises::kept(shelf, book, quote, (&from, &to), exchange).await?;
     let source = from.position.asset();
-    let sponsorship = sponsorship_kept(shelf, book, quote, (card_id, &card.card), source).await?;
+    let of = (card_id, &*card.card);
+    let sponsorship = sponsorships::kept(shelf, book, quote, of, source).await?;
     let (quote, card) = (quote.clone(), card.card.clone());
     Ok(Order {
         quote,

@@ -15,7 +15,7 @@
 //!
 //! Each column sums to zero, the last per money (see `ledger::transfer`). Each part of a bonus is a lot
 //! of its own, and its funder pays the gaining issuer for it ([`super::bonus`]). A sponsor of the card pays
-//! the giving issuer a share of the gross ([`super::sponsored`]). A member's fee in money that
+//! the giving issuer a share of the gross ([`super::sponsorships::sponsored`]). A member's fee in money that
 //! is the hub's is owed by the giving issuer, who collects it; one in points is on one of the two sides, and
 //! is taken off the base where that is the gaining one ([`super::fee`]).
 
@@ -26,7 +26,7 @@ use super::decision::{self, Order, Side};
 use super::fee;
 use super::limits;
 use super::promises::promise::{self, Promise};
-use super::sponsored::Sponsorship;
+use super::sponsorships::Sponsorship;
 use super::through::passage::Passage;
 use crate::clock::Timestamp;
 use crate::ledger::budget::{self, Given};

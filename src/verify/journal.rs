@@ -8,7 +8,7 @@ use super::store::{Groups, References, Terms};
 use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promises::promise::{self, Promise};
-use crate::conversions::sponsored::Sponsorship;
+use crate::conversions::sponsorships::Sponsorship;
 use crate::conversions::{fee, postings};
 use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
@@ -270,8 +270,9 @@ impl Proof {
             return Ok(None);
         };
         let position = self.terms.position_of(sponsor.partner);
-        let position = position.ok_or("its sponsor is unknown")?;
-        let (pays, source) = (position.asset(), source.asset());
+        let money = position.and_then(|it| self.terms.money(it.asset()));
+        let money = money.ok_or("its sponsor is unknown")?;
+        let (pays, source) = (money.no, source.asset());
         let rates = promise::rates_remembered(operation.memo.as_ref());
         let mut rates = operation.exchange_rate_id.into_iter().chain(rates);
         let exchange = rates.find_map(|id| self.terms.exchange(Some(id), pays, source));
@@ -281,7 +282,7 @@ impl Proof {
         Ok(Some(Sponsorship {
             card: operation.card_id.unwrap_or_default(),
             sponsor,
-            position,
+            money: money.clone(),
             exchange: exchange.filter(|_| pays != source),
         }))
     }

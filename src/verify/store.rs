@@ -460,6 +460,10 @@ impl Terms {
         })
     }
 
+    pub fn money(&self, no: Asset) -> Option<&Money> {
+        self.moneys.values().find(|money| money.no == no)
+    }
+
     /// What a card's fee is in.
     pub fn fee_money(&self, card: &Card) -> Option<&Money> {
         self.moneys.get(&card.terms.fee.as_ref()?.currency)

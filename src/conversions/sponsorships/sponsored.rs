@@ -11,6 +11,7 @@
 
 use crate::ledger::budget::{self, Given};
 use crate::ledger::operation::Transfer;
+use crate::partners::Money;
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::{Micros, TooLarge};
 use crate::rates::settlement::Exchange;
@@ -21,13 +22,18 @@ use crate::rates::sponsor::{Sponsor, Sponsored, UsedUp};
 pub struct Sponsorship {
     pub card: i64,
     pub sponsor: Sponsor,
-    /// The position that pays.
-    pub position: Account,
+    /// What it pays in.
+    pub money: Money,
     /// From its money to the source's; none when they are one.
     pub exchange: Option<Exchange>,
 }
 
 impl Sponsorship {
+    /// The position that pays.
+    pub fn position(&self) -> Account {
+        Account::position(self.sponsor.partner, self.money.no)
+    }
+
     /// The budget that it pays out of.
     pub fn budget(&self) -> i64 {
         budget::of_sponsor(self.card)
@@ -53,7 +59,7 @@ impl Sponsorship {
     pub fn transfers(&self, source: Account, sponsored: Sponsored) -> Vec<Transfer> {
         let Sponsored { relief, charge } = sponsored;
         let clearing = |account: Account| Account::of(AccountKind::FxClearing, account.asset());
-        let sponsor = self.position;
+        let sponsor = self.position();
         let all = match sponsor.asset() == source.asset() {
             true => vec![(sponsor, source, relief)],
             false => vec![
@@ -97,7 +103,11 @@ mod tests {
                 share: Share::new(dec!(0.25)).unwrap(),
                 budget: Micros(30_000_000),
             },
-            position: Account::position(3, money),
+            money: Money {
+                no: money,
+                code: String::new(),
+                scale: 2,
+            },
             exchange: (money != 840).then_some(Exchange {
                 rate: Price::new(dec!(7.8)).unwrap(),
                 source_is_base: false,
@@ -117,7 +127,7 @@ mod tests {
             assert_eq!(posted.len(), transfers);
             assert_eq!(
                 (posted[0].debit, posted[0].amount),
-                (sponsorship.position, charge)
+                (sponsorship.position(), charge)
             );
             assert!(
                 posted
@@ -131,7 +141,7 @@ mod tests {
     #[test]
     fn what_a_sponsor_pays_is_told_from_a_bonus() {
         let source = Account::position(1, 840);
-        let parties = super::super::bonus::Parties {
+        let parties = crate::conversions::bonus::Parties {
             source,
             // One partner on both sides is paid for its bonus.
             target: source,
@@ -147,10 +157,10 @@ mod tests {
         assert_eq!(relief(source, &bonus), None);
         let sponsorship = sponsorship(840);
         let mut all = sponsorship.transfers(source, sponsorship.pays(GROSS).unwrap());
-        let lines = super::super::bonus::lines(&bonus);
+        let lines = crate::conversions::bonus::lines(&bonus);
         all.extend(bonus);
         assert_eq!(relief(source, &all), Some(Micros(25_000_000)));
-        assert_eq!(super::super::bonus::lines(&all), lines);
+        assert_eq!(crate::conversions::bonus::lines(&all), lines);
     }
 
     #[test]
