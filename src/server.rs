@@ -18,6 +18,7 @@ use utoipa::openapi::security::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::access::Access;
+use crate::access::permission::{self, Permission};
 use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Pool};
@@ -153,6 +154,7 @@ fn operations(config: &mut ServiceConfig) {
         .service(web::resource("/problems").route(web::get().to(problem::catalogue)))
         .service(web::resource("/problems/{slug}").route(web::get().to(problem::page)))
         .service(web::resource("/openapi.json").route(web::get().to(openapi)))
+        .service(web::resource("/permissions").route(web::get().to(permissions)))
         .service(web::resource("/").route(web::get().to(to_docs)))
         .service(web::resource("/docs").route(web::get().to(to_docs)))
         .service(web::resource("/docs/{file:.*}").route(web::get().to(docs)));
@@ -196,6 +198,24 @@ async fn openapi() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .body(document_text())
+}
+
+/// Whom each operation admits.
+#[derive(Serialize, ToSchema)]
+pub struct PermissionsBody {
+    items: Vec<Permission>,
+}
+
+/// Read who may do what
+#[utoipa::path(
+    get, path = "/permissions", operation_id = "listPermissions", tag = "operations", security(()),
+    description = "A row for each operation of this document: whether anybody may ask, the scope a partner's token needs, the roles of the hub's people that are admitted. Being admitted is not all: a partner is told of its own side only, and what belongs to others looks the same as what does not exist.",
+    responses((status = 200, description = "The table.", body = PermissionsBody))
+)]
+async fn permissions() -> Result<web::Json<PermissionsBody>, Error> {
+    let document = serde_json::to_value(document()).map_err(anyhow::Error::from)?;
+    let items = permission::table(&document);
+    Ok(web::Json(PermissionsBody { items }))
 }
 
 /// Go to the viewer
@@ -249,8 +269,8 @@ async fn docs(file: web::Path<String>) -> HttpResponse {
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "this hub")),
-    paths(healthz, readyz, openapi, to_docs, docs, problem::catalogue, problem::page),
-    components(schemas(StatusBody, CatalogueBody, KnownProblemBody, ProblemBody)),
+    paths(healthz, readyz, openapi, permissions, to_docs, docs, problem::catalogue, problem::page),
+    components(schemas(StatusBody, PermissionsBody, Permission, CatalogueBody, KnownProblemBody, ProblemBody)),
     tags(
         (name = "ledger", description = "Points given, spent and taken back, and the wallets that hold them."),
         (name = "conversions", description = "Points of one brand that become points of another."),

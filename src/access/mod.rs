@@ -30,6 +30,7 @@ pub mod credentials;
 pub mod door;
 pub mod oauth;
 pub mod people;
+pub mod permission;
 pub mod role;
 pub mod scope;
 mod store;

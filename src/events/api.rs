@@ -125,7 +125,7 @@ pub struct SealBody {
 /// twice. An empty page is not the end; ask again later. The hub's people see the events of all.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
-    security(("partner" = ["events:read"]), ("person" = [])),
+    security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(Place),
     responses((status = 200, description = "The next events.", body = EventsBody), ReadProblems)
 )]

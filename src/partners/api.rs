@@ -154,7 +154,7 @@ fn read(asked: AdmitPartner, directory: &Directory) -> Result<NewPartner, Proble
 #[utoipa::path(
     post, path = "/v1/partners", operation_id = "admitPartner", tag = "partners",
     description = "By an operator. The partner is live at once; it needs a credential to call.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = AdmitPartner,
     responses((status = 201, description = "The partner.", body = PartnerBody), WriteProblems)
@@ -180,7 +180,7 @@ async fn admit(
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/status", operation_id = "setPartnerState", tag = "partners",
     description = "By an operator. Suspended stops new quotes, awards and conversions; what is under way goes on, and so do reversals, settlement and statements.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = SetState,

@@ -104,7 +104,7 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
 #[utoipa::path(
     post, path = "/v1/rate-cards", operation_id = "draftRateCard", tag = "rates",
     description = "The next version for one direction of one pair, by the issuer of either currency or by an operator. Nothing happens until it is proposed. Where the cards of a pair are for some members or channels (`when`), the highest `priority` decides among those that are met.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
     responses((status = 201, description = "The draft.", body = RateCardBody), WriteProblems)
@@ -139,7 +139,7 @@ async fn draft(
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/propose", operation_id = "proposeRateCard", tag = "rates",
     description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedRateCard,
@@ -168,7 +168,7 @@ async fn propose(
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/approve", operation_id = "approveRateCard", tag = "rates",
     description = "By a party that did not propose it: the issuer of either currency, its sponsor, or an operator. The last one publishes it. It then begins when its parties wanted, or now when that has gone by; the version of the pair and priority that would go on for ever ends at the same instant. Where that one promises notice and this one is worse for a member in anything, or not to be decided, it begins no earlier than so many days from now. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedRateCard,
@@ -191,7 +191,7 @@ async fn approve(
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/reject", operation_id = "rejectRateCard", tag = "rates",
     description = "By a party that was asked and has not approved it. Draft another version to go on.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadRateCard,
@@ -214,7 +214,7 @@ async fn reject(
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/withdraw", operation_id = "withdrawRateCard", tag = "rates",
     description = "Before it is active. What not everybody has agreed to is withdrawn by the side that drafted it or by an operator; what is scheduled by any of its parties, and the version that it would have ended goes on.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
@@ -242,7 +242,7 @@ async fn withdraw(
 #[utoipa::path(
     post, path = "/v1/rate-cards/{rate_card}/halt", operation_id = "haltRateCard", tag = "rates",
     description = "Stops an active card at once, by either partner or an operator: it prices no new quote. A card of the same pair and a lower priority goes on for whom it is; without one there are no new quotes until another version is published.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
@@ -296,7 +296,7 @@ async fn step<T>(
 #[utoipa::path(
     get, path = "/v1/rate-cards", operation_id = "listRateCards", tag = "rates",
     description = "Newest first. A partner sees every version of the pairs it issues one side of, and what others have published; what the brands pay each other is told to each side for itself.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(Wanted),
     responses((status = 200, description = "A page of rate cards.", body = Page<RateCardBody>), ReadProblems)
 )]
@@ -342,7 +342,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/v1/rate-cards/{rate_card}", operation_id = "getRateCard", tag = "rates",
     description = "One version, with its sentence in English and in Traditional Chinese and the caller's side of its settlement.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("rate_card" = String, Path, description = "The rate card's id.")),
     responses((status = 200, description = "The rate card.", body = RateCardBody), ReadProblems)
 )]
@@ -368,7 +368,7 @@ async fn one(
 #[utoipa::path(
     get, path = "/v1/rate-cards/{rate_card}/changes", operation_id = "listRateCardChanges", tag = "rates",
     description = "What is different since another version of the pair, in English and in Traditional Chinese, and what it does to a member where that can be decided exactly. Of the settlement a partner is told the changes of its own side, and nobody else any.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("rate_card" = String, Path, description = "The rate card's id."), Since),
     responses((status = 200, description = "What is different.", body = RateCardChanges), ReadProblems)
 )]

@@ -65,7 +65,7 @@ pub struct NoFields {}
 #[utoipa::path(
     get, path = "/v1/settlement/windows", operation_id = "listWindows", tag = "settlement",
     description = "Newest first; the first one is open.",
-    security(("partner" = ["settlement:read"]), ("person" = [])),
+    security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Paging),
     responses((status = 200, description = "A page of windows.", body = Page<WindowBody>), ReadProblems)
 )]
@@ -90,7 +90,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/v1/settlement/windows/{window}", operation_id = "readWindow", tag = "settlement",
     description = "One window.",
-    security(("partner" = ["settlement:read"]), ("person" = [])),
+    security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(("window" = String, Path, description = "The window's id.")),
     responses((status = 200, description = "The window.", body = WindowBody), ReadProblems)
 )]
@@ -111,7 +111,7 @@ async fn read(
 /// Closes the open window for good and opens the next in the same transaction.
 #[utoipa::path(
     post, path = "/v1/settlement/windows/{window}/close", operation_id = "closeWindow", tag = "settlement",
-    security(("person" = [])),
+    security(("person" = ["finance"])),
     params(("window" = String, Path, description = "The id of the open window."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
@@ -196,7 +196,7 @@ pub struct PositionBody {
 #[utoipa::path(
     get, path = "/v1/reports/positions", operation_id = "reportPositions", tag = "settlement",
     description = "What each partner owes the hub or is owed. A partner sees its own.",
-    security(("partner" = ["settlement:read"]), ("person" = [])),
+    security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
     responses((status = 200, description = "The positions.", body = PositionsBody), ReadProblems)
 )]

@@ -12,16 +12,16 @@ use crate::openapi::operations;
 use crate::world::{Answer, Member, World, send};
 
 /// A write that would succeed, ready to be spoiled.
-struct Write {
-    id: String,
-    method: Method,
-    path: String,
-    token: String,
-    body: Value,
+pub struct Write {
+    pub id: String,
+    pub method: Method,
+    pub path: String,
+    pub token: String,
+    pub body: Value,
 }
 
 /// Every write with a JSON body and an Idempotency-Key, or without one, that the document knows.
-async fn writes(world: &World) -> Vec<Write> {
+pub async fn writes(world: &World) -> Vec<Write> {
     let member = world.member().await;
     world.award(&member, "20000", "MILE").await;
     let awarded = world.award(&member, "7", "MILE").await;

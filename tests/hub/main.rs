@@ -28,6 +28,7 @@ mod members;
 mod office;
 mod openapi;
 mod partners;
+mod permissions;
 mod postgres;
 mod proof;
 mod quotes;

@@ -12,7 +12,7 @@ use crate::office::Office;
 use crate::world::{Answer, World, send};
 
 /// What anybody may ask without a token.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 12] = [
     "describeAuthorizationServer",
     "getHealth",
     "getOpenApi",
@@ -20,6 +20,7 @@ const PUBLIC: [&str; 11] = [
     "getReadiness",
     "issueToken",
     "listKeys",
+    "listPermissions",
     "listProblems",
     "readDocs",
     "readDocsFile",

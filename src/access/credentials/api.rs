@@ -103,7 +103,7 @@ fn partner_of<S, R>(reader: &Reader<S, R>, ids: &Ids, shown: &str) -> Result<i64
 /// one it calls with.
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/credentials", operation_id = "createCredential", tag = "access",
-    security(("partner" = ["credentials:write"]), ("person" = [])),
+    security(("partner" = ["credentials:write"]), ("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewCredential,
@@ -147,7 +147,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/v1/partners/{partner}/credentials", operation_id = "listCredentials", tag = "access",
     description = "Live, expired and revoked ones, oldest first, without their secrets.",
-    security(("partner" = ["credentials:write"]), ("person" = [])),
+    security(("partner" = ["credentials:write"]), ("person" = ["operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id."), Paging),
     responses((status = 200, description = "A page of credentials.", body = Page<CredentialBody>), ReadProblems)
 )]
@@ -178,7 +178,7 @@ async fn list(
     delete, path = "/v1/partners/{partner}/credentials/{credential}", operation_id = "revokeCredential",
     tag = "access",
     description = "Works at once, also for tokens it got before. Revoking again changes nothing, so this write needs no Idempotency-Key.",
-    security(("partner" = ["credentials:write"]), ("person" = [])),
+    security(("partner" = ["credentials:write"]), ("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("credential" = String, Path, description = "The client id.")),
     responses((status = 204, description = "It is revoked."), WriteProblems)

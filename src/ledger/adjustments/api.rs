@@ -114,7 +114,7 @@ pub struct AdjustedBody {
 /// as if it were earned now.
 #[utoipa::path(
     post, path = "/v1/adjustments", operation_id = "createAdjustment", tag = "ledger",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAdjustment,
     responses((status = 201, description = "The adjustment, proposed.", body = AdjustmentBody), WriteProblems)
@@ -167,7 +167,7 @@ async fn wanted(
 /// stop before, within minutes of its return. A debit of more than is there is refused for good.
 #[utoipa::path(
     post, path = "/v1/adjustments/{adjustment}/approve", operation_id = "approveAdjustment", tag = "ledger",
-    security(("person" = [])),
+    security(("person" = ["operator", "finance"])),
     params(("adjustment" = String, Path, description = "The adjustment's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadAdjustment,
@@ -189,7 +189,7 @@ async fn approve(
 #[utoipa::path(
     post, path = "/v1/adjustments/{adjustment}/reject", operation_id = "rejectAdjustment", tag = "ledger",
     description = "By an operator or by finance, and not by who proposed it. That is the end of it.",
-    security(("person" = [])),
+    security(("person" = ["operator", "finance"])),
     params(("adjustment" = String, Path, description = "The adjustment's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadAdjustment,
@@ -232,7 +232,7 @@ async fn decide(
 #[utoipa::path(
     get, path = "/v1/adjustments/{adjustment}", operation_id = "readAdjustment", tag = "ledger",
     description = "By the hub's people, and by the issuer of the currency.",
-    security(("partner" = ["ledger:read"]), ("person" = [])),
+    security(("partner" = ["ledger:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("adjustment" = String, Path, description = "The adjustment's id.")),
     responses((status = 200, description = "The adjustment.", body = AdjustmentBody), ReadProblems)
 )]

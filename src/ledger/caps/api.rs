@@ -104,7 +104,7 @@ pub struct ProposedCapBody {
 #[utoipa::path(
     get, path = "/v1/partners/{partner}/cap", operation_id = "readPartnerCap", tag = "partners",
     description = "How much the partner may owe, what it owes now, and the room between. A partner sees its own.",
-    security(("partner" = ["settlement:read"]), ("person" = [])),
+    security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id.")),
     responses((status = 200, description = "The cap.", body = CapBody), ReadProblems)
 )]
@@ -128,7 +128,7 @@ async fn read(
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/cap/propose", operation_id = "proposePartnerCap", tag = "partners",
     description = "By an operator; another one approves it within 14 days. Until then the present cap goes on. It may be less than what the partner owes: then it may owe nothing more until it is below.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposeCap,
@@ -157,7 +157,7 @@ async fn propose(
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/cap/approve", operation_id = "approvePartnerCap", tag = "partners",
     description = "By an operator who did not propose it. It holds at once: what is acknowledged later was decided under it.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCap,
@@ -180,7 +180,7 @@ async fn approve(
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/cap/reject", operation_id = "rejectPartnerCap", tag = "partners",
     description = "By an operator who did not propose it. The present cap goes on.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCap,
@@ -203,7 +203,7 @@ async fn reject(
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/cap/withdraw", operation_id = "withdrawPartnerCap", tag = "partners",
     description = "By any operator, before it is approved. The present cap goes on.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NothingElse,

@@ -96,7 +96,7 @@ pub struct ReversalBody {
 /// or what would be taken back is spent. An operator may undo anybody's.
 #[utoipa::path(
     post, path = "/v1/reversals", operation_id = "createReversal", tag = "ledger",
-    security(("partner" = ["reversals:write"]), ("person" = [])),
+    security(("partner" = ["reversals:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewReversal,
     responses((status = 201, description = "The reversal.", body = ReversalBody), WriteProblems)

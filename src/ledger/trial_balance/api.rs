@@ -71,7 +71,7 @@ pub struct AccountBody {
 #[utoipa::path(
     get, path = "/v1/trial-balance", operation_id = "readTrialBalance", tag = "ledger",
     description = "Debits and credits of every account, in points and in money. Each asset sums to zero.",
-    security(("person" = [])),
+    security(("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
     responses((status = 200, description = "The trial balance.", body = TrialBalanceBody), ReadProblems)
 )]

@@ -122,7 +122,7 @@ impl AwardLimitBody {
 #[utoipa::path(
     put, path = "/v1/currencies/{code}/award-limits", operation_id = "setAwardLimits", tag = "currencies",
     description = "How much and how often one of your members may be awarded a currency that you issue, for each reason. They take the place of all limits before, hold at once, and count what is awarded from then on under a reason that has one. An award that would go over one is refused.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("code" = String, Path, description = "The currency's code."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = AwardLimitsBody,
@@ -158,7 +158,7 @@ async fn set(
 #[utoipa::path(
     get, path = "/v1/currencies/{code}/award-limits", operation_id = "readAwardLimits", tag = "currencies",
     description = "The limits of a currency that you issue.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("code" = String, Path, description = "The currency's code.")),
     responses((status = 200, description = "The limits.", body = AwardLimitsBody), ReadProblems)
 )]

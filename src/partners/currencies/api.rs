@@ -106,7 +106,7 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
 #[utoipa::path(
     post, path = "/v1/currencies", operation_id = "issueCurrency", tag = "currencies",
     description = "By an operator, for a partner. Members of the partner get a wallet in it when they first need one.",
-    security(("person" = [])),
+    security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = IssueCurrency,
     responses((status = 201, description = "The currency.", body = CurrencyBody), WriteProblems)

@@ -77,7 +77,7 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
 #[utoipa::path(
     post, path = "/v1/campaigns", operation_id = "draftCampaign", tag = "campaigns",
     description = "By who pays for it, by the issuer of what is gained, or by an operator. Nothing happens until it is proposed.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftCampaign,
     responses((status = 201, description = "The draft.", body = CampaignBody), WriteProblems)
@@ -103,7 +103,7 @@ async fn draft(
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/propose", operation_id = "proposeCampaign", tag = "campaigns",
     description = "By the side that drafted it, whose word it is too. The others have 14 days; when they let them go by, it can be proposed again. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedCampaign,
@@ -127,7 +127,7 @@ async fn propose(
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/approve", operation_id = "approveCampaign", tag = "campaigns",
     description = "By each party that did not propose it: who pays for it, the issuer of what is gained, and an operator. The last one publishes it; from then on it never changes. Refused when a member could then gain by going in a circle of cards, at some instant and for some amounts, with everything that campaigns add. When splitting a conversion pays (see `lints`), a partner has to say that it knows.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedCampaign,
@@ -150,7 +150,7 @@ async fn approve(
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/reject", operation_id = "rejectCampaign", tag = "campaigns",
     description = "By a party that was asked and has not approved it. Draft another to go on.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCampaign,
@@ -173,7 +173,7 @@ async fn reject(
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/withdraw", operation_id = "withdrawCampaign", tag = "campaigns",
     description = "Before it is active. What not everybody has agreed to is withdrawn by the side that drafted it or by an operator; what is scheduled by any of its parties.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
@@ -195,7 +195,7 @@ async fn withdraw(
 #[utoipa::path(
     post, path = "/v1/campaigns/{campaign}/halt", operation_id = "haltCampaign", tag = "campaigns",
     description = "Stops an active campaign at once: everywhere when one of its parties or an operator says so, and on the routes out of its own currencies when another partner does. Quotes that were issued keep their bonus.",
-    security(("partner" = ["rates:write"]), ("person" = [])),
+    security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
@@ -275,7 +275,7 @@ async fn register(
 #[utoipa::path(
     get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",
     description = "Newest first. A partner sees every campaign it pays for or whose points it issues, and what others have published.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(Wanted),
     responses((status = 200, description = "A page of campaigns.", body = Page<CampaignBody>), ReadProblems)
 )]
@@ -317,7 +317,7 @@ async fn list(
 #[utoipa::path(
     get, path = "/v1/campaigns/{campaign}", operation_id = "getCampaign", tag = "campaigns",
     description = "One campaign, with its sentence in English and in Traditional Chinese.",
-    security(("partner" = ["rates:read"]), ("person" = [])),
+    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("campaign" = String, Path, description = "The campaign's id.")),
     responses((status = 200, description = "The campaign.", body = CampaignBody), ReadProblems)
 )]

@@ -139,7 +139,7 @@ fn read(asked: PublishExchangeRate, directory: &Directory) -> Result<NewExchange
 #[utoipa::path(
     post, path = "/v1/exchange-rates", operation_id = "publishExchangeRate", tag = "rates",
     description = "By finance or an operator. Quotes between these two moneys, in both directions, lock the latest published rate of either orientation; what was quoted before keeps the rate it locked.",
-    security(("person" = [])),
+    security(("person" = ["finance", "operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = PublishExchangeRate,
     responses((status = 201, description = "The exchange rate.", body = ExchangeRateBody), WriteProblems)
