@@ -88,6 +88,7 @@ problems! {
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
+    SigningKeyTooYoung 409 "signing-key-too-young" "The key of access tokens was rotated just now" "Wait until half an hour has passed since: two keys are live at most, and a token keeps for 15 minutes.";
     SponsorBudgetUsedUp 422 "sponsor-budget-used-up" "What is left of the sponsor's budget is less than its share" "Convert less, or agree on another version of the card. `left` is what the sponsor can still pay.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
     TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";

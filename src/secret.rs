@@ -2,7 +2,8 @@
 //! same database: for public ids, keyed hashes, quotes and access tokens.
 
 use anyhow::{Context, anyhow};
-use diesel::sql_types::{Binary, SmallInt, Text};
+use diesel::OptionalExtension;
+use diesel::sql_types::{BigInt, Binary, Bool, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -14,8 +15,31 @@ use crate::db::Connection;
 pub struct Secrets {
     pub ids: [u8; 32],
     pub quotes: [u8; 32],
-    pub tokens: [u8; 32],
+    /// Newest first.
+    pub tokens: Vec<TokenKey>,
     hashes: [u8; 32],
+}
+
+/// A key that signs access tokens, or will.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenKey {
+    pub seed: [u8; 32],
+    /// Whether every hub has had the time to learn of it: until then an older one signs.
+    pub is_ripe: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Made {
+    #[diesel(sql_type = BigInt)]
+    generation: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Live {
+    #[diesel(sql_type = Binary)]
+    value: Vec<u8>,
+    #[diesel(sql_type = Bool)]
+    is_ripe: bool,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -29,7 +53,10 @@ impl Secrets {
         Ok(Secrets {
             ids: find_or_make(conn, "ids").await?,
             quotes: find_or_make(conn, "quotes").await?,
-            tokens: find_or_make(conn, "tokens").await?,
+            tokens: {
+                find_or_make(conn, "tokens").await?;
+                token_keys(conn).await?
+            },
             hashes: find_or_make(conn, "hashes").await?,
         })
     }
@@ -50,6 +77,48 @@ impl Secrets {
     }
 }
 
+/// The keys of access tokens that are live: the newest, and the one before it.
+pub async fn token_keys(conn: &mut Connection) -> anyhow::Result<Vec<TokenKey>> {
+    let rows: Vec<Live> = diesel::sql_query(
+        "select value, created_at <= clock_timestamp() - interval '5 minutes' as is_ripe
+           from secrets where purpose = 'tokens' order by generation desc limit 2",
+    )
+    .load(conn)
+    .await?;
+    rows.into_iter()
+        .map(|Live { value, is_ripe }| {
+            Ok(TokenKey {
+                seed: exactly_32(value, "tokens")?,
+                is_ripe,
+            })
+        })
+        .collect()
+}
+
+/// Makes the next key of access tokens, unless the newest is younger than half an hour: by then the
+/// one before it signs no more, and what it signed has ended.
+/// Its generation, or none.
+pub async fn rotate_token_key(conn: &mut Connection) -> Result<Option<i64>, diesel::result::Error> {
+    let fresh: [u8; 32] = rand::random();
+    let made: Option<Made> = diesel::sql_query(
+        "insert into secrets (purpose, generation, value)
+         select 'tokens', max(generation) + 1, $1 from secrets where purpose = 'tokens'
+         having max(created_at) <= clock_timestamp() - interval '30 minutes'
+         on conflict do nothing returning generation::bigint as generation",
+    )
+    .bind::<Binary, _>(&fresh[..])
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(made.map(|made| made.generation))
+}
+
+fn exactly_32(value: Vec<u8>, purpose: &str) -> anyhow::Result<[u8; 32]> {
+    value
+        .try_into()
+        .map_err(|_| anyhow!("the secret for {purpose} is not 32 bytes long"))
+}
+
 /// The newest secret for a purpose. Hubs that start together agree on the first one inserted.
 async fn find_or_make(conn: &mut Connection, purpose: &str) -> anyhow::Result<[u8; 32]> {
     let fresh: [u8; 32] = rand::random();
@@ -66,7 +135,5 @@ async fn find_or_make(conn: &mut Connection, purpose: &str) -> anyhow::Result<[u
     .get_result(conn)
     .await
     .with_context(|| format!("no secret for {purpose}"))?;
-    row.value
-        .try_into()
-        .map_err(|_| anyhow!("the secret for {purpose} is not 32 bytes long"))
+    exactly_32(row.value, purpose)
 }

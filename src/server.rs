@@ -66,7 +66,7 @@ impl Hub {
         drop(conn);
         Ok(Hub {
             ids: Data::new(Ids::new(&secrets.ids)),
-            access: Data::new(Access::new(address, &secrets, url)?),
+            access: Data::new(Access::new(address, &secrets, pool.clone())?),
             directories: Data::new(Directories::default()),
             books: Data::new(Books::default()),
             ledger: Data::new(Ledger::start(pool.clone())),

@@ -21,18 +21,33 @@ create table credentials (
   id bigint not null default nextval('principal_ids'),
   client_id text not null,
   partner_id bigint not null,
-  secret_hash bytea not null,
+  secret_hash bytea,
+  public_keys jsonb,
   scopes text[] not null,
   created_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz,
   revoked_at timestamptz,
+  last_used_at timestamptz,
+  constraint credentials_prove_one_way check (num_nonnulls(secret_hash, public_keys) = 1),
   constraint credentials_pk primary key (id),
   constraint credentials_client_id_unique unique (client_id)
 );
 -- A partner's list of credentials, and the check that at most two are live.
 create index credentials_by_partner on credentials (partner_id);
 comment on table credentials is
-  'A partner''s OAuth2 client credentials. The secret has 256 random bits, so a plain SHA-256 of it is enough to keep.';
+  'A partner''s OAuth2 client credentials. Each proves itself by a secret, which has 256 random bits so that a plain SHA-256 of it is enough to keep, or by a signature that one of its public keys (JWKs) verifies. last_used_at is right to the minute.';
+
+create table assertions (
+  credential_id bigint not null,
+  jti_hash bytea not null,
+  until timestamptz not null,
+  constraint assertions_pk primary key (credential_id, jti_hash),
+  constraint assertions_of_credential foreign key (credential_id) references credentials (id)
+);
+-- What has ended is forgotten.
+create index assertions_by_end on assertions (until);
+comment on table assertions is
+  'Signed assertions that got a token (RFC 7523), by the SHA-256 of their jti, until they end: none is taken twice, over any number of hubs.';
 
 create table audit (
   id bigint generated always as identity,
@@ -52,4 +67,5 @@ comment on table audit is
 
 grant usage on sequence principal_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;
+grant select, insert, delete on assertions to interline_app;
 grant select, insert on audit to interline_app;

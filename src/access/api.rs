@@ -1,17 +1,18 @@
-//! The access slice over HTTP: its three parts, as one.
+//! The access slice over HTTP: its parts, as one.
 
 use actix_web::web::ServiceConfig;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{credentials, oauth, people};
+use super::{credentials, oauth, people, signing_keys};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     oauth::api::routes(cfg);
     people::api::routes(cfg);
     credentials::api::routes(cfg);
+    signing_keys::api::routes(cfg);
 }
 
-/// What the three parts add to the OpenAPI document.
+/// What the parts add to the OpenAPI document.
 pub struct Doc;
 
 impl utoipa::OpenApi for Doc {
@@ -19,6 +20,7 @@ impl utoipa::OpenApi for Doc {
         let mut document = oauth::api::Doc::openapi();
         document.merge(people::api::Doc::openapi());
         document.merge(credentials::api::Doc::openapi());
+        document.merge(signing_keys::api::Doc::openapi());
         document
     }
 }

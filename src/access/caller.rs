@@ -18,6 +18,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::door::{Bearer, Door, Partners};
+use super::token::Subject;
 use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
 use crate::db::Moment;
@@ -143,7 +144,7 @@ fn partners_with<S: Scope>() -> Partners {
 }
 
 async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
-    let bearer = bearer(request).ok_or_else(unauthenticated)?;
+    let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
 
     let principal = match bearer {
@@ -174,15 +175,23 @@ async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error
 }
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.
-fn bearer(request: &HttpRequest) -> Option<Bearer> {
+async fn bearer(request: &HttpRequest) -> Result<Option<Bearer>, Error> {
+    let Some(token) = token(request) else {
+        return Ok(None);
+    };
+    let subject = part::<Access>(request)?.read(token, clock::machine_now());
+    let ids = part::<Ids>(request)?;
+    Ok(subject.await?.and_then(|subject| named(subject, ids)))
+}
+
+fn token(request: &HttpRequest) -> Option<&str> {
     let mut given = request.headers().get_all(AUTHORIZATION);
     let (scheme, token) = given.next()?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") || given.next().is_some() {
-        return None;
-    }
-    let access = part::<Access>(request).ok()?;
-    let ids = part::<Ids>(request).ok()?;
-    let subject = access.tokens().read(token, clock::machine_now())?;
+    let is_one = scheme.eq_ignore_ascii_case("bearer") && given.next().is_none();
+    is_one.then_some(token)
+}
+
+fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
     match (subject.scope, subject.role) {
         (Some(scope), None) => Some(Bearer::Client(
             ids.read(Kind::Credential, &subject.sub)?,

@@ -33,6 +33,7 @@ pub mod people;
 pub mod permission;
 pub mod role;
 pub mod scope;
+pub mod signing_keys;
 mod store;
 pub mod token;
 pub mod who;
@@ -46,27 +47,69 @@ pub use scope::{
 };
 pub use who::{Party, Who};
 
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::db::Pool;
+use crate::error::Error;
 use crate::gather::Gather;
-use crate::secret::Secrets;
+use crate::secret::{self, Secrets};
 use people::SignIns;
 use store::Presence;
-use token::Tokens;
+use token::{Subject, Tokens};
 
 /// What the server keeps to know its callers.
 pub struct Access {
     tokens: Tokens,
     sign_ins: SignIns,
     presence: Gather<Presence>,
+    pool: Pool,
+    /// When the keys of tokens were read last.
+    renewed: Mutex<Instant>,
 }
 
+/// How old the keys of tokens may be when one is made, or when a token names another.
+const FRESH: Duration = Duration::from_secs(1);
+
 impl Access {
-    /// `issuer` is the hub's own address, without a slash at the end; `url` the database.
-    pub fn new(issuer: &str, secrets: &Secrets, url: &str) -> anyhow::Result<Access> {
+    /// `issuer` is the hub's own address, without a slash at the end.
+    pub fn new(issuer: &str, secrets: &Secrets, pool: Pool) -> anyhow::Result<Access> {
         Ok(Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
-            presence: Gather::start(url),
+            presence: Gather::start(pool.url()),
+            pool,
+            renewed: Mutex::new(Instant::now()),
         })
+    }
+
+    /// Learns of the keys that other hubs made, unless it did within [`FRESH`].
+    pub async fn renew(&self) -> Result<(), Error> {
+        let mut renewed = self.renewed.lock().await;
+        if renewed.elapsed() >= FRESH {
+            let live = secret::token_keys(&mut *self.pool.get().await?).await?;
+            self.tokens.renew(&live)?;
+            *renewed = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// A token for a subject, by the key that signs now.
+    async fn mint(&self, subject: Subject, now: Timestamp) -> Result<String, Error> {
+        self.renew().await?;
+        Ok(self.tokens.mint(subject, Uuid::new_v4().to_string(), now)?)
+    }
+
+    /// Whom a token speaks for, or nothing.
+    async fn read(&self, token: &str, now: Timestamp) -> Result<Option<Subject>, Error> {
+        if self.tokens.is_of_unknown_key(token) {
+            self.renew().await?;
+        }
+        Ok(self.tokens.read(token, now))
     }
 
     /// The hub's own address.

@@ -10,17 +10,27 @@
 //!
 //! All have `iss`, `aud`, `iat`, `exp` and `jti`. A token lives 15 minutes; whether its holder is
 //! still welcome is asked anew at each request, so revoking does not wait for the end.
+//!
+//! Two keys are live at most. A new one is published at once and signs five minutes later, when
+//! every hub and every reader of the published set has seen it; what the old one signed stays good
+//! until it ends. The header names its key (`kid`), and says nothing else but `alg` and `typ`:
+//! a token that brings a key of its own is refused for bringing it.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Role;
 use crate::clock::Timestamp;
+use crate::secret::TokenKey;
+use crate::web::body::entries;
 
 /// How long a token lives, in seconds.
 pub const LIFE: i64 = 15 * 60;
@@ -65,12 +75,23 @@ struct Claims {
 /// Makes tokens and checks them.
 pub struct Tokens {
     issuer: String,
-    header: Header,
-    private: EncodingKey,
-    public: DecodingKey,
-    published: JwkSet,
+    ring: RwLock<Arc<Ring>>,
     validation: Validation,
     known: Mutex<HashMap<String, Known>>,
+}
+
+/// The live keys.
+struct Ring {
+    keys: Vec<Key>,
+    /// The place of the one that signs.
+    signer: usize,
+    published: JwkSet,
+}
+
+struct Key {
+    kid: String,
+    private: EncodingKey,
+    public: DecodingKey,
 }
 
 /// A token whose signature was checked: whom it speaks for, and the seconds between which it is good.
@@ -83,16 +104,63 @@ struct Known {
 /// How many verified tokens are remembered. A token costs at most [`LARGEST`] bytes here.
 const MOST_KNOWN: usize = 10_000;
 
-impl Tokens {
-    /// `seed` is the private key, `issuer` the address of the hub: both issuer and audience.
-    pub fn new(issuer: &str, seed: &[u8; 32]) -> anyhow::Result<Tokens> {
-        let private = EncodingKey::from_ed_der(&[&PKCS8[..], seed].concat());
-        let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA)
-            .context("the token key is no Ed25519 key")?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
-        jwk.common.key_id = Some(kid.clone());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+/// The members of a JSON object, none of them twice.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Members(#[serde(deserialize_with = "entries")] BTreeMap<String, Value>);
 
+fn members(part: &str) -> Option<BTreeMap<String, Value>> {
+    let raw = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let Members(members) = serde_json::from_slice(&raw).ok()?;
+    Some(members)
+}
+
+/// The key that a token says it is signed with, when its header is one of ours.
+fn kid_of(token: &str) -> Option<String> {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, claims, _] = parts[..] else {
+        return None;
+    };
+    let header = members(header)?;
+    members(claims)?;
+    let is_ours = header.len() == 3 && header.get("typ")? == TYPE && header.get("alg")? == "EdDSA";
+    let kid = header.get("kid")?.as_str()?;
+    is_ours.then(|| kid.to_owned())
+}
+
+impl Ring {
+    fn new(live: &[TokenKey]) -> anyhow::Result<Ring> {
+        let mut ring = Ring {
+            keys: Vec::new(),
+            signer: live
+                .iter()
+                .position(|key| key.is_ripe)
+                .unwrap_or(live.len() - 1),
+            published: JwkSet { keys: Vec::new() },
+        };
+        for key in live {
+            let private = EncodingKey::from_ed_der(&[&PKCS8[..], &key.seed].concat());
+            let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA)
+                .context("the token key is no Ed25519 key")?;
+            let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
+            jwk.common.key_id = Some(kid.clone());
+            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+            let public = DecodingKey::from_jwk(&jwk)?;
+            ring.published.keys.push(jwk);
+            ring.keys.push(Key {
+                kid,
+                private,
+                public,
+            });
+        }
+        Ok(ring)
+    }
+}
+
+impl Tokens {
+    /// `live` are the private keys, newest first; `issuer` the address of the hub: both issuer and
+    /// audience.
+    pub fn new(issuer: &str, live: &[TokenKey]) -> anyhow::Result<Tokens> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[issuer]);
@@ -102,26 +170,46 @@ impl Tokens {
 
         Ok(Tokens {
             issuer: issuer.to_owned(),
-            header: Header {
-                typ: Some(TYPE.to_owned()),
-                kid: Some(kid),
-                ..Header::new(Algorithm::EdDSA)
-            },
-            public: DecodingKey::from_jwk(&jwk)?,
-            private,
-            published: JwkSet { keys: vec![jwk] },
+            ring: RwLock::new(Arc::new(Ring::new(live)?)),
             validation,
             known: Mutex::default(),
         })
+    }
+
+    /// Goes on with these keys. A token whose key is gone has ended long before.
+    pub fn renew(&self, live: &[TokenKey]) -> anyhow::Result<()> {
+        let fresh = Arc::new(Ring::new(live)?);
+        *self
+            .ring
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh;
+        Ok(())
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        let ring = self.ring.read();
+        ring.unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+
+    /// The public halves of these keys, as [`Tokens::published`] will show them.
+    pub fn published_of(&self, live: &[TokenKey]) -> anyhow::Result<JwkSet> {
+        Ok(Ring::new(live)?.published)
+    }
+
+    /// Whether a token may be of a key that another hub has made since.
+    pub fn is_of_unknown_key(&self, token: &str) -> bool {
+        let is_known = |kid: String| self.ring().keys.iter().any(|key| key.kid == kid);
+        token.len() <= LARGEST && kid_of(token).is_some_and(|kid| !is_known(kid))
     }
 
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The public half, for whoever wants to check a token.
-    pub fn published(&self) -> &JwkSet {
-        &self.published
+    /// The public halves, newest first, for whoever wants to check a token.
+    pub fn published(&self) -> JwkSet {
+        self.ring().published.clone()
     }
 
     /// A token that is good for [`LIFE`] seconds. `id` makes it unique.
@@ -137,8 +225,14 @@ impl Tokens {
             jti: id,
             subject,
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.private)
-            .context("the token cannot be signed")
+        let ring = self.ring();
+        let key = &ring.keys[ring.signer];
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(key.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jsonwebtoken::encode(&header, &claims, &key.private).context("the token cannot be signed")
     }
 
     /// Whom the token speaks for, or nothing. Why it is not good is nobody's business.
@@ -149,11 +243,10 @@ impl Tokens {
         if let Some(subject) = self.recall(token, now) {
             return Some(subject);
         }
-        let read = jsonwebtoken::decode::<Claims>(token, &self.public, &self.validation).ok()?;
-        let (header, claims) = (read.header, read.claims);
-        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
-            return None;
-        }
+        let (kid, ring) = (kid_of(token)?, self.ring());
+        let key = ring.keys.iter().find(|key| key.kid == kid)?;
+        let read = jsonwebtoken::decode::<Claims>(token, &key.public, &self.validation).ok()?;
+        let claims = read.claims;
         let known = Known {
             from: claims.iat.max(claims.nbf.unwrap_or(claims.iat)) - LEEWAY,
             until: claims.exp + LEEWAY,
@@ -202,8 +295,20 @@ mod tests {
 
     const HUB: &str = "https://hub.example";
 
+    fn live(seed: u8, is_ripe: bool) -> TokenKey {
+        TokenKey {
+            seed: [seed; 32],
+            is_ripe,
+        }
+    }
+
     fn tokens() -> Tokens {
-        Tokens::new(HUB, &[7; 32]).unwrap()
+        Tokens::new(HUB, &[live(7, false)]).unwrap()
+    }
+
+    fn header() -> Header {
+        let minted = tokens().mint(subject(), "1".into(), noon()).unwrap();
+        jsonwebtoken::decode_header(minted).unwrap()
     }
 
     fn noon() -> Timestamp {
@@ -228,7 +333,7 @@ mod tests {
 
     fn is_good(header: &Header, claims: &Value) -> bool {
         let tokens = tokens();
-        let token = jsonwebtoken::encode(header, claims, &tokens.private).unwrap();
+        let token = jsonwebtoken::encode(header, claims, &tokens.ring().keys[0].private).unwrap();
         tokens.read(&token, noon()).is_some()
     }
 
@@ -257,9 +362,9 @@ mod tests {
     #[test]
     fn the_published_key_is_named_by_its_thumbprint() {
         let tokens = tokens();
-        let key = &tokens.published().keys[0];
-        assert_eq!(key.common.key_id, tokens.header.kid);
-        assert_eq!(tokens.header.kid.as_ref().unwrap().len(), 43);
+        let key = tokens.published().keys.remove(0);
+        assert_eq!(key.common.key_id, header().kid);
+        assert_eq!(key.common.key_id.as_ref().unwrap().len(), 43);
         let shown = serde_json::to_value(key).unwrap();
         assert_eq!(
             (&shown["kty"], &shown["crv"], &shown["d"]),
@@ -269,7 +374,7 @@ mod tests {
 
     #[test]
     fn every_required_claim_is_required() {
-        let header = tokens().header;
+        let header = header();
         assert!(is_good(&header, &claims()));
         for name in ["iss", "aud", "iat", "exp", "jti", "sub"] {
             let mut lacking = claims();
@@ -291,7 +396,7 @@ mod tests {
 
     #[test]
     fn tokens_of_another_type_are_refused() {
-        let header = tokens().header;
+        let header = header();
         assert!(!is_good(
             &Header {
                 typ: Some("JWT".into()),
@@ -309,6 +414,20 @@ mod tests {
         assert!(!is_good(
             &Header {
                 crit: Some(vec!["exp".into()]),
+                ..header.clone()
+            },
+            &claims()
+        ));
+        assert!(!is_good(
+            &Header {
+                kid: None,
+                ..header.clone()
+            },
+            &claims()
+        ));
+        assert!(!is_good(
+            &Header {
+                jku: Some("https://there.example".into()),
                 ..header
             },
             &claims()
@@ -316,19 +435,42 @@ mod tests {
     }
 
     #[test]
+    fn a_new_key_is_known_before_it_signs_and_an_old_one_after() {
+        let tokens = tokens();
+        let mint = || tokens.mint(subject(), "1".into(), noon()).unwrap();
+        let first = mint();
+        tokens.renew(&[live(8, false), live(7, true)]).unwrap();
+        assert_eq!(tokens.published().keys.len(), 2);
+        assert_eq!(kid_of(&mint()), kid_of(&first), "the new one is not ripe");
+
+        tokens.renew(&[live(8, true), live(7, true)]).unwrap();
+        let second = mint();
+        assert_ne!(kid_of(&second), kid_of(&first));
+        assert!(tokens.read(&second, noon()).is_some());
+        let elsewhere = Tokens::new(HUB, &[live(8, true), live(7, true)]).unwrap();
+        assert!(elsewhere.read(&first, noon()).is_some());
+        assert!(!elsewhere.is_of_unknown_key(&first));
+
+        let later = Tokens::new(HUB, &[live(9, true), live(8, true)]).unwrap();
+        assert!(later.is_of_unknown_key(&first) && !later.is_of_unknown_key("x"));
+        assert_eq!(later.read(&first, noon()), None);
+    }
+
+    #[test]
     fn tokens_that_others_signed_are_refused() {
         let tokens = tokens();
-        let other = Tokens::new(HUB, &[8; 32])
+        let other = Tokens::new(HUB, &[live(8, true)])
             .unwrap()
             .mint(subject(), "1".into(), noon())
             .unwrap();
         assert!(tokens.read(&other, noon()).is_none());
 
         let header = Header {
-            typ: Some(TYPE.to_owned()),
-            ..Header::new(Algorithm::HS256)
+            alg: Algorithm::HS256,
+            ..header()
         };
-        let public = tokens.public.try_get_as_bytes().unwrap();
+        let ring = tokens.ring();
+        let public = ring.keys[0].public.try_get_as_bytes().unwrap();
         let confused =
             jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(public)).unwrap();
         assert!(tokens.read(&confused, noon()).is_none());

@@ -1,15 +1,18 @@
 //! Who comes in, by which proof, and how long it lasts.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel_async::AsyncConnection;
 use interline::access::{self, Role};
 use interline::db::{self, Connection};
 use interline::error::Error;
 use interline::id::Kind;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::office::{MEMBERS, Office, PASSWORD, code};
-use crate::world::send;
+use crate::tokens::ed25519;
+use crate::world::{Answer, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_proves_itself_by_its_secret_and_by_nothing_else() {
@@ -435,5 +438,150 @@ async fn people_sign_in_five_times_a_minute_and_leave_when_they_leave() {
         access::people::dismiss(&mut conn, &world.operator, who)
             .await
             .is_err()
+    );
+}
+
+/// An assertion of a client about itself, signed with the key of a seed.
+fn assertion(client: &str, seed: u8, more: Value) -> String {
+    let now = chrono::Utc::now().timestamp();
+    let mut claims = json!({"iss": client, "sub": client, "aud": "http://interline.test/oauth/token",
+        "exp": now + 60, "jti": uuid::Uuid::new_v4()});
+    for (name, value) in more.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+    jsonwebtoken::encode(&header, &claims, &ed25519(&[seed; 32])).unwrap()
+}
+
+fn jwk(seed: u8) -> Value {
+    let algorithm = jsonwebtoken::Algorithm::EdDSA;
+    let jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&ed25519(&[seed; 32]), algorithm).unwrap();
+    json!({"kty": "OKP", "crv": "Ed25519", "x": serde_json::to_value(jwk).unwrap()["x"]})
+}
+
+async fn signed_in(
+    world: &Office,
+    base_url: &str,
+    assertion: &str,
+    more: &[(&str, &str)],
+) -> Answer {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials")
+        .append_pair(
+            "client_assertion_type",
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        )
+        .append_pair("client_assertion", assertion)
+        .extend_pairs(more);
+    let request = world.http.post(format!("{base_url}/oauth/token"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    send(request.body(form.finish())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_may_prove_itself_by_a_signature_and_by_each_one_once() {
+    let world = Office::open().await;
+    let other = world.second().await;
+    let (here, there) = (world.base_url.clone(), other.base_url.clone());
+    let aero = world.partner("ALPHA", "ALF").await;
+    let credentials = format!("/v1/partners/{aero}/credentials");
+    let operator = &world.operator_token;
+
+    let mut private = jwk(1);
+    private["d"] = json!("secret");
+    for wrong in [
+        json!([private]),
+        json!([]),
+        json!([jwk(1), jwk(1)]),
+        json!([{"kty": "oct", "k": "a"}]),
+    ] {
+        let body = json!({"scopes": ["members:read"], "public_keys": wrong});
+        let refused = world.post(operator, &credentials, body).await;
+        let pointer = refused.body["errors"][0]["pointer"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(pointer.starts_with("/public_keys/"), "{}", refused.body);
+        assert!(
+            !refused.body.to_string().contains("secret\""),
+            "{}",
+            refused.body
+        );
+    }
+    let body = json!({"scopes": ["members:read"], "public_keys": [jwk(1), jwk(2)]});
+    let made = world.post(operator, &credentials, body).await.ok();
+    assert!(
+        made.get("client_secret").is_none() && made["last_used_at"].is_null(),
+        "{made}"
+    );
+    assert_eq!(made["public_keys"][0]["alg"], "EdDSA");
+    let id = made["client_id"].as_str().unwrap();
+
+    // Which of the two keys has to be said.
+    let unsaid = assertion(id, 1, json!({}));
+    assert_eq!(
+        signed_in(&world, &here, &unsaid, &[]).await.problem(),
+        "sign-in-failed"
+    );
+    let by = |seed: u8, more: Value| {
+        let text = assertion(id, seed, more);
+        let claims = text.split('.').nth(1).unwrap().to_owned();
+        let kid = &made["public_keys"][usize::from(seed) - 1]["kid"];
+        let header = URL_SAFE_NO_PAD.encode(json!({"alg": "EdDSA", "kid": kid}).to_string());
+        let signed = format!("{header}.{claims}");
+        let key = ed25519(&[seed; 32]);
+        let signature =
+            jsonwebtoken::crypto::sign(signed.as_bytes(), &key, jsonwebtoken::Algorithm::EdDSA);
+        format!("{signed}.{}", signature.unwrap())
+    };
+    for seed in [1, 2] {
+        let token = signed_in(&world, &here, &by(seed, json!({})), &[("client_id", id)])
+            .await
+            .ok();
+        let members = world
+            .get(token["access_token"].as_str().unwrap(), "/v1/members")
+            .await;
+        assert_eq!(members.status.as_u16(), 200);
+    }
+    let listed = world.get(operator, &credentials).await.ok();
+    assert!(listed["items"][0]["last_used_at"].is_string(), "{listed}");
+
+    let once = by(1, json!({"aud": "http://interline.test"}));
+    let tries =
+        (0..8).map(|n| signed_in(&world, if n % 2 == 0 { &here } else { &there }, &once, &[]));
+    let answers = futures_util::future::join_all(tries).await;
+    let granted = answers
+        .iter()
+        .filter(|answer| answer.status.as_u16() == 200)
+        .count();
+    assert_eq!(granted, 1, "one assertion, one token, over all hubs");
+
+    let now = chrono::Utc::now().timestamp();
+    for wrong in [
+        by(1, json!({"aud": "http://other.test"})),
+        by(1, json!({"exp": now + 3_600})),
+        by(1, json!({"exp": now - 3_600})),
+        by(1, json!({"iss": "crd_0000000000000000"})),
+        by(1, json!({"sub": "crd_0000000000000000"})),
+        by(1, json!({"jti": null})),
+        assertion(id, 3, json!({})),
+        "x".to_owned(),
+    ] {
+        let refused = signed_in(&world, &here, &wrong, &[]).await;
+        let told = (refused.status.as_u16(), &refused.body["error"]);
+        assert_eq!(told, (401, &json!("invalid_client")), "{wrong}");
+    }
+    let both = signed_in(&world, &here, &by(1, json!({})), &[("client_secret", "x")]).await;
+    assert_eq!(both.body["error"], "invalid_request", "{}", both.body);
+    let (secret_id, _) = world.credential(&aero, &["members:read"]).await;
+    let of_a_secret = signed_in(&world, &here, &assertion(&secret_id, 1, json!({})), &[]).await;
+    assert_eq!(of_a_secret.status.as_u16(), 401);
+
+    world.delete(operator, &format!("{credentials}/{id}")).await;
+    assert_eq!(
+        signed_in(&world, &here, &by(1, json!({})), &[])
+            .await
+            .status
+            .as_u16(),
+        401
     );
 }

@@ -76,6 +76,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &operator,
                 json!({"code": "ZULU", "name": "Zulu", "name_zh": "祖魯", "kind": "bank", "money": "USD", "zone": "UTC"}),
             ),
+            "rotateSigningKeys" => (&operator, json!({})),
             "setPartnerState" => (&operator, json!({"state": "suspended"})),
             "proposePartnerCap" => (&operator, usd.clone()),
             "approvePartnerCap" | "rejectPartnerCap" => (&operator, cap.clone()),
@@ -87,7 +88,8 @@ pub async fn writes(world: &World) -> Vec<Write> {
             ),
             "createCredential" => (
                 &operator,
-                json!({"scopes": ["ledger:read"], "expires_at": "2100-01-01T00:00:00Z"}),
+                json!({"scopes": ["ledger:read"], "expires_at": "2100-01-01T00:00:00Z",
+                "public_keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}),
             ),
             "enrolMember" => (&aero, json!({"number": "N-1"})),
             "attestClaims" => (
@@ -385,6 +387,7 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     let optional = [
         "name_zh",
         "expires_at",
+        "public_keys",
         "usable_from",
         "receivable",
         "channel",

@@ -40,6 +40,7 @@ mod seals;
 mod sponsors;
 mod sql;
 mod through;
+mod tokens;
 mod walkthrough;
 mod wire;
 mod world;

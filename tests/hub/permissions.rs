@@ -569,9 +569,12 @@ async fn a_write_on_what_is_somebody_elses_is_answered_as_if_it_were_not_there()
             )
         };
         let foreign = call(&write.path, &own).await;
-        let missing = call(&randomised(&write.path), &randomised(&own)).await;
-        if foreign != missing || !foreign.starts_with('4') {
-            complaints.push(format!("{}: {foreign}, beside {missing}", write.id));
+        // Some ids stand for a number that nothing has, and some for none at all.
+        for _ in 0..5 {
+            let missing = call(&randomised(&write.path), &randomised(&own)).await;
+            if foreign != missing || !foreign.starts_with('4') {
+                complaints.push(format!("{}: {foreign}, beside {missing}", write.id));
+            }
         }
         tried.insert(write.id);
     }

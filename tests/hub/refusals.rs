@@ -325,6 +325,9 @@ const PROVOCATIONS: &[Row] = table! {
     "sign-in-failed" => async |w: World| {
         sign_in(&w, "fiona").await
     };
+    "signing-key-too-young" => async |w: World| {
+        w.post(w.operator().await, "/v1/signing-keys", json!({})).await
+    };
     "sponsor-budget-used-up" => async |w: World| {
         sponsors::publish(&w, "BAYVIEW", "0.5", "USD").await;
         let member = campaigns::rich(&w).await;

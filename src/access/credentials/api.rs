@@ -5,9 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
 
 use super::Credential;
+use super::public_key::{self, PublicKey};
 use crate::access::{Auditor, CredentialsWrite, Operator, Reader, ScopeSet};
 use crate::clock::Timestamp;
 use crate::db::{self, Pool};
@@ -45,6 +47,11 @@ pub struct NewCredential {
     /// When it stops by itself; never when left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
+    /// Public keys as JWKs, to prove itself by signing (`private_key_jwt`) instead of by a secret:
+    /// Ed25519, P-256, or RSA of 2048 bits or more; one to four.
+    #[schema(value_type = Option<Vec<Object>>, min_items = 1, max_items = 4,
+        example = json!([{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]))]
+    pub public_keys: Option<Vec<Value>>,
 }
 
 /// A credential. Its id is the OAuth2 `client_id`.
@@ -52,7 +59,8 @@ pub struct NewCredential {
 pub struct CredentialBody {
     #[schema(example = "crd_0123456789abcdef")]
     pub client_id: String,
-    /// Shown once, in the first answer that creates the credential; null ever after.
+    /// Shown once, in the first answer that creates the credential; null ever after. One with public
+    /// keys has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub client_secret: Option<Option<String>>,
@@ -64,6 +72,12 @@ pub struct CredentialBody {
     pub expires_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
+    /// When it got a token last, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// The JWKs it proves itself by, each with its `kid` and `alg`; null when it has a secret.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub public_keys: Option<Value>,
 }
 
 fn show(ids: &Ids, credential: &Credential) -> CredentialBody {
@@ -73,6 +87,8 @@ fn show(ids: &Ids, credential: &Credential) -> CredentialBody {
         created_at,
         expires_at,
         revoked_at,
+        last_used_at,
+        public_keys,
     } = credential.clone();
     let client_id = ids.show(Kind::Credential, id);
     CredentialBody {
@@ -82,7 +98,15 @@ fn show(ids: &Ids, credential: &Credential) -> CredentialBody {
         created_at,
         expires_at,
         revoked_at,
+        last_used_at,
+        public_keys,
     }
+}
+
+/// The keys of a credential to be made, when it has some.
+fn keys_of(given: Option<&[Value]>) -> Result<Option<Vec<PublicKey>>, Problem> {
+    let wrong = |(place, rule)| Problem::field(format!("/public_keys/{place}"), rule);
+    given.map(public_key::parse_all).transpose().map_err(wrong)
 }
 
 /// The partner in the path, when it is the caller's to see.
@@ -97,7 +121,8 @@ fn partner_of<S, R>(reader: &Reader<S, R>, ids: &Ids, shown: &str) -> Result<i64
 
 /// Create a credential
 ///
-/// The secret is in this answer and nowhere else. Sending the same request with the same key again
+/// With `public_keys` it proves itself by signing; without, by a secret. The secret is in this
+/// answer and nowhere else. Sending the same request with the same key again
 /// answers the same, but with a null secret: revoke the credential then, and create another.
 /// At most two credentials of a partner are live. A partner creates none with more scopes than the
 /// one it calls with.
@@ -119,12 +144,22 @@ async fn create(
 ) -> Result<HttpResponse, Error> {
     let partner = partner_of(&reader, &ids, &path)?;
     let claim = reader.who.claim(&secrets, &write);
-    let NewCredential { scopes, expires_at } = write.body;
+    let NewCredential {
+        scopes,
+        expires_at,
+        public_keys,
+    } = write.body;
+    let keys = keys_of(public_keys.as_deref())?;
 
     let mut fresh = None;
     let answer = once(&pool, claim, StatusCode::CREATED, async |conn| {
+        let who = &reader.who;
+        if let Some(keys) = keys {
+            let made = super::register(conn, who, &ids, partner, scopes, expires_at, &keys).await?;
+            return Ok(show(&ids, &made));
+        }
         let (credential, secret) =
-            super::create(conn, &reader.who, &ids, partner, scopes, expires_at).await?;
+            super::create(conn, who, &ids, partner, scopes, expires_at).await?;
         let body = show(&ids, &credential);
         fresh = Some(CredentialBody {
             client_secret: Some(Some(secret)),

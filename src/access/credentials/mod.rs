@@ -1,21 +1,25 @@
 //! A partner's credentials: what its programs prove themselves with.
 //!
-//! A secret is shown once, when it is made; the hub keeps its hash. At most two credentials of a
+//! A secret is shown once, when it is made; the hub keeps its hash. A partner that wants none
+//! registers public keys ([`public_key`]) and signs instead. At most two credentials of a
 //! partner are live, which is enough to rotate: make the second, deploy it, revoke the first.
 //! The operator makes a partner's first; after that the partner helps itself, but never to more
 //! scopes than it calls with. The client id is the credential's public id, so there is one name.
 
 pub mod api;
+pub mod public_key;
 pub mod secret;
 mod store;
 
-pub use store::{Credential, list};
+pub use store::{Credential, list, mark_used};
 
 use super::{Party, ScopeSet, Who, audit};
 use crate::clock::{self, Timestamp};
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
+use public_key::PublicKey;
+use store::Kept;
 
 const MOST_LIVE: usize = 2;
 
@@ -28,6 +32,42 @@ pub async fn create(
     scopes: ScopeSet,
     expires_at: Option<Timestamp>,
 ) -> Result<(Credential, String), Error> {
+    let secret = secret::of(rand::random());
+    let kept = Kept {
+        secret_hash: Some(secret::hash(&secret)),
+        public_keys: None,
+        scopes,
+        expires_at,
+    };
+    Ok((make(conn, who, ids, partner, kept).await?, secret))
+}
+
+/// Makes a credential that proves itself by signing, with a key that the hub does not have.
+pub async fn register(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    partner: i64,
+    scopes: ScopeSet,
+    expires_at: Option<Timestamp>,
+    keys: &[PublicKey],
+) -> Result<Credential, Error> {
+    let kept = Kept {
+        secret_hash: None,
+        public_keys: Some(keys.iter().map(|key| key.jwk.clone()).collect()),
+        scopes,
+        expires_at,
+    };
+    make(conn, who, ids, partner, kept).await
+}
+
+async fn make(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    partner: i64,
+    kept: Kept,
+) -> Result<Credential, Error> {
     store::lock_partner(conn, partner).await?;
     let live = store::list_live(conn, partner).await?;
     let now = db::now(conn).await?;
@@ -44,10 +84,13 @@ pub async fn create(
         .find(|credential| credential.id == who.principal);
     check_scopes(
         who,
-        &scopes,
+        &kept.scopes,
         makers_own.map(|credential| &credential.scopes),
     )?;
-    if expires_at.is_some_and(|at| at <= now || !clock::is_sensible(at)) {
+    if kept
+        .expires_at
+        .is_some_and(|at| at <= now || !clock::is_sensible(at))
+    {
         return Err(Problem::field(
             "/expires_at",
             "an instant in the future, before the year 2200",
@@ -55,18 +98,9 @@ pub async fn create(
         .into());
     }
 
-    let secret = secret::of(rand::random());
-    let credential = store::insert(
-        conn,
-        ids,
-        partner,
-        &secret::hash(&secret),
-        scopes,
-        expires_at,
-    )
-    .await?;
+    let credential = store::insert(conn, ids, partner, kept).await?;
     audit::record(conn, who, "credential", credential.id, None, "live").await?;
-    Ok((credential, secret))
+    Ok(credential)
 }
 
 /// A credential that could make a stronger one would be as strong as that.

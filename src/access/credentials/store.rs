@@ -1,8 +1,9 @@
 //! Credentials in the database.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
 use crate::access::ScopeSet;
 use crate::clock::Timestamp;
@@ -20,7 +21,21 @@ pub struct Credential {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+    /// The JWKs of one that has no secret.
+    pub public_keys: Option<Value>,
 }
+
+/// What is kept of a new credential.
+pub(super) struct Kept {
+    pub secret_hash: Option<Vec<u8>>,
+    pub public_keys: Option<Value>,
+    pub scopes: ScopeSet,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a [`Row`] is read from.
+const COLUMNS: &str = "id, scopes, created_at, expires_at, revoked_at, last_used_at, public_keys";
 
 #[derive(diesel::QueryableByName)]
 struct Row {
@@ -34,6 +49,10 @@ struct Row {
     expires_at: Option<Timestamp>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     revoked_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    last_used_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    public_keys: Option<Value>,
 }
 
 impl TryFrom<Row> for Credential {
@@ -46,6 +65,8 @@ impl TryFrom<Row> for Credential {
             created_at,
             expires_at,
             revoked_at,
+            last_used_at,
+            public_keys,
         } = row;
         let scopes = ScopeSet::try_from(scopes).map_err(anyhow::Error::msg)?;
         Ok(Credential {
@@ -54,6 +75,8 @@ impl TryFrom<Row> for Credential {
             created_at,
             expires_at,
             revoked_at,
+            last_used_at,
+            public_keys,
         })
     }
 }
@@ -79,10 +102,10 @@ pub(super) async fn list_live(
     conn: &mut Connection,
     partner: i64,
 ) -> Result<Vec<Credential>, Error> {
-    let rows: Vec<Row> = diesel::sql_query(
-        "select id, scopes, created_at, expires_at, revoked_at from credentials
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "select {COLUMNS} from credentials
           where partner_id = $1 and revoked_at is null and (expires_at is null or expires_at > hub_now())",
-    )
+    ))
     .bind::<BigInt, _>(partner)
     .load(conn)
     .await?;
@@ -96,10 +119,9 @@ pub async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Credential>, Error> {
-    let rows: Vec<Row> = diesel::sql_query(
-        "select id, scopes, created_at, expires_at, revoked_at from credentials
-          where partner_id = $1 and id > $2 order by id limit $3",
-    )
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "select {COLUMNS} from credentials where partner_id = $1 and id > $2 order by id limit $3",
+    ))
     .bind::<BigInt, _>(partner)
     .bind::<BigInt, _>(after)
     .bind::<BigInt, _>(limit + 1)
@@ -113,9 +135,9 @@ pub(super) async fn find(
     partner: i64,
     id: i64,
 ) -> Result<Option<Credential>, Error> {
-    let row: Option<Row> = diesel::sql_query(
-        "select id, scopes, created_at, expires_at, revoked_at from credentials where partner_id = $1 and id = $2",
-    )
+    let row: Option<Row> = diesel::sql_query(format!(
+        "select {COLUMNS} from credentials where partner_id = $1 and id = $2",
+    ))
     .bind::<BigInt, _>(partner)
     .bind::<BigInt, _>(id)
     .get_result(conn)
@@ -129,24 +151,22 @@ pub(super) async fn insert(
     conn: &mut Connection,
     ids: &Ids,
     partner: i64,
-    secret_hash: &[u8],
-    scopes: ScopeSet,
-    expires_at: Option<Timestamp>,
+    kept: Kept,
 ) -> Result<Credential, Error> {
     let Next { id } = diesel::sql_query("select nextval('principal_ids') as id")
         .get_result(conn)
         .await?;
-    let inserted: Result<Row, _> = diesel::sql_query(
-        "insert into credentials (id, client_id, partner_id, secret_hash, scopes, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, hub_now(), $6)
-         returning id, scopes, created_at, expires_at, revoked_at",
-    )
+    let inserted: Result<Row, _> = diesel::sql_query(format!(
+        "insert into credentials (id, client_id, partner_id, secret_hash, public_keys, scopes, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, hub_now(), $7) returning {COLUMNS}",
+    ))
     .bind::<BigInt, _>(id)
     .bind::<Text, _>(ids.show(Kind::Credential, id))
     .bind::<BigInt, _>(partner)
-    .bind::<Binary, _>(secret_hash)
-    .bind::<Array<Text>, _>(Vec::from(scopes))
-    .bind::<Nullable<Timestamptz>, _>(expires_at)
+    .bind::<Nullable<Binary>, _>(kept.secret_hash)
+    .bind::<Nullable<Jsonb>, _>(kept.public_keys)
+    .bind::<Array<Text>, _>(Vec::from(kept.scopes))
+    .bind::<Nullable<Timestamptz>, _>(kept.expires_at)
     .get_result(conn)
     .await;
     on_constraint(inserted, "credentials_of_partner", || {
@@ -160,5 +180,18 @@ pub(super) async fn mark_revoked(conn: &mut Connection, id: i64) -> Result<(), E
         .bind::<BigInt, _>(id)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Notes that a credential got a token: right to the minute, so that one in much use is not written
+/// all the time.
+pub async fn mark_used(conn: &mut Connection, id: i64) -> Result<(), Error> {
+    diesel::sql_query(
+        "update credentials set last_used_at = hub_now()
+          where id = $1 and (last_used_at is null or last_used_at <= hub_now() - interval '1 minute')",
+    )
+    .bind::<BigInt, _>(id)
+    .execute(conn)
+    .await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
+use crate::web::problem::PublicProblems;
 use crate::web::{Form, ProblemBody, WriteProblems};
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -62,6 +63,7 @@ pub struct ServerMetadata {
     pub scopes_supported: Vec<&'static str>,
     pub grant_types_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Empty: there is no authorization endpoint.
     pub response_types_supported: Vec<&'static str>,
 }
@@ -69,7 +71,7 @@ pub struct ServerMetadata {
 /// Get an access token
 ///
 /// OAuth2 client credentials (RFC 6749). The client id and secret come by HTTP Basic or in the
-/// form. A problem has the members `error` and `error_description` of RFC 6749 besides its own.
+/// form; a credential with public keys sends a signed assertion instead (`private_key_jwt`, RFC 7523). A problem has the members `error` and `error_description` of RFC 6749 besides its own.
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "issueToken", tag = "access", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -117,12 +119,13 @@ async fn issue(
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "listKeys", tag = "access", security(()),
     description = "A JSON Web Key Set (RFC 7517). `kid` is the key's thumbprint (RFC 7638).",
-    responses((status = 200, description = "The live keys.", body = KeySet))
+    responses((status = 200, description = "The live keys, newest first.", body = KeySet), PublicProblems)
 )]
-async fn keys(access: Data<Access>) -> HttpResponse {
-    HttpResponse::Ok()
+async fn keys(access: Data<Access>) -> Result<HttpResponse, Error> {
+    access.renew().await?;
+    Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "max-age=300"))
-        .json(access.tokens().published())
+        .json(access.tokens().published()))
 }
 
 /// How to get tokens
@@ -140,7 +143,12 @@ async fn metadata(access: Data<Access>) -> HttpResponse {
         issuer,
         scopes_supported: SCOPES.iter().map(|(name, _)| *name).collect(),
         grant_types_supported: vec!["client_credentials"],
-        token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post"],
+        token_endpoint_auth_methods_supported: vec![
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        token_endpoint_auth_signing_alg_values_supported: vec!["EdDSA", "ES256", "RS256"],
         response_types_supported: vec![],
     })
 }
@@ -153,7 +161,8 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::InvalidClient => (
             Slug::SignInFailed,
             "invalid_client",
-            "the client id or its secret is not right, or is live no more".to_owned(),
+            "the client id, its secret or its assertion is not right, or is live no more"
+                .to_owned(),
         ),
         Refusal::UnsupportedGrantType => (
             Slug::InvalidField,

@@ -1,22 +1,25 @@
 //! A partner's program proves itself and gets an access token (RFC 6749, client credentials).
 //!
 //! An unknown client and a wrong secret are told apart by nobody: both are `invalid_client`. There
-//! is no limit on attempts here, because 256 random bits are not guessed.
+//! is no limit on attempts here, because 256 random bits are not guessed. A client with public keys
+//! sends a signed assertion instead ([`assertion`], RFC 7523), each of them once.
 
 pub mod api;
+pub mod assertion;
 pub mod request;
 mod store;
 
 use subtle::ConstantTimeEq;
 
-use super::credentials::secret;
+use super::credentials::{self, public_key, secret};
 use super::token::Subject;
 use super::{Access, ScopeSet};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
-use request::{Client, Refusal};
+use request::{Client, Proof, Refusal};
+use store::Live;
 
 /// A token and what it is good for.
 pub struct Grant {
@@ -33,21 +36,18 @@ pub async fn grant(
     wanted: Option<&str>,
     now: Timestamp,
 ) -> Result<Result<Grant, Refusal>, Error> {
-    let found = match ids.read(Kind::Credential, &client.id) {
-        Some(id) => store::find_live(conn, id).await?,
-        None => None,
-    };
-
-    let Some(live) =
-        found.filter(|live| bool::from(live.secret_hash.ct_eq(&secret::hash(&client.secret))))
-    else {
+    let Some((id, live)) = find(conn, ids, &client.id).await? else {
         return Ok(Err(Refusal::InvalidClient));
     };
+    if !is_proved(conn, access, client, id, &live, now).await? {
+        return Ok(Err(Refusal::InvalidClient));
+    }
     let scopes = match narrowed(&live.scopes, wanted) {
         Ok(scopes) => scopes,
         Err(refusal) => return Ok(Err(refusal)),
     };
 
+    credentials::mark_used(conn, id).await?;
     let subject = Subject {
         sub: client.id.clone(),
         client_id: client.id.clone(),
@@ -55,10 +55,47 @@ pub async fn grant(
         partner: Some(ids.show(Kind::Partner, live.partner_id)),
         role: None,
     };
-    let token = access
-        .tokens()
-        .mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
+    let token = access.mint(subject, now).await?;
     Ok(Ok(Grant { token, scopes }))
+}
+
+async fn find(
+    conn: &mut Connection,
+    ids: &Ids,
+    client: &str,
+) -> Result<Option<(i64, Live)>, Error> {
+    let Some(id) = ids.read(Kind::Credential, client) else {
+        return Ok(None);
+    };
+    Ok(store::find_live(conn, id).await?.map(|live| (id, live)))
+}
+
+/// Whether the client is who it says: by its secret, or by a signature that was not seen before.
+async fn is_proved(
+    conn: &mut Connection,
+    access: &Access,
+    client: &Client,
+    id: i64,
+    live: &Live,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    match (&client.proof, &live.secret_hash, &live.public_keys) {
+        (Proof::Secret(secret), Some(hash), _) => Ok(hash.ct_eq(&secret::hash(secret)).into()),
+        (Proof::Assertion(text), _, Some(keys)) => {
+            let keys = public_key::parse_all(keys).map_err(|(place, rule)| {
+                anyhow::anyhow!("key {place} of credential {id}: {rule}")
+            })?;
+            let issuer = access.issuer();
+            let hub = [issuer, &format!("{issuer}/oauth/token")];
+            match assertion::check(text, &keys, &client.id, &hub, now) {
+                Some(proof) => {
+                    store::remember(conn, id, &secret::hash(&proof.jti), proof.until).await
+                }
+                None => Ok(false),
+            }
+        }
+        _ => Ok(false),
+    }
 }
 
 /// The wanted scopes, when the credential has them all.

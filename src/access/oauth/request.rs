@@ -1,9 +1,11 @@
-//! What a program sends to get a token (RFC 6749, sections 2.3.1 and 4.4), and why it gets none.
+//! What a program sends to get a token (RFC 6749, sections 2.3.1 and 4.4; RFC 7523), and why it gets none.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use utoipa::ToSchema;
+
+use super::assertion;
 
 /// The form of `POST /oauth/token`. Unknown names are ignored, as RFC 6749 asks.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -19,13 +21,25 @@ pub struct TokenRequest {
     /// When the credentials are not sent with HTTP Basic.
     #[schema(format = Password)]
     pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside a `client_assertion`.
+    pub client_assertion_type: Option<String>,
+    /// A JWT that a registered public key verifies: `iss` and `sub` are the client id, `aud` the
+    /// issuer or the token endpoint, `exp` at most five minutes ahead, `jti` never used before.
+    pub client_assertion: Option<String>,
 }
 
 /// Who a program says it is, and its proof.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Client {
     pub id: String,
-    pub secret: String,
+    pub proof: Proof,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Proof {
+    Secret(String),
+    /// A signed assertion (RFC 7523), to be checked.
+    Assertion(String),
 }
 
 /// Why there is no token: the codes of RFC 6749, section 5.2.
@@ -38,8 +52,11 @@ pub enum Refusal {
 }
 
 impl TokenRequest {
-    /// Who asks: by HTTP Basic or by the form, and not by both.
+    /// Who asks: by HTTP Basic, by the form or by an assertion, and by one of them only.
     pub fn client(&self, authorization: Option<&str>) -> Result<Client, Refusal> {
+        if let Some(assertion) = &self.client_assertion {
+            return self.by_assertion(assertion, authorization);
+        }
         match (authorization, &self.client_id, &self.client_secret) {
             (Some(header), None, None) => basic(header).ok_or(Refusal::InvalidClient),
             (Some(_), ..) => Err(Refusal::InvalidRequest(
@@ -47,10 +64,33 @@ impl TokenRequest {
             )),
             (None, Some(id), Some(secret)) => Ok(Client {
                 id: id.clone(),
-                secret: secret.clone(),
+                proof: Proof::Secret(secret.clone()),
             }),
             (None, ..) => Err(Refusal::InvalidClient),
         }
+    }
+
+    fn by_assertion(
+        &self,
+        assertion: &str,
+        authorization: Option<&str>,
+    ) -> Result<Client, Refusal> {
+        if authorization.is_some() || self.client_secret.is_some() {
+            return Err(Refusal::InvalidRequest(
+                "send an assertion or a secret, not both",
+            ));
+        }
+        if self.client_assertion_type.as_deref() != Some(assertion::TYPE) {
+            return Err(Refusal::InvalidRequest(
+                "client_assertion_type is urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ));
+        }
+        let named = |id: &String| self.client_id.as_ref().is_none_or(|given| given == id);
+        let id = assertion::claimed_client(assertion).filter(named);
+        Ok(Client {
+            id: id.ok_or(Refusal::InvalidClient)?,
+            proof: Proof::Assertion(assertion.to_owned()),
+        })
     }
 
     /// There is one kind of grant.
@@ -73,7 +113,7 @@ fn basic(header: &str) -> Option<Client> {
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some(Client {
         id: form_decoded(id)?,
-        secret: form_decoded(secret)?,
+        proof: Proof::Secret(form_decoded(secret)?),
     })
 }
 
@@ -97,7 +137,7 @@ mod tests {
     fn client(id: &str, secret: &str) -> Client {
         Client {
             id: id.into(),
-            secret: secret.into(),
+            proof: Proof::Secret(secret.into()),
         }
     }
 

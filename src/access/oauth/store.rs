@@ -1,16 +1,19 @@
 //! What is known of a client that asks for a token.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Binary, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
 use crate::access::ScopeSet;
+use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
 
 pub(super) struct Live {
     pub partner_id: i64,
-    pub secret_hash: Vec<u8>,
+    pub secret_hash: Option<Vec<u8>>,
+    pub public_keys: Option<Vec<Value>>,
     pub scopes: ScopeSet,
 }
 
@@ -18,8 +21,10 @@ pub(super) struct Live {
 struct Row {
     #[diesel(sql_type = BigInt)]
     partner_id: i64,
-    #[diesel(sql_type = Binary)]
-    secret_hash: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    secret_hash: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    public_keys: Option<Value>,
     #[diesel(sql_type = Array<Text>)]
     scopes: Vec<String>,
 }
@@ -27,7 +32,7 @@ struct Row {
 /// A credential that is neither revoked nor expired.
 pub(super) async fn find_live(conn: &mut Connection, id: i64) -> Result<Option<Live>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select partner_id, secret_hash, scopes from credentials
+        "select partner_id, secret_hash, public_keys, scopes from credentials
           where id = $1 and revoked_at is null and (expires_at is null or expires_at > hub_now())",
     )
     .bind::<BigInt, _>(id)
@@ -39,8 +44,35 @@ pub(super) async fn find_live(conn: &mut Connection, id: i64) -> Result<Option<L
         Ok(Live {
             partner_id: row.partner_id,
             secret_hash: row.secret_hash,
+            public_keys: row
+                .public_keys
+                .map(serde_json::from_value)
+                .transpose()
+                .map_err(anyhow::Error::from)?,
             scopes,
         })
     };
     row.map(live).transpose()
+}
+
+/// Remembers an assertion until it ends, and forgets those that have. False when it was used before,
+/// at this hub or another.
+pub(super) async fn remember(
+    conn: &mut Connection,
+    credential: i64,
+    jti_hash: &[u8],
+    until: Timestamp,
+) -> Result<bool, Error> {
+    diesel::sql_query("delete from assertions where until < clock_timestamp() - interval '1 hour'")
+        .execute(conn)
+        .await?;
+    let inserted = diesel::sql_query(
+        "insert into assertions (credential_id, jti_hash, until) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind::<BigInt, _>(credential)
+    .bind::<Binary, _>(jti_hash)
+    .bind::<Timestamptz, _>(until)
+    .execute(conn)
+    .await?;
+    Ok(inserted == 1)
 }

@@ -138,9 +138,7 @@ pub async fn sign_in(
         partner: None,
         role: Some(person.role),
     };
-    let token = access
-        .tokens()
-        .mint(subject, uuid::Uuid::new_v4().to_string(), now)?;
+    let token = access.mint(subject, now).await?;
     Ok((person, token))
 }
 

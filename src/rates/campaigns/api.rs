@@ -253,7 +253,8 @@ async fn register(
     path: Path<String>,
     write: Write<NewRegistration>,
 ) -> Result<HttpResponse, Error> {
-    let id = ids.read(Kind::Campaign, &path).ok_or_else(unknown)?;
+    // Nothing has the id 0: a text that is no id is answered like an id that nothing has.
+    let id = ids.read(Kind::Campaign, &path).unwrap_or_default();
     let claim = partner.who.claim(&secrets, &write);
     once(&pool, claim, StatusCode::CREATED, async |conn| {
         let NewRegistration { member, currency } = &write.body;
