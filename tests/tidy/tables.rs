@@ -30,6 +30,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "tests/hub/seals.rs",
         "what it changes past the hub, the proof or an anchor has to find",
     ),
+    (
+        "tests/hub/tokens.rs",
+        "lets the hours pass that a rotation of the hub's key waits for",
+    ),
 ];
 
 /// A write with its line; the table is not known where its name is put together at run time.
