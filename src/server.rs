@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -18,10 +18,11 @@ use utoipa::openapi::security::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::access::Access;
+use crate::access::caller::confirm;
 use crate::access::permission::{self, Permission};
 use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
-use crate::db::{self, Pool};
+use crate::db::{self, Latest, Pool};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
@@ -64,12 +65,18 @@ impl Hub {
         let mut conn = pool.get().await?;
         let secrets = Secrets::load(&mut conn).await?;
         drop(conn);
+        let latest = Arc::new(Latest::default());
         Ok(Hub {
             ids: Data::new(Ids::new(&secrets.ids)),
-            access: Data::new(Access::new(address, &secrets, pool.clone())?),
+            access: Data::new(Access::new(
+                address,
+                &secrets,
+                pool.clone(),
+                latest.clone(),
+            )?),
             directories: Data::new(Directories::default()),
             books: Data::new(Books::default()),
-            ledger: Data::new(Ledger::start(pool.clone())),
+            ledger: Data::new(Ledger::start(pool.clone(), latest)),
             quotes: Data::new(Quotes::new(&secrets.quotes)),
             wallets: Data::new(Wallets::start(url)),
             attested: Data::new(Attested::start(url)),
@@ -111,6 +118,7 @@ impl Hub {
         let server = HttpServer::new(move || {
             let hub = hub.clone();
             App::new()
+                .wrap(from_fn(confirm))
                 .wrap(from_fn(crowd::admit))
                 .wrap(from_fn(problem::explain))
                 .configure(move |config| hub.routes(config))
@@ -213,8 +221,15 @@ pub struct PermissionsBody {
     responses((status = 200, description = "The table.", body = PermissionsBody))
 )]
 async fn permissions() -> Result<web::Json<PermissionsBody>, Error> {
-    let document = serde_json::to_value(document()).map_err(anyhow::Error::from)?;
-    let items = permission::table(&document);
+    static TABLE: OnceLock<Vec<Permission>> = OnceLock::new();
+    let table = || {
+        let document = serde_json::to_value(document())?;
+        Ok::<_, serde_json::Error>(permission::table(&document))
+    };
+    if TABLE.get().is_none() {
+        let _ = TABLE.set(table().map_err(anyhow::Error::from)?);
+    }
+    let items = TABLE.get().cloned().unwrap_or_default();
     Ok(web::Json(PermissionsBody { items }))
 }
 

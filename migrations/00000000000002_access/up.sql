@@ -49,6 +49,14 @@ create index assertions_by_end on assertions (until);
 comment on table assertions is
   'Signed assertions that got a token (RFC 7523), by the SHA-256 of their jti, until they end: none is taken twice, over any number of hubs.';
 
+create view live_principals as
+  select id, partner_id, null::text as role from credentials
+   where revoked_at is null and (expires_at is null or expires_at > hub_now())
+  union all
+  select id, null::bigint, role from people where active;
+comment on view live_principals is
+  'Who may act now: credentials with their partner, people with their role.';
+
 create table audit (
   id bigint generated always as identity,
   at timestamptz not null default hub_now(),
@@ -68,4 +76,5 @@ comment on table audit is
 grant usage on sequence principal_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;
 grant select, insert, delete on assertions to interline_app;
+grant select on live_principals to interline_app;
 grant select, insert on audit to interline_app;

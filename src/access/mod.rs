@@ -38,15 +38,17 @@ mod store;
 pub mod token;
 pub mod who;
 
-pub use caller::{Partner, Reader, Staff};
+pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
     ScopeSet, SettlementRead,
 };
+pub use store::LIVE;
 pub use who::{Party, Who};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -54,7 +56,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::Pool;
+use crate::db::{Latest, Moment, Pool};
 use crate::error::Error;
 use crate::gather::Gather;
 use crate::secret::{self, Secrets};
@@ -70,6 +72,7 @@ pub struct Access {
     pool: Pool,
     /// When the keys of tokens were read last.
     renewed: Mutex<Instant>,
+    latest: Arc<Latest>,
 }
 
 /// How old the keys of tokens may be when one is made, or when a token names another.
@@ -77,14 +80,27 @@ const FRESH: Duration = Duration::from_secs(1);
 
 impl Access {
     /// `issuer` is the hub's own address, without a slash at the end.
-    pub fn new(issuer: &str, secrets: &Secrets, pool: Pool) -> anyhow::Result<Access> {
+    pub fn new(
+        issuer: &str,
+        secrets: &Secrets,
+        pool: Pool,
+        latest: Arc<Latest>,
+    ) -> anyhow::Result<Access> {
         Ok(Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
             presence: Gather::start(pool.url()),
             pool,
             renewed: Mutex::new(Instant::now()),
+            latest,
         })
+    }
+
+    /// Whose side a principal acts for, if it is live, and the present.
+    async fn ask(&self, principal: i64) -> Result<(Moment, Option<Party>), Error> {
+        let answer = self.presence.ask(principal).await?;
+        self.latest.saw(answer.0);
+        Ok(answer)
     }
 
     /// Learns of the keys that other hubs made, unless it did within [`FRESH`].
@@ -106,9 +122,11 @@ impl Access {
 
     /// Whom a token speaks for, or nothing.
     async fn read(&self, token: &str, now: Timestamp) -> Result<Option<Subject>, Error> {
-        if self.tokens.is_of_unknown_key(token) {
-            self.renew().await?;
+        let read = self.tokens.read(token, now);
+        if read.is_some() || !self.tokens.is_of_unknown_key(token) {
+            return Ok(read);
         }
+        Box::pin(self.renew()).await?;
         Ok(self.tokens.read(token, now))
     }
 

@@ -109,7 +109,8 @@ const MOST_KNOWN: usize = 10_000;
 #[serde(transparent)]
 struct Members(#[serde(deserialize_with = "entries")] BTreeMap<String, Value>);
 
-fn members(part: &str) -> Option<BTreeMap<String, Value>> {
+/// What a part of a token in base64url says, when it is such an object.
+pub(super) fn members(part: &str) -> Option<BTreeMap<String, Value>> {
     let raw = URL_SAFE_NO_PAD.decode(part).ok()?;
     let Members(members) = serde_json::from_slice(&raw).ok()?;
     Some(members)

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel_async::AsyncConnection;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use interline::access::{self, Role};
 use interline::db::{self, Connection};
 use interline::error::Error;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::office::{MEMBERS, Office, PASSWORD, code};
 use crate::tokens::ed25519;
-use crate::world::{Answer, send};
+use crate::world::{Answer, World, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_proves_itself_by_its_secret_and_by_nothing_else() {
@@ -584,4 +584,63 @@ async fn a_program_may_prove_itself_by_a_signature_and_by_each_one_once() {
             .as_u16(),
         401
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_credential_moves_nothing_and_learns_nothing() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "50000", "MILE").await;
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    let aero = world.token("AERO").await;
+    let award = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}, "reason": "purchase"});
+    let done = world.post_with_key(&aero, "/v1/awards", "once", award.clone());
+    done.await.ok();
+
+    let before = operations(&world).await;
+    let operator = world.operator().await;
+    let partners = world.get(operator, "/v1/partners?limit=200").await.ok();
+    let partners = partners["items"].as_array().unwrap();
+    let partner = partners.iter().find(|partner| partner["code"] == "AERO");
+    let partner = partner.unwrap()["id"].as_str().unwrap();
+    let client = &world.credentials.partner("AERO").unwrap().client_id;
+    let path = format!("/v1/partners/{partner}/credentials/{client}");
+    let revoke = world.request(Method::DELETE, &path).bearer_auth(operator);
+    let revoke = revoke.header("idempotency-key", "revoke");
+    assert_eq!(send(revoke).await.status.as_u16(), 204);
+    let stranger = json!({"member": "mbr_nobody", "amount": {"amount": "1", "currency": "MILE"}, "reason": "purchase"});
+    for (path, key, body) in [
+        ("/v1/awards", "new", award.clone()),
+        ("/v1/awards", "once", award),
+        ("/v1/awards", "stranger", stranger),
+        ("/v1/awards", "bad", json!({"amount": 1})),
+        ("/v1/conversions", "take", json!({"quote": quote})),
+        ("/v1/conversions", "wrong", json!({"quote": "x"})),
+        ("/v1/quotes", "price", json!({})),
+    ] {
+        let answer = world.post_with_key(&aero, path, key, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem()),
+            (401, "unauthenticated"),
+            "{path} {key}"
+        );
+    }
+    World::assert_right(&world.verify().await);
+    let left = world
+        .get(world.operator().await, "/v1/events?limit=1")
+        .await;
+    assert_eq!(left.status.as_u16(), 200, "people go on");
+    assert_eq!(operations(&world).await, before);
+}
+
+async fn operations(world: &World) -> i64 {
+    let mut conn = world.superuser().await;
+    let count = diesel::sql_query("select count(*) as number from operations");
+    count.get_result::<Count>(&mut conn).await.unwrap().number
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    number: i64,
 }

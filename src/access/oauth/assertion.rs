@@ -13,16 +13,13 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use jsonwebtoken::Validation;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::access::credentials::public_key::PublicKey;
+use crate::access::token::members;
 use crate::clock::Timestamp;
-use crate::web::body::entries;
 
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -38,17 +35,6 @@ const LONGEST_NAME: usize = 256;
 pub struct Proof {
     pub jti: String,
     pub until: Timestamp,
-}
-
-/// The members of a JSON object, none of them twice.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Members(#[serde(deserialize_with = "entries")] BTreeMap<String, Value>);
-
-fn members(part: &str) -> Option<BTreeMap<String, Value>> {
-    let raw = URL_SAFE_NO_PAD.decode(part).ok()?;
-    let Members(members) = serde_json::from_slice(&raw).ok()?;
-    Some(members)
 }
 
 /// Whom an assertion says it comes from, before anything is believed of it.
@@ -139,6 +125,8 @@ fn said(
 mod tests {
     use super::*;
     use crate::access::credentials::public_key::parse_all;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::jwk::Jwk;
     use jsonwebtoken::{Algorithm, EncodingKey};
     use serde_json::json;

@@ -17,10 +17,12 @@ use uuid::Uuid;
 
 use super::quote::{self, Quote, Then};
 use super::{Fixed, Offer, Wish, limits};
+use crate::access::Asking;
 use crate::clock::Timestamp;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
+use crate::ledger;
 use crate::ledger::api::{must_issue, suspended};
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -56,13 +58,14 @@ impl Decided {
 pub async fn offer(
     shelf: &Shelf,
     books: &Books,
-    (partner, moment): (i64, Moment),
+    asking: Asking,
     member: &str,
-    wish: Wish<'_>,
+    wish: &Wish<'_>,
     through: &str,
     channel: Option<&Word>,
 ) -> Result<[Offer; 2], Error> {
-    let (_, book) = books.at(moment, &shelf.pool).await?;
+    let partner = asking.partner;
+    let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = super::asked(directory, wish)?;
     let between = super::currency(directory, "/through", through)?;
@@ -76,9 +79,12 @@ pub async fn offer(
             .must_be_live()
             .map_err(suspended)?;
     }
-    let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
-
-    let now = moment.now;
+    let wanted = (member, &**from, &**to);
+    let found = shelf.wallets_of(asking, wanted).await?;
+    if found.moment.version > version {
+        return Err(ledger::out_of_date().into());
+    }
+    let (from_wallet, to_wallet, now) = (found.from, found.to, found.moment.now);
     let wallet = (from_wallet, channel);
     let first = decided(shelf, &book, (from, between), wallet, now).await?;
     let second = decided(shelf, &book, (between, to), wallet, now).await?;
