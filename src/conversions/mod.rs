@@ -51,12 +51,13 @@ use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
-use crate::ledger::api::suspended;
+use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::members::Claims;
+use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
@@ -120,10 +121,9 @@ pub async fn offer(
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
     crate::ledger::api::must_issue(partner, from)?;
-    for currency in [from, to] {
-        Programme::of(&book.directory, currency)
-            .must_be_live()
-            .map_err(suspended)?;
+    for (currency, act) in [(from, Act::ConvertOut), (to, Act::ConvertIn)] {
+        let programme = Programme::of(directory, currency);
+        programme.must_allow(act, moment.now).map_err(barred)?;
     }
     let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
     let now = moment.now;

@@ -21,10 +21,11 @@ use crate::clock::Timestamp;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
-use crate::ledger::api::{must_issue, suspended};
+use crate::ledger::api::{barred, must_issue};
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
 use crate::rates::chain::{Apart, Chain, Step, join};
@@ -71,10 +72,14 @@ pub async fn offer(
         return Err(Problem::field("/through", rule).into());
     }
     must_issue(partner, from)?;
-    for currency in [from, between, to] {
-        Programme::of(directory, currency)
-            .must_be_live()
-            .map_err(suspended)?;
+    let steps = [
+        (from, Act::ConvertOut),
+        (between, Act::ConvertIn),
+        (to, Act::ConvertIn),
+    ];
+    for (currency, act) in steps {
+        let programme = Programme::of(directory, currency);
+        programme.must_allow(act, moment.now).map_err(barred)?;
     }
     let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
 
