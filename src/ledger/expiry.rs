@@ -1,7 +1,7 @@
 //! Expiry: what is left in a lot goes when its time has come.
 //!
 //! A lot past its expiry cannot be spent in any case; the sweep only writes down that its issuer's
-//! promise has ended.
+//! promise has ended. When the last day of an issuer that winds down is over, the time of all its lots has.
 
 use super::command::{Command, Decided, Move, Seen, Touches};
 use super::lot::LotKey;
