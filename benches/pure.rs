@@ -261,6 +261,7 @@ fn stamp() -> Stamp {
             body_hash: Uuid::nil(),
         },
         principal_id: 1,
+        is_confirmed: true,
         request_id: Uuid::now_v7(),
         version: None,
         reference: None,

@@ -4,11 +4,17 @@
 //! Connections work as the role `interline_app`, which does not own the tables and cannot change
 //! or delete the journal. Migrations run as whoever the URL names.
 
-use std::sync::{Arc, RwLock};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use diesel::sql_types::BigInt;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Untyped};
 use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{
@@ -82,6 +88,74 @@ impl Pool {
             .into()),
         }
     }
+}
+
+/// SQL that is asked often. Each connection prepares it once; what `diesel::sql_query` asks is parsed and
+/// planned each time. Parameters stand where they are bound, so one that is needed twice is bound twice.
+#[derive(Debug, Clone)]
+pub struct Prepared<B>(B);
+
+pub fn prepared(sql: impl Into<Cow<'static, str>>) -> Prepared<Words> {
+    Prepared(Words(sql.into()))
+}
+
+impl<B> Prepared<B> {
+    pub fn bind<T, V>(self, value: V) -> Prepared<Then<B, Bound<T, V>>> {
+        Prepared(Then(self.0, Bound(value, PhantomData)))
+    }
+
+    pub fn then(self, sql: impl Into<Cow<'static, str>>) -> Prepared<Then<B, Words>> {
+        Prepared(Then(self.0, Words(sql.into())))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Words(Cow<'static, str>);
+
+#[derive(Debug, Clone)]
+pub struct Then<A, B>(A, B);
+
+#[derive(Debug, Clone)]
+pub struct Bound<T, V>(V, PhantomData<T>);
+
+impl QueryFragment<Pg> for Words {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(&self.0);
+        Ok(())
+    }
+}
+
+impl<A: QueryFragment<Pg>, B: QueryFragment<Pg>> QueryFragment<Pg> for Then<A, B> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        self.1.walk_ast(out)
+    }
+}
+
+impl<T, V> QueryFragment<Pg> for Bound<T, V>
+where
+    V: ToSql<T, Pg>,
+    Pg: HasSqlType<T>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_bind_param::<T, V>(&self.0)
+    }
+}
+
+impl<B: QueryFragment<Pg>> QueryFragment<Pg> for Prepared<B> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+}
+
+/// Told apart by its text.
+impl<B> QueryId for Prepared<B> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<B> Query for Prepared<B> {
+    type SqlType = Untyped;
 }
 
 /// A connection of one's own.
@@ -200,6 +274,25 @@ pub async fn moment(conn: &mut Connection) -> Result<Moment, Error> {
     Ok(Moment { version, now })
 }
 
+/// The latest moment that this hub has seen: a command may be built on it, since the group that carries
+/// it out finds whether it is still the present.
+#[derive(Debug, Default)]
+pub struct Latest(Mutex<Option<Moment>>);
+
+impl Latest {
+    pub fn get(&self) -> Option<Moment> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn saw(&self, moment: Moment) {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_later = |known: Moment| (known.version, known.now) < (moment.version, moment.now);
+        if latest.is_none_or(is_later) {
+            *latest = Some(moment);
+        }
+    }
+}
+
 /// How many publications there have been.
 pub async fn version(conn: &mut Connection) -> Result<i64, Error> {
     let row: Number = diesel::sql_query("select version as number from control")
@@ -261,7 +354,8 @@ impl<T> Snapshot<T> {
     ) -> Result<(i64, Arc<T>), Error> {
         match self.kept() {
             Some((version, value)) if version >= moment.version => Ok((version, value)),
-            _ => self.current(&mut *pool.get().await?, load).await,
+            // Rare, and much larger than what a request otherwise keeps while it waits.
+            _ => Box::pin(async { self.current(&mut *pool.get().await?, load).await }).await,
         }
     }
 

@@ -18,9 +18,10 @@ use utoipa::openapi::security::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::access::Access;
+use crate::access::caller::confirm;
 use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
-use crate::db::{self, Pool};
+use crate::db::{self, Latest, Pool};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
@@ -63,12 +64,13 @@ impl Hub {
         let mut conn = pool.get().await?;
         let secrets = Secrets::load(&mut conn).await?;
         drop(conn);
+        let latest = Arc::new(Latest::default());
         Ok(Hub {
             ids: Data::new(Ids::new(&secrets.ids)),
-            access: Data::new(Access::new(address, &secrets, url)?),
+            access: Data::new(Access::new(address, &secrets, url, latest.clone())?),
             directories: Data::new(Directories::default()),
             books: Data::new(Books::default()),
-            ledger: Data::new(Ledger::start(pool.clone())),
+            ledger: Data::new(Ledger::start(pool.clone(), latest)),
             quotes: Data::new(Quotes::new(&secrets.quotes)),
             wallets: Data::new(Wallets::start(url)),
             attested: Data::new(Attested::start(url)),
@@ -110,6 +112,7 @@ impl Hub {
         let server = HttpServer::new(move || {
             let hub = hub.clone();
             App::new()
+                .wrap(from_fn(confirm))
                 .wrap(from_fn(crowd::admit))
                 .wrap(from_fn(problem::explain))
                 .configure(move |config| hub.routes(config))

@@ -34,6 +34,14 @@ create index credentials_by_partner on credentials (partner_id);
 comment on table credentials is
   'A partner''s OAuth2 client credentials. The secret has 256 random bits, so a plain SHA-256 of it is enough to keep.';
 
+create view live_principals as
+  select id, partner_id, null::text as role from credentials
+   where revoked_at is null and (expires_at is null or expires_at > hub_now())
+  union all
+  select id, null::bigint, role from people where active;
+comment on view live_principals is
+  'Who may act now: credentials with their partner, people with their role.';
+
 create table audit (
   id bigint generated always as identity,
   at timestamptz not null default hub_now(),
@@ -52,4 +60,5 @@ comment on table audit is
 
 grant usage on sequence principal_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;
+grant select on live_principals to interline_app;
 grant select, insert on audit to interline_app;

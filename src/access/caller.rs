@@ -3,19 +3,26 @@
 //! | extractor       | admits                                              |
 //! |-----------------|-----------------------------------------------------|
 //! | `Partner<S>`    | a partner whose token has the scope `S`             |
+//! | `Sender<S>`     | the same, for what becomes a command of the ledger  |
 //! | `Staff<R>`      | a person of the hub with one of the roles `R`       |
 //! | `Reader<S, R>`  | either of them                                      |
 //!
 //! It comes first among the arguments: then a caller who may not is told so before anything is
 //! said about the body. The order of the checks: is the token good, does the door admit its
 //! bearer, is the bearer still live.
+//!
+//! Whether the sender of a command is live the group of the command finds, with all else that it reads; a
+//! request that fails before its group is asked about on its way out ([`confirm`]). Nobody who is not
+//! live learns anything but that, and nothing takes effect that comes after a revocation.
 
 use std::marker::PhantomData;
 
-use actix_web::dev::Payload;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use futures_util::future::LocalBoxFuture;
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
+use futures_util::future::{LocalBoxFuture, ready};
 
 use super::door::{Bearer, Door, Partners};
 use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who};
@@ -32,6 +39,35 @@ pub struct Partner<S> {
     /// The publication and the time when the request was let in.
     pub moment: Moment,
     scope: PhantomData<S>,
+}
+
+/// A partner with the scope `S` whose command the ledger carries out only if the sender is live by then.
+pub struct Sender<S> {
+    pub partner: i64,
+    pub who: Who,
+    /// The latest publication and time that the hub has seen.
+    pub moment: Moment,
+    scope: PhantomData<S>,
+}
+
+/// What a sender rests on when it asks for something before its command.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking {
+    pub partner: i64,
+    /// The principal, where it is not known to be live: whoever answers has to see.
+    pub unconfirmed: Option<i64>,
+    pub moment: Moment,
+}
+
+impl<S> Sender<S> {
+    /// The sender, asking at a moment.
+    pub fn asking(&self, moment: Moment) -> Asking {
+        Asking {
+            partner: self.partner,
+            unconfirmed: (!self.who.is_confirmed).then_some(self.who.principal),
+            moment,
+        }
+    }
 }
 
 /// A person of the hub with one of the roles `R`.
@@ -85,6 +121,90 @@ impl<S: Scope> FromRequest for Partner<S> {
             }
         })
     }
+}
+
+impl<S: Scope> FromRequest for Sender<S> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        match believed::<S>(request) {
+            Ok(Some(sender)) => Box::pin(ready(Ok(sender))),
+            Err(error) => Box::pin(ready(Err(error))),
+            // The hub has seen no moment yet.
+            Ok(None) => {
+                let asked = Partner::<S>::from_request(request, payload);
+                Box::pin(async move {
+                    let Partner {
+                        partner,
+                        who,
+                        moment,
+                        scope,
+                    } = asked.await?;
+                    Ok(Sender {
+                        partner,
+                        who,
+                        moment,
+                        scope,
+                    })
+                })
+            }
+        }
+    }
+}
+
+/// The sender that a good token speaks for, without asking whether it is live.
+fn believed<S: Scope>(request: &HttpRequest) -> Result<Option<Sender<S>>, Error> {
+    let bearer = bearer(request).ok_or_else(unauthenticated)?;
+    let door = Door {
+        partners: partners_with::<S>(),
+        roles: &[],
+    };
+    door.admit(&bearer)?;
+    let Bearer::Client { id, partner, .. } = bearer else {
+        return Err(unauthenticated().into());
+    };
+    let Some(moment) = part::<Access>(request)?.latest.get() else {
+        return Ok(None);
+    };
+    request.extensions_mut().insert(Unconfirmed(id));
+    let mut who = who(request, id, Party::Partner(partner));
+    who.is_confirmed = false;
+    Ok(Some(Sender {
+        partner,
+        who,
+        moment,
+        scope: PhantomData,
+    }))
+}
+
+/// Of a request whose sender is not known to be live: the principal.
+#[derive(Clone, Copy)]
+struct Unconfirmed(i64);
+
+/// Wraps the application: what a request failed of is told to who is live only.
+pub async fn confirm(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let answer = next.call(request).await?.map_into_boxed_body();
+    if !answer.status().is_client_error() {
+        return Ok(answer);
+    }
+    let unconfirmed = answer.request().extensions().get::<Unconfirmed>().copied();
+    let Some(Unconfirmed(principal)) = unconfirmed else {
+        return Ok(answer);
+    };
+    let asked = match part::<Access>(answer.request()) {
+        Ok(access) => access.ask(principal).await,
+        Err(error) => Err(error),
+    };
+    let refusal = match asked {
+        Ok((_, Some(_))) => return Ok(answer),
+        Ok((_, None)) => unauthenticated().into(),
+        Err(error) => error,
+    };
+    Ok(answer.into_response(refusal.error_response()))
 }
 
 impl<R: Roles> FromRequest for Staff<R> {
@@ -146,31 +266,25 @@ async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error
     let bearer = bearer(request).ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
 
-    let principal = match bearer {
-        Bearer::Client(id, _) | Bearer::Person(id, _) => id,
+    let (principal, expected) = match bearer {
+        Bearer::Client { id, partner, .. } => (id, Party::Partner(partner)),
+        Bearer::Person(id, role) => (id, Party::Person(role)),
     };
-    let (moment, live) = part::<Access>(request)?.presence.ask(principal).await?;
-    let welcome = match bearer {
-        Bearer::Client(..) => live.filter(|party| matches!(party, Party::Partner(_))),
-        Bearer::Person(_, role) => live.filter(|party| *party == Party::Person(role)),
-    };
+    let (moment, live) = part::<Access>(request)?.ask(principal).await?;
+    let party = live.filter(|party| *party == expected);
+    let party = party.ok_or_else(unauthenticated)?;
+    Ok((who(request, principal, party), moment))
+}
 
-    let party = welcome.ok_or_else(unauthenticated)?;
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .cloned()
-        .unwrap_or_else(RequestId::fresh);
-    let endpoint = format!("{} {}", request.method(), request.path());
-    Ok((
-        Who {
-            principal,
-            party,
-            request: id,
-            endpoint,
-        },
-        moment,
-    ))
+fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
+    let id = request.extensions().get::<RequestId>().cloned();
+    Who {
+        principal,
+        party,
+        request: id.unwrap_or_else(RequestId::fresh),
+        endpoint: format!("{} {}", request.method(), request.path()),
+        is_confirmed: true,
+    }
 }
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.
@@ -183,12 +297,15 @@ fn bearer(request: &HttpRequest) -> Option<Bearer> {
     let access = part::<Access>(request).ok()?;
     let ids = part::<Ids>(request).ok()?;
     let subject = access.tokens().read(token, clock::machine_now())?;
-    match (subject.scope, subject.role) {
-        (Some(scope), None) => Some(Bearer::Client(
-            ids.read(Kind::Credential, &subject.sub)?,
-            ScopeSet::parse(&scope).ok()?,
-        )),
-        (None, Some(role)) => Some(Bearer::Person(ids.read(Kind::Person, &subject.sub)?, role)),
+    match (subject.scope, subject.partner, subject.role) {
+        (Some(scope), Some(partner), None) => Some(Bearer::Client {
+            id: ids.read(Kind::Credential, &subject.sub)?,
+            partner: ids.read(Kind::Partner, &partner)?,
+            scopes: ScopeSet::parse(&scope).ok()?,
+        }),
+        (None, None, Some(role)) => {
+            Some(Bearer::Person(ids.read(Kind::Person, &subject.sub)?, role))
+        }
         _ => None,
     }
 }
@@ -206,7 +323,7 @@ fn part<T: 'static>(request: &HttpRequest) -> Result<&web::Data<T>, Error> {
         .ok_or_else(|| missing().into())
 }
 
-fn unauthenticated() -> Problem {
+pub fn unauthenticated() -> Problem {
     Problem::new(
         Slug::Unauthenticated,
         "the access token is missing, too old, revoked or not one of ours",

@@ -21,8 +21,12 @@ pub struct Door {
 /// What a good token says about its bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bearer {
-    /// A credential, by its id, and what the token may be used for.
-    Client(i64, ScopeSet),
+    /// A credential, by its id, whose it is, and what the token may be used for.
+    Client {
+        id: i64,
+        partner: i64,
+        scopes: ScopeSet,
+    },
     /// A person, by id, in a role.
     Person(i64, Role),
 }
@@ -31,9 +35,9 @@ impl Door {
     /// Lets the bearer pass, or says who would.
     pub fn admit(&self, bearer: &Bearer) -> Result<(), Problem> {
         let admitted = match (bearer, self.partners) {
-            (Bearer::Client(..), Partners::None) => false,
-            (Bearer::Client(..), Partners::All) => true,
-            (Bearer::Client(_, scopes), Partners::With(scope)) => scopes.has(scope),
+            (Bearer::Client { .. }, Partners::None) => false,
+            (Bearer::Client { .. }, Partners::All) => true,
+            (Bearer::Client { scopes, .. }, Partners::With(scope)) => scopes.has(scope),
             (Bearer::Person(_, role), _) => self.roles.contains(role),
         };
         admitted
@@ -63,9 +67,17 @@ impl Door {
 mod tests {
     use super::*;
 
+    fn client() -> Bearer {
+        Bearer::Client {
+            id: 1,
+            partner: 2,
+            scopes: ScopeSet::parse("quotes:write").unwrap(),
+        }
+    }
+
     #[test]
     fn the_refusal_names_who_would_pass() {
-        let client = Bearer::Client(1, ScopeSet::parse("quotes:write").unwrap());
+        let client = client();
         let auditor = Bearer::Person(2, Role::Auditor);
         let cases = [
             (
@@ -93,7 +105,7 @@ mod tests {
 
     #[test]
     fn who_fits_passes() {
-        let client = Bearer::Client(1, ScopeSet::parse("quotes:write").unwrap());
+        let client = client();
         let door = |partners, roles| Door { partners, roles };
         assert!(door(Partners::All, &[]).admit(&client).is_ok());
         assert!(

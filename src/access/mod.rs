@@ -36,15 +36,20 @@ mod store;
 pub mod token;
 pub mod who;
 
-pub use caller::{Partner, Reader, Staff};
+pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
     ScopeSet, SettlementRead,
 };
+pub use store::LIVE;
 pub use who::{Party, Who};
 
+use std::sync::Arc;
+
+use crate::db::{Latest, Moment};
+use crate::error::Error;
 use crate::gather::Gather;
 use crate::secret::Secrets;
 use people::SignIns;
@@ -56,16 +61,30 @@ pub struct Access {
     tokens: Tokens,
     sign_ins: SignIns,
     presence: Gather<Presence>,
+    latest: Arc<Latest>,
 }
 
 impl Access {
     /// `issuer` is the hub's own address, without a slash at the end; `url` the database.
-    pub fn new(issuer: &str, secrets: &Secrets, url: &str) -> anyhow::Result<Access> {
+    pub fn new(
+        issuer: &str,
+        secrets: &Secrets,
+        url: &str,
+        latest: Arc<Latest>,
+    ) -> anyhow::Result<Access> {
         Ok(Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
             presence: Gather::start(url),
+            latest,
         })
+    }
+
+    /// Whose side a principal acts for, if it is live, and the present.
+    async fn ask(&self, principal: i64) -> Result<(Moment, Option<Party>), Error> {
+        let answer = self.presence.ask(principal).await?;
+        self.latest.saw(answer.0);
+        Ok(answer)
     }
 
     /// The hub's own address.

@@ -12,6 +12,9 @@ use crate::gather::Batch;
 /// publication and the time, for the request that asks?
 pub(super) struct Presence;
 
+/// The ids of those among `$1` who are live.
+pub const LIVE: &str = "select id from live_principals where id = any($1)";
+
 /// Credentials and people have their ids from one sequence. A principal that is not live any more
 /// has no row.
 impl Batch for Presence {
@@ -19,11 +22,7 @@ impl Batch for Presence {
     type Answer = (Moment, Option<Party>);
 
     const SQL: &'static str = "select c.version, clock_timestamp() + c.clock_offset, l.id, l.partner_id, l.role \
-         from control c left join ( \
-           select id, partner_id, null as role from credentials \
-            where id = any($1) and revoked_at is null and (expires_at is null or expires_at > hub_now()) \
-           union all \
-           select id, null, role from people where id = any($1) and active) l on true";
+         from control c left join (select id, partner_id, role from live_principals where id = any($1)) l on true";
 
     async fn ask(
         client: &Client,

@@ -25,6 +25,8 @@ pub struct Who {
     pub request: RequestId,
     /// Method and path, to which an Idempotency-Key belongs.
     pub endpoint: String,
+    /// Whether the door asked that the principal is live; else the group of its command does.
+    pub is_confirmed: bool,
 }
 
 impl Who {
@@ -35,6 +37,7 @@ impl Who {
             party: Party::Person(role),
             request: RequestId::fresh(),
             endpoint: "console".to_owned(),
+            is_confirmed: true,
         }
     }
 

@@ -187,6 +187,7 @@ async fn admit(
         party: Party::Partner(partner.id),
         request: RequestId::fresh(),
         endpoint: "bench".to_owned(),
+        is_confirmed: true,
     };
     Ok(Brand {
         partner,
@@ -384,6 +385,7 @@ pub fn stamp() -> Stamp {
     Stamp {
         claim,
         principal_id: 1,
+        is_confirmed: true,
         request_id: Uuid::now_v7(),
         version: None,
         reference: None,

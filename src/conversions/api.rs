@@ -16,7 +16,7 @@ use super::quoted::{
 };
 use super::sentence;
 use super::{Wish, through};
-use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader};
+use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader, Sender};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -125,20 +125,35 @@ impl NewQuote {
     responses((status = 200, description = "The quote.", body = QuoteBody), WriteProblems)
 )]
 async fn quote(
-    partner: Partner<QuotesWrite>,
+    partner: Sender<QuotesWrite>,
     shelf: Shelf,
     books: Data<Books>,
     quotes: Data<Quotes>,
+    ledger: Data<Ledger>,
     Json(body): Json<NewQuote>,
 ) -> Result<web::Json<QuoteBody>, Error> {
-    let (who, channel) = ((partner.partner, partner.moment), body.channel.as_ref());
-    let (member, wish) = (&body.member, body.wish()?);
+    let (member, channel, wish) = (&body.member, body.channel.as_ref(), &body.wish()?);
     let Some(between) = &body.through else {
-        let offer = super::offer(&shelf, &books, who, member, wish, channel).await?;
+        let price = async |moment| {
+            super::offer(
+                &shelf,
+                &books,
+                partner.asking(moment),
+                member,
+                wish,
+                channel,
+            )
+            .await
+        };
+        let (_, offer) = ledger.at_present(partner.moment, price).await?;
         let token = quotes.sign(&offer.quote)?;
         return Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?));
     };
-    let legs = through::offer(&shelf, &books, who, member, wish, between, channel).await?;
+    let price = async |moment| {
+        let asking = partner.asking(moment);
+        through::offer(&shelf, &books, asking, member, wish, between, channel).await
+    };
+    let (_, legs) = Box::pin(ledger.at_present(partner.moment, price)).await?;
     let token = quotes.sign(&legs[0].quote)?;
     Ok(web::Json(quoted::show_through(&shelf.ids, &legs, token)?))
 }
@@ -165,7 +180,7 @@ pub struct NewConversion {
     responses((status = 201, description = "The conversion.", body = ConversionBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<ConversionsWrite>,
+    partner: Sender<ConversionsWrite>,
     shelf: Shelf,
     books: Data<Books>,
     quotes: Data<Quotes>,
@@ -195,7 +210,7 @@ async fn create(
         None => ledger.carry_out(partner.moment, take, refuse).await?,
         Some(then) => {
             let pass = async |moment| pass(moment, then).await;
-            ledger.carry_out(partner.moment, pass, refuse).await?
+            Box::pin(ledger.carry_out(partner.moment, pass, refuse)).await?
         }
     };
     let named = shelf

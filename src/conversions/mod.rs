@@ -47,6 +47,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use uuid::Uuid;
 
+use crate::access::Asking;
 use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
@@ -54,8 +55,8 @@ use crate::id::Kind;
 use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
-use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey};
+use crate::ledger::{self, store};
 use crate::members::Claims;
 use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency, Directory, Money};
@@ -108,25 +109,31 @@ pub struct Offer {
     pub now: Timestamp,
 }
 
-/// Prices a wish of a partner's member. Writes nothing.
+/// Prices a wish of a partner's member. Writes nothing. Fails when something was published since the moment
+/// that the asking rests on; whoever asks does so [at the present](crate::ledger::Ledger::at_present).
 pub async fn offer(
     shelf: &Shelf,
     books: &Books,
-    (partner, moment): (i64, Moment),
+    asking: Asking,
     member: &str,
-    wish: Wish<'_>,
+    wish: &Wish<'_>,
     channel: Option<&Word>,
 ) -> Result<Offer, Error> {
-    let (_, book) = books.at(moment, &shelf.pool).await?;
+    let partner = asking.partner;
+    let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
     crate::ledger::api::must_issue(partner, from)?;
+    let wanted = (member, &**from, &**to);
+    let found = shelf.wallets_of(asking, wanted).await?;
+    if found.moment.version > version {
+        return Err(ledger::out_of_date().into());
+    }
+    let (from_wallet, to_wallet, now) = (found.from, found.to, found.moment.now);
     for (currency, act) in [(from, Act::ConvertOut), (to, Act::ConvertIn)] {
         let programme = Programme::of(directory, currency);
-        programme.must_allow(act, moment.now).map_err(barred)?;
+        programme.must_allow(act, now).map_err(barred)?;
     }
-    let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
-    let now = moment.now;
 
     let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
@@ -211,7 +218,7 @@ fn must_be_within(offer: &Offer) -> Result<(), Problem> {
 /// The currencies of a wish and the side that it fixes.
 fn asked<'d>(
     directory: &'d Directory,
-    wish: Wish<'_>,
+    wish: &Wish<'_>,
 ) -> Result<(&'d Arc<Currency>, &'d Arc<Currency>, Fixed), Error> {
     Ok(match wish {
         Wish::Give { gives, to } => {

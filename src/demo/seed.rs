@@ -159,6 +159,7 @@ async fn admit(
         party: Party::Partner(partner.id),
         request: RequestId::fresh(),
         endpoint: "sample".to_owned(),
+        is_confirmed: true,
     };
     let credential = PartnerCredential {
         code: brand.code.to_owned(),

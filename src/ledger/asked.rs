@@ -37,6 +37,8 @@ pub(super) struct Asked {
     pub references: (Vec<i64>, Vec<i16>, Vec<Uuid>),
     /// Campaigns with budgets, in the order of their ids.
     pub budgets: Vec<i64>,
+    /// Principals who are not known to be live.
+    pub senders: Vec<i64>,
 }
 
 impl Asked {
@@ -66,8 +68,10 @@ impl Asked {
             tallies.2.push(since);
         }
         let budgets = touched().flat_map(|touches| touches.budgets.iter().copied());
+        let senders = stamps().filter(|stamp| !stamp.is_confirmed);
         Asked {
             tallies,
+            senders: each_once(senders.map(|stamp| stamp.principal_id)),
             budgets: each_once(budgets),
             wallets: each_once(wallets.map(|wallet| wallet.0)),
             keys: keyed

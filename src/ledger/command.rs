@@ -49,6 +49,8 @@ pub struct Touches {
 pub struct Stamp {
     pub claim: Claim,
     pub principal_id: i64,
+    /// Whether it is known that the principal is live; else the group asks.
+    pub is_confirmed: bool,
     pub request_id: Uuid,
     /// The publication the command was built on: decided only while it is the latest.
     pub version: Option<i64>,
@@ -235,6 +237,8 @@ impl Decided {
 pub enum Failed<R> {
     /// The command's own rules refuse it.
     Refused(R),
+    /// Who sent it is not live any more.
+    Unwelcome,
     /// The key came with another body before.
     KeyReused,
     /// The reference names another operation.

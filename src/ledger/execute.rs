@@ -137,6 +137,7 @@ impl<C: Command> Queued for Ticket<C> {
                 Some(refusal) => Failed::Refused(refusal),
                 None => Failed::Broken(anyhow::anyhow!("refused without a refusal")),
             }),
+            Outcome::Unwelcome => Err(Failed::Unwelcome),
             Outcome::KeyReused => Err(Failed::KeyReused),
             Outcome::ReferenceTaken(operation) => Err(Failed::ReferenceTaken(operation)),
             Outcome::Stale => Err(Failed::Stale),

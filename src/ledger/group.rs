@@ -6,7 +6,7 @@
 //! known, from the journal or from earlier in the same group, takes no effect and gets the answer
 //! of the first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -38,6 +38,8 @@ pub(super) enum Outcome {
     Known(i64),
     /// The command kept its refusal.
     Refused,
+    /// Who sent it is not live any more.
+    Unwelcome,
     KeyReused,
     ReferenceTaken(i64),
     Stale,
@@ -57,6 +59,8 @@ pub(super) struct Read {
     pub window: i64,
     pub version: i64,
     pub now: Timestamp,
+    /// Of the principals who were not known to be live.
+    pub live: HashSet<i64>,
     pub wallets: HashMap<Account, Wallet>,
     /// By key hash: the operation, and the hash of its body.
     pub keys: HashMap<Uuid, (i64, Uuid)>,
@@ -182,6 +186,9 @@ fn no_room(
 /// The outcome of a command that is not to be decided at all.
 fn settled_already(command: &dyn Queued, read: &Read) -> Option<Outcome> {
     let (stamp, touches) = (command.stamp(), command.touches());
+    if !stamp.is_confirmed && !read.live.contains(&stamp.principal_id) {
+        return Some(Outcome::Unwelcome);
+    }
     if let Some((operation, body)) = read.keys.get(&stamp.claim.key_hash) {
         let same = *body == stamp.claim.body_hash;
         return Some(if same {
@@ -580,6 +587,7 @@ mod tests {
                 stamp: Stamp {
                     claim: Claim { key_hash: id(key), body_hash: id(body) },
                     principal_id: 1,
+                    is_confirmed: true,
                     request_id: Uuid::nil(),
                     version,
                     reference,

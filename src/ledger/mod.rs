@@ -48,6 +48,9 @@ pub mod trial_balance;
 pub mod wallets;
 pub mod window;
 
+use std::sync::Arc;
+
+use caps::room::Reached;
 use command::{Command, Failed, Reference, Stamp};
 use execute::{Done, Writers};
 use expiry::Expire;
@@ -56,9 +59,8 @@ use operation::{Kind, Operation};
 use store::WindowRow;
 use uuid::Uuid;
 
-use crate::access::Who;
-use crate::access::audit;
-use crate::db::{self, Connection, Moment, Pool};
+use crate::access::{self, Who, audit};
+use crate::db::{self, Connection, Latest, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::points::account::Account;
@@ -70,6 +72,7 @@ use crate::web::once::Claim;
 pub struct Ledger {
     writers: Writers,
     pool: Pool,
+    latest: Arc<Latest>,
 }
 
 /// How often a command is built again because something was published meanwhile.
@@ -79,10 +82,11 @@ const BUILDS: usize = 5;
 const SWEPT: i64 = 500;
 
 impl Ledger {
-    pub fn start(pool: Pool) -> Ledger {
+    pub fn start(pool: Pool, latest: Arc<Latest>) -> Ledger {
         Ledger {
             writers: Writers::start(pool.url()),
             pool,
+            latest,
         }
     }
 
@@ -96,26 +100,46 @@ impl Ledger {
         refuse: impl Fn(C::Refusal) -> Error,
     ) -> Result<Operation, Error> {
         for _ in 0..BUILDS {
-            let (command, stamp) = build(moment).await?;
+            let (_, (command, stamp)) = self.at_present(moment, &build).await?;
             let pays = command.touches().positions.first().copied();
+            // What is rare is boxed: a request keeps room for all that it may wait for.
             return match self.writers.execute(command, stamp).await {
                 Ok(Done::Now(operation)) => Ok(*operation),
-                Ok(Done::Before(id)) => self.find(id).await,
+                Ok(Done::Before(id)) => Box::pin(self.find(id)).await,
                 Err(Failed::Stale) => {
-                    moment = db::moment(&mut *self.pool.get().await?).await?;
+                    moment = Box::pin(self.present()).await?;
                     continue;
                 }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
                 Err(Failed::CapReached(reached)) if pays != Some(reached.position) => {
                     Err(caps::api::reached_by_another().into())
                 }
-                Err(Failed::CapReached(reached)) => {
-                    Err(caps::reached(&mut *self.pool.get().await?, reached).await)
-                }
+                Err(Failed::CapReached(reached)) => Box::pin(self.reached(reached)).await,
                 Err(other) => Err(failure(other)),
             };
         }
-        Err(Problem::new(Slug::TooBusy, "terms are being published right now").into())
+        Err(out_of_date().into())
+    }
+
+    /// Does what rests on what is published, as of `moment` if that is the present. What fails is tried
+    /// again when something was published since. Returns the moment that it rests on, too.
+    pub async fn at_present<T>(
+        &self,
+        mut moment: Moment,
+        work: impl AsyncFn(Moment) -> Result<T, Error>,
+    ) -> Result<(Moment, T), Error> {
+        for _ in 0..BUILDS {
+            let failed = match work(moment).await {
+                Ok(done) => return Ok((moment, done)),
+                Err(failed) => failed,
+            };
+            let present = Box::pin(self.present()).await?;
+            if present.version <= moment.version {
+                return Err(failed);
+            }
+            moment = present;
+        }
+        Err(out_of_date().into())
     }
 
     /// Hands a command to the writers as it is.
@@ -125,6 +149,16 @@ impl Ledger {
         stamp: Stamp,
     ) -> Result<Done, Failed<C::Refusal>> {
         self.writers.execute(command, stamp).await
+    }
+
+    async fn present(&self) -> Result<Moment, Error> {
+        let moment = db::moment(&mut *self.pool.get().await?).await?;
+        self.latest.saw(moment);
+        Ok(moment)
+    }
+
+    async fn reached<T>(&self, reached: Reached) -> Result<T, Error> {
+        Err(caps::reached(&mut *self.pool.get().await?, reached).await)
     }
 
     async fn find(&self, id: i64) -> Result<Operation, Error> {
@@ -192,6 +226,11 @@ impl Ledger {
     }
 }
 
+/// The refusal of what rests on terms that are being replaced again and again.
+pub fn out_of_date() -> Problem {
+    Problem::new(Slug::TooBusy, "terms are being published right now")
+}
+
 /// The stamp of what the hub does by itself: no principal, a key of its own.
 fn hub_stamp(secrets: &Secrets) -> Stamp {
     let request = RequestId::fresh().id;
@@ -203,6 +242,7 @@ fn hub_stamp(secrets: &Secrets) -> Stamp {
     Stamp {
         claim,
         principal_id: 0,
+        is_confirmed: true,
         request_id: request,
         version: None,
         reference: None,
@@ -214,6 +254,7 @@ pub fn stamp(who: &Who, claim: Claim, version: i64, reference: Option<Reference>
     Stamp {
         claim,
         principal_id: who.principal,
+        is_confirmed: who.is_confirmed,
         request_id: who.request.id,
         version: Some(version),
         reference,
@@ -237,6 +278,7 @@ pub fn reference_hash(secrets: &Secrets, partner: i64, text: &str) -> Uuid {
 
 fn failure<R>(failed: Failed<R>) -> Error {
     match failed {
+        Failed::Unwelcome => access::caller::unauthenticated().into(),
         Failed::KeyReused => Claim::reused().into(),
         Failed::ReferenceTaken(_) => Problem::new(
             Slug::ReferenceTaken,

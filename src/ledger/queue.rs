@@ -208,6 +208,7 @@ mod tests {
             let stamp = Stamp {
                 claim,
                 principal_id: 0,
+                is_confirmed: true,
                 request_id: uuid::Uuid::nil(),
                 version: None,
                 reference: None,

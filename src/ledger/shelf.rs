@@ -14,6 +14,8 @@ use super::command::Reference;
 use super::operation::{Kind, Operation};
 use super::programme::Programme;
 use super::{api, store};
+use crate::access::Asking;
+use crate::access::caller::unauthenticated;
 use crate::db::{Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -31,6 +33,13 @@ pub struct Shelf {
     pub directories: Data<Directories>,
     pub wallets: Data<Wallets>,
     pub attested: Data<Attested>,
+}
+
+/// A member's wallets, and the moment when they were found.
+pub struct Found {
+    pub from: Account,
+    pub to: Account,
+    pub moment: Moment,
 }
 
 /// A member's wallet and an amount in its currency, as published at `version`.
@@ -86,15 +95,15 @@ impl Shelf {
     /// What an issuer needs to move points of one of its members.
     pub async fn take(
         &self,
-        partner: i64,
-        moment: Moment,
+        asking: Asking,
         member: &str,
         amount: &AmountBody,
     ) -> Result<Taken, Error> {
-        let (version, directory) = self.directories.at(moment, &self.pool).await?;
+        let (version, directory) = self.directories.at(asking.moment, &self.pool).await?;
         let (currency, amount) = amount.read(&directory, "/amount")?;
-        api::must_issue(partner, currency)?;
-        let (wallet, _) = self.wallets_of(partner, member, currency, currency).await?;
+        api::must_issue(asking.partner, currency)?;
+        let wanted = (member, &**currency, &**currency);
+        let wallet = self.wallets_of(asking, wanted).await?.from;
         let programme = Programme::of(&directory, currency);
         Ok(Taken {
             version,
@@ -138,25 +147,27 @@ impl Shelf {
         Ok((wallet, currency.ok_or_else(store::no_wallet)?.clone()))
     }
 
-    /// The wallets in two currencies of one of the partner's members.
+    /// The wallets in two currencies of one of the partner's members, and when they were found.
     pub async fn wallets_of(
         &self,
-        partner: i64,
-        member: &str,
-        from: &Currency,
-        to: &Currency,
-    ) -> Result<(Account, Account), Error> {
+        asking: Asking,
+        (member, from, to): (&str, &Currency, &Currency),
+    ) -> Result<Found, Error> {
         let member = self
             .ids
             .read(id::Kind::Member, member)
             .ok_or_else(no_member)?;
         let wanted = Wanted {
+            sender: asking.unconfirmed,
             member,
-            partner,
+            partner: asking.partner,
             from: from.no,
             to: to.no,
         };
         let owned = self.wallets.find(&self.pool, wanted).await?;
+        if !owned.is_sender_live {
+            return Err(unauthenticated().into());
+        }
         if !owned.is_member {
             return Err(no_member().into());
         }
@@ -166,7 +177,11 @@ impl Shelf {
         };
         let source = owned.from.ok_or_else(|| missing(from))?;
         let target = owned.to.ok_or_else(|| missing(to))?;
-        Ok((Account(source), Account(target)))
+        Ok(Found {
+            from: Account(source),
+            to: Account(target),
+            moment: owned.moment,
+        })
     }
 
     pub fn reference(

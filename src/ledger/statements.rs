@@ -1,7 +1,7 @@
 //! The SQL of a group: prepared once per writer, sent in two pipelined round trips.
 //!
 //! The first takes the gate (shared: closing a window takes it alone), locks the caps that the writer
-//! has no slice of, and reads the window, the clock, lots, follow-ups, references, keys and quotes.
+//! has no slice of, and reads the window, the clock, who is live, lots, follow-ups, references, keys and quotes.
 //! The second writes sets, the slices first, and commits; an error anywhere turns the commit into a
 //! rollback.
 //!
@@ -29,6 +29,7 @@ use super::operation::{self, Kind, Leg, Operation};
 use super::slot::Slot;
 use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
+use crate::access;
 use crate::clock::Timestamp;
 use crate::db;
 use crate::points::account::Account;
@@ -110,6 +111,7 @@ pub(super) struct Statements {
     lock_wallets: Statement,
     wallets: Statement,
     context: Statement,
+    live: Statement,
     lots: Statement,
     keys: Statement,
     quotes: Statement,
@@ -141,6 +143,7 @@ impl Statements {
             lock_wallets: client.prepare(LOCK_WALLETS).await?,
             wallets: client.prepare(WALLETS).await?,
             context: client.prepare(CONTEXT).await?,
+            live: client.prepare(access::LIVE).await?,
             lots: client.prepare(LOTS).await?,
             keys: client.prepare(KEYS).await?,
             quotes: client.prepare(QUOTES).await?,
@@ -184,6 +187,7 @@ impl Statements {
             tallies,
             references,
             budgets,
+            senders,
         } = Asked::by(commands, care);
         let (partners, kinds, hashes) = references;
         let capped = slot.caps.to_lock(&positions, caps == Caps::Whole);
@@ -200,6 +204,7 @@ impl Statements {
             locked_caps,
             budgets,
             context,
+            live,
             lots,
             tallies,
             follow_ups,
@@ -219,6 +224,7 @@ impl Statements {
                 ask(client, &self.budgets, [&budgets])
             )),
             ask(client, &self.context, []),
+            unless(senders.is_empty(), ask(client, &self.live, [&senders])),
             ask(client, &self.lots, [&wallets]),
             // After the lots: what is counted between the two shows in a turn that is not as it was read.
             Box::pin(unless(
@@ -257,6 +263,7 @@ impl Statements {
             version,
             now: context.get(2),
             group: context.get(3),
+            live: live.iter().map(|row| row.get(0)).collect(),
             wallets: HashMap::new(),
             keys: by_key
                 .iter()

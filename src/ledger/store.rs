@@ -20,7 +20,7 @@ use super::lot::LotKey;
 use super::operation::{Figures, Kind, Leg, LotChange, Operation, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
 use crate::clock::{self, Timestamp};
-use crate::db::Connection;
+use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::points::account::Account;
 use crate::points::money::Micros;
@@ -188,8 +188,8 @@ fn transfer(numbers: &[i64]) -> Transfer {
 
 /// One operation, whoever's it is.
 pub async fn find(conn: &mut Connection, id: i64) -> Result<Option<Operation>, Error> {
-    let sql = format!("{OPERATIONS} where o.id = $1");
-    let row: Option<OperationRow> = diesel::sql_query(sql)
+    let row: Option<OperationRow> = db::prepared(OPERATIONS)
+        .then(" where o.id = ")
         .bind::<BigInt, _>(id)
         .get_result(conn)
         .await
@@ -205,24 +205,31 @@ pub async fn statement(
     limit: i64,
 ) -> Result<Vec<Operation>, Error> {
     // From each operation to the one before it in this wallet, as far as the page goes.
-    let previous = "case $1 when out_wallet then out_previous when in_wallet then in_previous end";
+    let previous =
+        "case wallet when out_wallet then out_previous when in_wallet then in_previous end";
     let first = match before {
-        Some(_) => format!("select {previous} from operations where id = $2"),
-        None => "select last_operation from lots where wallet = $1 and turn > 0".into(),
+        Some(_) => format!("select {previous} from operations where id = before"),
+        None => {
+            "select last_operation from lots where lots.wallet = asked.wallet and turn > 0".into()
+        }
     };
-    let sql = format!(
-        "with recursive chain (id, nth) as ( \
-           select ({first}), 1::bigint \
+    let chain = format!(
+        "::bigint), chain (wallet, most, id, nth) as ( \
+           select wallet, most, ({first}), 1::bigint from asked \
            union all \
-           select {previous}, nth + 1 from chain join operations o on o.id = chain.id where nth < $3 \
+           select wallet, most, {previous}, nth + 1 from chain join operations o on o.id = chain.id where nth < most \
          ) {OPERATIONS} join chain on chain.id = o.id order by chain.nth"
     );
-    let rows: Vec<OperationRow> = diesel::sql_query(sql)
-        .bind::<BigInt, _>(wallet.0)
-        .bind::<BigInt, _>(before.unwrap_or_default())
-        .bind::<BigInt, _>(limit)
-        .load(conn)
-        .await?;
+    let rows: Vec<OperationRow> =
+        db::prepared("with recursive asked (wallet, before, most) as (select ")
+            .bind::<BigInt, _>(wallet.0)
+            .then("::bigint, ")
+            .bind::<BigInt, _>(before.unwrap_or_default())
+            .then("::bigint, ")
+            .bind::<BigInt, _>(limit)
+            .then(chain)
+            .load(conn)
+            .await?;
     Ok(rows
         .into_iter()
         .filter_map(OperationRow::into_operation)
@@ -447,10 +454,9 @@ pub async fn lots_of(conn: &mut Connection, wallet: Account) -> Result<Vec<LotRo
 
 /// What wallets hold and owe, in the order of spending.
 pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>, Error> {
-    let sql = "select * from lots where wallet = any($1) and (available <> 0 or held > 0) \
-               order by wallet, expires_at, usable_from, class";
-    Ok(diesel::sql_query(sql)
+    Ok(db::prepared("select * from lots where wallet = any(")
         .bind::<Array<BigInt>, _>(wallets)
+        .then(") and (available <> 0 or held > 0) order by wallet, expires_at, usable_from, class")
         .load(conn)
         .await?)
 }

@@ -1,6 +1,6 @@
 //! Who comes in, by which proof, and how long it lasts.
 
-use diesel_async::AsyncConnection;
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use interline::access::{self, Role};
 use interline::db::{self, Connection};
 use interline::error::Error;
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::office::{MEMBERS, Office, PASSWORD, code};
-use crate::world::send;
+use crate::world::{World, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_proves_itself_by_its_secret_and_by_nothing_else() {
@@ -436,4 +436,55 @@ async fn people_sign_in_five_times_a_minute_and_leave_when_they_leave() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_credential_moves_nothing_and_learns_nothing() {
+    let world = World::new().await;
+    let member = world.member().await;
+    world.award(&member, "50000", "MILE").await;
+    let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    let aero = world.token("AERO").await;
+    let award = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}, "reason": "purchase"});
+    let done = world.post_with_key(&aero, "/v1/awards", "once", award.clone());
+    done.await.ok();
+
+    let before = operations(&world).await;
+    let revoke = "update credentials set revoked_at = now() where revoked_at is null";
+    world.superuser().await.batch_execute(revoke).await.unwrap();
+    let stranger = json!({"member": "mbr_nobody", "amount": {"amount": "1", "currency": "MILE"}, "reason": "purchase"});
+    for (path, key, body) in [
+        ("/v1/awards", "new", award.clone()),
+        ("/v1/awards", "once", award),
+        ("/v1/awards", "stranger", stranger),
+        ("/v1/awards", "bad", json!({"amount": 1})),
+        ("/v1/conversions", "take", json!({"quote": quote})),
+        ("/v1/conversions", "wrong", json!({"quote": "x"})),
+        ("/v1/quotes", "price", json!({})),
+    ] {
+        let answer = world.post_with_key(&aero, path, key, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem()),
+            (401, "unauthenticated"),
+            "{path} {key}"
+        );
+    }
+    World::assert_right(&world.verify().await);
+    let left = world
+        .get(world.operator().await, "/v1/events?limit=1")
+        .await;
+    assert_eq!(left.status.as_u16(), 200, "people go on");
+    assert_eq!(operations(&world).await, before);
+}
+
+async fn operations(world: &World) -> i64 {
+    let mut conn = world.superuser().await;
+    let count = diesel::sql_query("select count(*) as number from operations");
+    count.get_result::<Count>(&mut conn).await.unwrap().number
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    number: i64,
 }

@@ -41,6 +41,7 @@ fn stamp() -> Stamp {
     Stamp {
         claim,
         principal_id: 1,
+        is_confirmed: true,
         request_id: Uuid::now_v7(),
         version: None,
         reference: None,

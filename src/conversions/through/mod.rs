@@ -17,10 +17,12 @@ use uuid::Uuid;
 
 use super::quote::{self, Quote, Then};
 use super::{Fixed, Offer, Wish, limits};
+use crate::access::Asking;
 use crate::clock::Timestamp;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
+use crate::ledger;
 use crate::ledger::api::{barred, must_issue};
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -57,13 +59,14 @@ impl Decided {
 pub async fn offer(
     shelf: &Shelf,
     books: &Books,
-    (partner, moment): (i64, Moment),
+    asking: Asking,
     member: &str,
-    wish: Wish<'_>,
+    wish: &Wish<'_>,
     through: &str,
     channel: Option<&Word>,
 ) -> Result<[Offer; 2], Error> {
-    let (_, book) = books.at(moment, &shelf.pool).await?;
+    let partner = asking.partner;
+    let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = super::asked(directory, wish)?;
     let between = super::currency(directory, "/through", through)?;
@@ -72,6 +75,12 @@ pub async fn offer(
         return Err(Problem::field("/through", rule).into());
     }
     must_issue(partner, from)?;
+    let wanted = (member, &**from, &**to);
+    let found = shelf.wallets_of(asking, wanted).await?;
+    if found.moment.version > version {
+        return Err(ledger::out_of_date().into());
+    }
+    let (from_wallet, to_wallet, now) = (found.from, found.to, found.moment.now);
     let steps = [
         (from, Act::ConvertOut),
         (between, Act::ConvertIn),
@@ -79,11 +88,8 @@ pub async fn offer(
     ];
     for (currency, act) in steps {
         let programme = Programme::of(directory, currency);
-        programme.must_allow(act, moment.now).map_err(barred)?;
+        programme.must_allow(act, now).map_err(barred)?;
     }
-    let (from_wallet, to_wallet) = shelf.wallets_of(partner, member, from, to).await?;
-
-    let now = moment.now;
     let wallet = (from_wallet, channel);
     let first = decided(shelf, &book, (from, between), wallet, now).await?;
     let second = decided(shelf, &book, (between, to), wallet, now).await?;

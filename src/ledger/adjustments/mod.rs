@@ -138,6 +138,7 @@ fn stamp(secrets: &Secrets, who: &Who, adjustment: &Adjustment) -> Stamp {
             body_hash: Uuid::nil(),
         },
         principal_id: adjustment.created_by,
+        is_confirmed: true,
         request_id: who.request.id,
         version: None,
         reference: None,

@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{Award, FURTHEST, Place, Reason, Refusal};
-use crate::access::{AwardsWrite, LedgerRead, Partner};
+use crate::access::{AwardsWrite, LedgerRead, Partner, Sender};
 use crate::clock;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -93,7 +93,7 @@ pub struct AwardBody {
     responses((status = 201, description = "The award.", body = AwardBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<AwardsWrite>,
+    partner: Sender<AwardsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewAward>,
@@ -105,7 +105,7 @@ async fn create(
             partner.moment,
             async |moment| {
                 let taken = shelf
-                    .take(partner.partner, moment, &body.member, &body.amount)
+                    .take(partner.asking(moment), &body.member, &body.amount)
                     .await?;
                 let Taken {
                     version,

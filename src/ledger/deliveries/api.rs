@@ -8,7 +8,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::code::Code;
 use super::{Delivery, Refusal};
-use crate::access::{ConversionsWrite, LedgerRead, Partner};
+use crate::access::{ConversionsWrite, LedgerRead, Partner, Sender};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -78,7 +78,7 @@ pub struct DeliveryBody {
     responses((status = 201, description = "What was delivered.", body = DeliveryBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<ConversionsWrite>,
+    partner: Sender<ConversionsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewDelivery>,
@@ -94,8 +94,9 @@ async fn create(
                 let gained = named.operation.into.map(|leg| leg.wallet.asset());
                 let currency = gained.and_then(|gained| directory.currency_no(gained));
                 let currency = currency.ok_or_else(unknown)?;
-                let who = (partner.partner, body.member.as_str());
-                let (wallet, _) = shelf.wallets_of(who.0, who.1, currency, currency).await?;
+                let wanted = (body.member.as_str(), &**currency, &**currency);
+                let asking = partner.asking(moment);
+                let wallet = shelf.wallets_of(asking, wanted).await?.from;
                 let delivery = Delivery {
                     conversion: named.operation.clone(),
                     wallet,

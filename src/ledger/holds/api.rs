@@ -8,7 +8,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::body::{HoldBody, HoldStepBody, show, show_made, show_step, story};
 use super::{Capture, Hold, LONGEST, Over, Refusal, Release};
-use crate::access::{LedgerRead, Partner, RedemptionsWrite};
+use crate::access::{LedgerRead, Partner, RedemptionsWrite, Sender};
 use crate::db;
 use crate::error::{Error, Problem, Slug};
 use crate::id;
@@ -106,7 +106,7 @@ pub struct NewRelease {
     responses((status = 201, description = "The hold, as it was made.", body = HoldBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<RedemptionsWrite>,
+    partner: Sender<RedemptionsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewHold>,
@@ -118,7 +118,7 @@ async fn create(
             partner.moment,
             async |moment| {
                 let taken = shelf
-                    .take(partner.partner, moment, &body.member, &body.amount)
+                    .take(partner.asking(moment), &body.member, &body.amount)
                     .await?;
                 let Taken {
                     version,
@@ -207,7 +207,7 @@ async fn read(
     responses((status = 201, description = "What was captured.", body = HoldStepBody), WriteProblems)
 )]
 async fn capture(
-    partner: Partner<RedemptionsWrite>,
+    partner: Sender<RedemptionsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     path: Path<String>,
@@ -252,7 +252,7 @@ async fn capture(
     responses((status = 201, description = "What was released.", body = HoldStepBody), WriteProblems)
 )]
 async fn release(
-    partner: Partner<RedemptionsWrite>,
+    partner: Sender<RedemptionsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     path: Path<String>,

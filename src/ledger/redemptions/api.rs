@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::{Redemption, Refusal};
-use crate::access::{LedgerRead, Partner, RedemptionsWrite};
+use crate::access::{LedgerRead, Partner, RedemptionsWrite, Sender};
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -80,7 +80,7 @@ pub struct RedemptionBody {
     responses((status = 201, description = "The redemption.", body = RedemptionBody), WriteProblems)
 )]
 async fn create(
-    partner: Partner<RedemptionsWrite>,
+    partner: Sender<RedemptionsWrite>,
     shelf: Shelf,
     ledger: Data<Ledger>,
     write: Write<NewRedemption>,
@@ -92,7 +92,7 @@ async fn create(
             partner.moment,
             async |moment| {
                 let taken = shelf
-                    .take(partner.partner, moment, &body.member, &body.amount)
+                    .take(partner.asking(moment), &body.member, &body.amount)
                     .await?;
                 let Taken {
                     version,

@@ -26,7 +26,7 @@ impl Wallets {
     /// wallet that the member may have and nobody needed yet is opened.
     pub async fn find(&self, pool: &Pool, wanted: Wanted) -> Result<Owned, Error> {
         let mut owned = self.0.ask(wanted).await?;
-        if !owned.is_member {
+        if !owned.is_member || !owned.is_sender_live {
             return Ok(owned);
         }
         for (wallet, currency) in [(&mut owned.from, wanted.from), (&mut owned.to, wanted.to)] {

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, SmallInt};
 use diesel_async::RunQueryDsl;
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::db::Connection;
+use crate::db::{Connection, Moment};
 use crate::error::Error;
 use crate::gather::Batch;
 use crate::points::account::{Account, Asset};
@@ -39,15 +39,19 @@ struct OwnedRow {
 /// A member of a partner, and the currencies its wallets are wanted in: the first is the partner's.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
+    /// The principal that asks, where it is not known to be live.
+    pub sender: Option<i64>,
     pub member: i64,
     pub partner: i64,
     pub from: Asset,
     pub to: Asset,
 }
 
-/// Whether the member is one of the partner's, and the wallets that were opened.
+/// Whether the member is one of the partner's, and the wallets that were opened; and the present.
 #[derive(Debug, Clone, Copy)]
 pub struct Owned {
+    pub moment: Moment,
+    pub is_sender_live: bool,
     pub is_member: bool,
     pub from: Option<i64>,
     pub to: Option<i64>,
@@ -65,9 +69,11 @@ impl Batch for Ownership {
          s.wallet_id is not null or exists ( \
            select from memberships m where m.member_id = q.member and m.partner_id = q.partner), \
          s.wallet_id, \
-         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.target) \
-         from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[]) with ordinality \
-         as q (member, partner, source, target, nth) \
+         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.target), \
+         q.sender is null or exists (select from live_principals l where l.id = q.sender), \
+         c.version, clock_timestamp() + c.clock_offset \
+         from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::bigint[]) with ordinality \
+         as q (member, partner, source, target, sender, nth) cross join control c \
          left join member_wallets s on s.member_id = q.member and s.currency_no = q.source order by q.nth";
 
     async fn ask(
@@ -79,10 +85,16 @@ impl Batch for Ownership {
         let partners: Vec<i64> = wanted.iter().map(|one| one.partner).collect();
         let from: Vec<Asset> = wanted.iter().map(|one| one.from).collect();
         let to: Vec<Asset> = wanted.iter().map(|one| one.to).collect();
+        let senders: Vec<Option<i64>> = wanted.iter().map(|one| one.sender).collect();
         let rows = client
-            .query(statement, &[&members, &partners, &from, &to])
+            .query(statement, &[&members, &partners, &from, &to, &senders])
             .await?;
         let owned = |row: &Row| Owned {
+            is_sender_live: row.get(3),
+            moment: Moment {
+                version: row.get(4),
+                now: row.get(5),
+            },
             is_member: row.get(0),
             from: row.get(1),
             to: row.get(2),
