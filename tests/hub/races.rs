@@ -785,8 +785,9 @@ async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
     }
     let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
     assert_eq!(sql::number(&world.url, open).await, 0);
+    // A draft, and its step into the sandbox.
     let written = "select count(*) from partners p where code like 'GONE%' and \
-        (select count(*) from audit where subject = 'partner' and subject_id = p.id) = 1";
+        (select count(*) from audit where subject = 'partner' and subject_id = p.id) = 2";
     assert_eq!(sql::number(&world.url, written).await, 20);
 }
 

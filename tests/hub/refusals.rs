@@ -302,17 +302,19 @@ const PROVOCATIONS: &[Row] = table! {
         w.post(&olivia, &life::status(&w, "AERO"), json!({"state": "closed"})).await
     };
     "partner-state" => async |w: World| {
+        let member = w.member().await;
         winding_down(&w).await;
-        award(&w, "1", "MILE").await
+        award_to(&w, &member, "1", "MILE").await
     };
     "partner-step" => async |w: World| {
         let olivia = w.sign_in("olivia").await;
         w.post(&olivia, &life::status(&w, "AERO"), json!({"state": "closed"})).await
     };
     "partner-suspended" => async |w: World| {
+        let member = w.member().await;
         let path = format!("/v1/partners/{}/status", w.credentials.partner("AERO").expect("AERO").id);
         w.post(&w.sign_in("olivia").await, &path, json!({"state": "suspended"})).await.ok();
-        award(&w, "1", "MILE").await
+        award_to(&w, &member, "1", "MILE").await
     };
     "quote-expired" => async |w: World| {
         let quote = held_quote(&w).await;
@@ -576,8 +578,12 @@ async fn take(w: &World, quote: &str) -> Answer {
 }
 
 async fn award(w: &World, amount: &str, currency: &str) -> Answer {
+    award_to(w, &w.member().await, amount, currency).await
+}
+
+async fn award_to(w: &World, member: &Member, amount: &str, currency: &str) -> Answer {
     let amount = json!({"amount": amount, "currency": currency});
-    let body = json!({"member": w.member().await.id, "amount": amount, "reason": "event"});
+    let body = json!({"member": member.id, "amount": amount, "reason": "event"});
     w.post(&w.token("AERO").await, "/v1/awards", body).await
 }
 
