@@ -18,6 +18,7 @@ use interline::ledger::history::{Books, Entry};
 use interline::ledger::programme::Programme;
 use interline::partners::Currency;
 use interline::partners::expiry::ExpiryPolicy;
+use interline::partners::life::Standing;
 use interline::points::account::Account;
 use interline::points::amount::{Scale, Scales};
 use interline::rates::campaigns::limits::Limits;
@@ -241,7 +242,7 @@ fn programme(no: i16) -> Programme {
     };
     Programme {
         currency: Arc::new(currency),
-        live: true,
+        standing: Standing::LIVE,
     }
 }
 

@@ -48,6 +48,7 @@ problems! {
     CardDates 422 "card-dates" "The dates of the rate card do not work" "The detail says which date is wrong and what would be right.";
     CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
     CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";
+    CertificationMissing 409 "certification-missing" "The partner's latest certification did not pass, or there is none" "Record one that passed first.";
     CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
     CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
@@ -80,6 +81,9 @@ problems! {
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
     PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap. Without them it is a partner that pays for a bonus who may not.";
+    PartnerOutstanding 409 "partner-outstanding" "Something of the partner is outstanding" "`available`, `held` and `owed` are points of its members in smallest units, `positions` how many moneys it owes or is owed: all have to be zero. Points expire by themselves after its last day.";
+    PartnerState 422 "partner-state" "A partner in this is not in a state for that" "`state` is the one it is in, `act` what it does not allow; `GET /v1/partners/{partner}/status` says what it does.";
+    PartnerStep 409 "partner-step" "No such step leads from the partner's state" "`state` is the one it is in, `next` are those it can go to.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";

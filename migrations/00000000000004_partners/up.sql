@@ -27,6 +27,8 @@ create table partners (
   name_zh text,
   kind text not null,
   state text not null,
+  last_day date,
+  ends_at timestamptz,
   money smallint not null,
   zone text not null,
   created_at timestamptz not null,
@@ -34,13 +36,92 @@ create table partners (
   constraint partners_code_unique unique (code),
   constraint partners_code_form check (code ~ '^[A-Z][A-Z0-9]{1,15}$'),
   constraint partners_money_known foreign key (money) references moneys (no),
-  constraint partners_state_known check (state in ('live', 'suspended'))
+  constraint partners_state_known check (state in ('draft', 'sandbox', 'certifying', 'pending_approval', 'live', 'suspended', 'winding_down', 'closed')),
+  constraint partners_end_whole check ((last_day is null) = (ends_at is null)),
+  constraint partners_wind_down_to_a_day check (state <> 'winding_down' or last_day is not null)
 );
 comment on table partners is
-  'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates.';
+  'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates. last_day: of one that winds down, over at ends_at.';
+
+create table partner_steps (
+  before text not null,
+  after text not null,
+  constraint partner_steps_pk primary key (before, after)
+);
+comment on table partner_steps is
+  'Every step a partner can take from one state to another, as the code has them too.';
+insert into partner_steps (before, after) values
+  ('draft', 'sandbox'), ('draft', 'closed'),
+  ('sandbox', 'certifying'), ('sandbox', 'closed'),
+  ('certifying', 'sandbox'), ('certifying', 'pending_approval'), ('certifying', 'closed'),
+  ('pending_approval', 'sandbox'), ('pending_approval', 'live'), ('pending_approval', 'closed'),
+  ('live', 'suspended'), ('live', 'winding_down'),
+  ('suspended', 'live'), ('suspended', 'winding_down'),
+  ('winding_down', 'closed');
+
+-- A partner begins as a draft and goes only where a step leads.
+create function partner_goes_by_steps() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.state <> 'draft' then
+      raise exception 'partner % begins as %, and all begin as drafts', new.code, new.state
+        using errcode = 'check_violation', constraint = 'partners_go_by_steps';
+    end if;
+  elsif old.state <> new.state and not exists (
+      select from partner_steps where before = old.state and after = new.state) then
+    raise exception 'partner % cannot go from % to %', new.code, old.state, new.state
+      using errcode = 'check_violation', constraint = 'partners_go_by_steps';
+  elsif old.last_day is not null and (old.last_day, old.ends_at) is distinct from (new.last_day, new.ends_at) then
+    raise exception 'the last day of partner % is said', new.code
+      using errcode = 'check_violation', constraint = 'partners_go_by_steps';
+  end if;
+  return new;
+end $$;
+create trigger partners_go_by_steps before insert or update on partners
+  for each row execute function partner_goes_by_steps();
+
+create table partner_proposals (
+  partner_id bigint not null,
+  state text not null,
+  last_day date,
+  certification_id bigint,
+  proposed_by bigint not null,
+  proposed_at timestamptz not null,
+  constraint partner_proposals_pk primary key (partner_id),
+  constraint partner_proposals_of_partner foreign key (partner_id) references partners (id)
+);
+comment on table partner_proposals is
+  'The state that a partner shall be in, until another person has decided. What was decided is in the audit trail.';
+
+create table certifications (
+  id bigint generated always as identity,
+  partner_id bigint not null,
+  checks jsonb not null,
+  passed boolean not null,
+  recorded_by bigint not null,
+  recorded_at timestamptz not null,
+  constraint certifications_pk primary key (id),
+  constraint certifications_of_partner foreign key (partner_id) references partners (id)
+);
+-- The latest of a partner.
+create index certifications_by_partner on certifications (partner_id, id);
+comment on table certifications is
+  'What a partner''s program was seen to do: checks, each with its name and whether it passed. passed: all of them did. Append-only.';
 
 -- Credentials came before there were partners to refer to.
 alter table credentials add constraint credentials_of_partner foreign key (partner_id) references partners (id);
+
+-- Who is not there yet, or not any more, has no credentials.
+create function credential_of_open_partner() returns trigger language plpgsql as $$
+begin
+  if exists (select from partners where id = new.partner_id and state in ('draft', 'closed')) then
+    raise exception 'partner % takes no part', new.partner_id
+      using errcode = 'check_violation', constraint = 'credentials_of_open_partner';
+  end if;
+  return new;
+end $$;
+create trigger credentials_of_open_partner before insert on credentials
+  for each row execute function credential_of_open_partner();
 
 create table currencies (
   no smallint generated always as identity (start with 1000 maxvalue 16383),
@@ -73,6 +154,8 @@ create table award_limits (
 comment on table award_limits is
   'How much (units, the smallest) or how often (times) the issuer of a currency lets a member be awarded it for a reason within a period. The audit trail says who changed them; awards that are counted say so in the journal.';
 
-grant select on moneys to interline_app;
+grant select on moneys, partner_steps to interline_app;
+grant select, insert, update, delete on partner_proposals to interline_app;
+grant select, insert on certifications to interline_app;
 grant select, insert, update on partners, award_limits to interline_app;
 grant select, insert on currencies to interline_app;

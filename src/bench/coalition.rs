@@ -90,7 +90,7 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
     for nth in 0..BRANDS {
         brands.push(
             db::transaction(&mut conn, async |conn| {
-                admit(conn, hub, &hub_person, nth).await
+                admit(conn, hub, [&hub_person, &checker], nth).await
             })
             .await?,
         );
@@ -145,7 +145,7 @@ pub async fn load(hub: &Hub, members: usize) -> anyhow::Result<Coalition> {
 async fn admit(
     conn: &mut Connection,
     hub: &Hub,
-    operator: &Who,
+    people: [&Who; 2],
     nth: usize,
 ) -> Result<Brand, Error> {
     let (_, directory) = hub.directories.current(conn).await?;
@@ -163,7 +163,8 @@ async fn admit(
         money,
         zone: "Asia/Hong_Kong".parse().map_err(broken)?,
     };
-    let partner = partners::admit(conn, operator, new).await?;
+    let operator = people[0];
+    let partner = partners::steps::admit_live(conn, people, &hub.ids, new).await?;
     let expiry: ExpiryPolicy =
         serde_json::from_str(r#"{"policy":"end_of_period","period":"year","after":2}"#)
             .map_err(broken)?;

@@ -259,7 +259,7 @@ pub fn limit_reached(reached: &Reached, from: &Currency, to: &Currency) -> Probl
 
 fn told(ids: &Ids, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::QuoteExpired(at) => {
             Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into()
         }

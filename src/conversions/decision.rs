@@ -15,8 +15,9 @@ use super::sponsorships::Sponsorship;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
-use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::programme::{Barred, Programme};
 use crate::ledger::tally::{Mark, Wanted};
+use crate::partners::life::Act;
 use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::points::money::Micros;
@@ -60,7 +61,7 @@ pub struct Side {
 
 #[derive(Debug, Clone)]
 pub enum Refusal {
-    Suspended(Suspended),
+    Barred(Barred),
     QuoteExpired(Timestamp),
     QuoteTaken {
         by: i64,
@@ -119,8 +120,9 @@ impl Order {
 
     /// Whether the quote is good still, whatever the wallet holds.
     pub(super) fn may_be_taken(&self, seen: &Seen<'_>, now: Timestamp) -> Result<(), Refusal> {
-        for side in [&self.from, &self.to] {
-            side.programme.must_be_live().map_err(Refusal::Suspended)?;
+        for (side, act) in [(&self.from, Act::ConvertOut), (&self.to, Act::ConvertIn)] {
+            let allowed = side.programme.must_allow(act, now);
+            allowed.map_err(Refusal::Barred)?;
         }
         if let Some(by) = seen.quote_taken {
             return Err(Refusal::QuoteTaken { by });

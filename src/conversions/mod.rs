@@ -52,12 +52,13 @@ use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
-use crate::ledger::api::suspended;
+use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::ledger::{self, store};
 use crate::members::Claims;
+use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
@@ -123,17 +124,16 @@ pub async fn offer(
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
     crate::ledger::api::must_issue(partner, from)?;
-    for currency in [from, to] {
-        Programme::of(&book.directory, currency)
-            .must_be_live()
-            .map_err(suspended)?;
-    }
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
         return Err(ledger::out_of_date().into());
     }
     let (from_wallet, to_wallet, now) = (found.from, found.to, found.moment.now);
+    for (currency, act) in [(from, Act::ConvertOut), (to, Act::ConvertIn)] {
+        let programme = Programme::of(directory, currency);
+        programme.must_allow(act, now).map_err(barred)?;
+    }
 
     let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book

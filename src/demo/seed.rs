@@ -41,7 +41,7 @@ pub async fn fill(hub: &Hub, base_url: &str, members: usize) -> anyhow::Result<C
     let mut brands = Vec::new();
     for brand in &BRANDS {
         let admitted = db::transaction(&mut conn, async |conn| {
-            admit(conn, hub, &operator, brand).await
+            admit(conn, hub, [&operator, &checker], brand).await
         })
         .await?;
         brands.push(admitted);
@@ -121,7 +121,7 @@ async fn employ(conn: &mut Connection) -> anyhow::Result<Vec<(i64, Role, PersonC
 async fn admit(
     conn: &mut Connection,
     hub: &Hub,
-    operator: &Who,
+    people: [&Who; 2],
     brand: &Brand,
 ) -> Result<Admitted, Error> {
     let text = |text: &str| text.to_owned();
@@ -138,7 +138,8 @@ async fn admit(
         money,
         zone: brand.zone.parse().map_err(broken)?,
     };
-    let partner = partners::admit(conn, operator, new).await?;
+    let operator = people[0];
+    let partner = partners::steps::admit_live(conn, people, &hub.ids, new).await?;
     let currency = NewCurrency {
         code: text(brand.currency).try_into().map_err(broken)?,
         name: text(brand.currency_name).try_into().map_err(broken)?,

@@ -8,12 +8,14 @@ use utoipa::openapi::OpenApi as Document;
 
 use super::lot::Short;
 use super::operation::{Leg, Operation};
-use super::programme::Suspended;
+use super::programme::{Barred, Programme};
 use super::{
     adjustments, awards, caps, deliveries, holds, redemptions, reversals, trial_balance, wallets,
 };
+use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
-use crate::partners::{AmountBody, Currency, Directory};
+use crate::partners::life::Act;
+use crate::partners::{self, AmountBody, Currency, Directory};
 use crate::web::text;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -67,11 +69,27 @@ pub fn must_issue(partner: i64, currency: &Currency) -> Result<(), Problem> {
     }
 }
 
-pub fn suspended(Suspended { currency }: Suspended) -> Problem {
-    Problem::new(
-        Slug::PartnerSuspended,
-        format!("the issuer of {currency} is suspended"),
-    )
+/// The refusal of what the issuer of a currency may not do in its state.
+pub fn barred(barred: Barred) -> Problem {
+    let Barred {
+        currency,
+        state,
+        act,
+    } = barred;
+    partners::barred(&format!("the issuer of {currency}"), state, act)
+}
+
+/// Refuses what the state of an issuer in an operation does not allow.
+pub fn must_allow(
+    directory: &Directory,
+    operation: &Operation,
+    act: Act,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let legs = operation.out.into_iter().chain(operation.into);
+    let currencies = legs.filter_map(|leg| directory.currency_no(leg.wallet.asset()));
+    let mut programmes = currencies.map(|currency| Programme::of(directory, currency));
+    programmes.try_for_each(|programme| programme.must_allow(act, now).map_err(barred))
 }
 
 /// The refusal of a wallet that holds too little, in printed units.

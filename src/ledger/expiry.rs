@@ -1,7 +1,7 @@
 //! Expiry: what is left in a lot goes when its time has come.
 //!
 //! A lot past its expiry cannot be spent in any case; the sweep only writes down that its issuer's
-//! promise has ended.
+//! promise has ended. When the last day of an issuer that winds down is over, the time of all its lots has.
 
 use super::command::{Command, Decided, Move, Seen, Touches};
 use super::lot::LotKey;
@@ -13,6 +13,8 @@ use crate::points::account::Account;
 pub struct Expire {
     pub wallet: Account,
     pub lot: LotKey,
+    /// When the lot's issuer ends, if it does: then all its lots do.
+    pub issuer_ends_at: Option<Timestamp>,
 }
 
 /// The lot is empty, or its time has not come: somebody else was first.
@@ -35,7 +37,9 @@ impl Command for Expire {
             .lots
             .get(&self.lot)
             .ok_or(NothingToExpire)?;
-        if lot.available == 0 || now < self.lot.expires_at {
+        let expires_at = self.lot.expires_at;
+        let ends_at = self.issuer_ends_at.unwrap_or(expires_at).min(expires_at);
+        if lot.available <= 0 || now < ends_at {
             return Err(NothingToExpire);
         }
 

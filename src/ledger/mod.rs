@@ -201,11 +201,18 @@ impl Ledger {
     async fn sweep_lots(&self, secrets: &Secrets) -> Result<usize, Error> {
         let mut swept = 0;
         loop {
-            let lots = store::expired_lots(&mut *self.pool.get().await?, SWEPT).await?;
+            let lots = {
+                let mut conn = self.pool.get().await?;
+                match store::expired_lots(&mut conn, SWEPT).await? {
+                    none if none.is_empty() => store::lots_of_ended(&mut conn, SWEPT).await?,
+                    lots => lots,
+                }
+            };
             let commands = lots.iter().map(|row| {
                 let command = Expire {
-                    wallet: Account(row.wallet),
-                    lot: row.key(),
+                    wallet: Account(row.lot.wallet),
+                    lot: row.lot.key(),
+                    issuer_ends_at: row.issuer_ends_at,
                 };
                 self.writers.execute(command, hub_stamp(secrets))
             });

@@ -4,37 +4,40 @@ use std::sync::Arc;
 
 use super::lot::LotKey;
 use crate::clock::Timestamp;
-use crate::partners::{Currency, Directory, State};
+use crate::partners::life::{Act, Standing, State};
+use crate::partners::{Currency, Directory, Partner};
 
-/// A currency and whether its issuer takes part now.
+/// A currency and how its issuer takes part now.
 #[derive(Debug, Clone)]
 pub struct Programme {
     pub currency: Arc<Currency>,
-    pub live: bool,
+    pub standing: Standing,
 }
 
-/// The issuer of this currency is suspended.
+/// The state of a currency's issuer does not allow that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspended {
+pub struct Barred {
     pub currency: String,
+    pub state: State,
+    pub act: Act,
 }
 
 impl Programme {
     pub fn of(directory: &Directory, currency: &Arc<Currency>) -> Programme {
-        let live = directory
-            .partner(currency.issuer)
-            .is_some_and(|issuer| issuer.state == State::Live);
+        let standing = directory.partner(currency.issuer).map(Partner::standing);
         Programme {
             currency: currency.clone(),
-            live,
+            standing: standing.unwrap_or(Standing::NONE),
         }
     }
 
-    pub fn must_be_live(&self) -> Result<(), Suspended> {
-        match self.live {
+    pub fn must_allow(&self, act: Act, now: Timestamp) -> Result<(), Barred> {
+        match self.standing.allows(act, now) {
             true => Ok(()),
-            false => Err(Suspended {
+            false => Err(Barred {
                 currency: self.currency.code.clone(),
+                state: self.standing.state,
+                act,
             }),
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use diesel::OptionalExtension;
-use diesel::deserialize::FromSql;
+use diesel::deserialize::{FromSql, QueryableByName};
 use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::{
     Array, BigInt, Binary, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
@@ -356,6 +356,16 @@ pub struct LotRow {
     pub held: i64,
 }
 
+/// A lot that is to expire.
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub struct EndingLot {
+    #[diesel(embed)]
+    pub lot: LotRow,
+    /// When its issuer ends, where that is why.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub issuer_ends_at: Option<Timestamp>,
+}
+
 impl LotRow {
     pub fn key(&self) -> LotKey {
         LotKey {
@@ -452,9 +462,22 @@ pub async fn lots(conn: &mut Connection, wallets: &[i64]) -> Result<Vec<LotRow>,
 }
 
 /// Lots that have expired and still hold something.
-pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<LotRow>, Error> {
-    let sql = "select * from lots where expires_at <> 'infinity' and expires_at <= (select hub_now()) \
-               and available > 0 limit $1";
+pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<EndingLot>, Error> {
+    let sql = "select *, null::timestamptz as issuer_ends_at from lots where expires_at <> 'infinity' and expires_at <= (select hub_now()) \
+                 and available > 0 limit $1";
+    Ok(diesel::sql_query(sql)
+        .bind::<BigInt, _>(limit)
+        .load(conn)
+        .await?)
+}
+
+/// Lots that still hold something though the last day of their issuer is over.
+pub async fn lots_of_ended(conn: &mut Connection, limit: i64) -> Result<Vec<EndingLot>, Error> {
+    let sql = "select l.wallet, l.expires_at, l.usable_from, l.class, l.available, l.held, p.ends_at as issuer_ends_at \
+               from partners p join currencies c on c.issuer_id = p.id \
+               cross join lateral (select * from lots where wallet >= c.no::bigint << 44 and wallet < (c.no + 1)::bigint << 44 \
+                 and available > 0 limit $1) l \
+               where p.state = 'winding_down' and p.ends_at <= (select hub_now()) limit $1";
     Ok(diesel::sql_query(sql)
         .bind::<BigInt, _>(limit)
         .load(conn)

@@ -27,6 +27,7 @@ pub use wallets::{Owned, Wallets, Wanted, wallet, wallet_of, wallets_of};
 use crate::access::{Who, audit};
 use crate::db::Connection;
 use crate::error::Error;
+use crate::partners::{self, life::Act};
 use crate::points::account::Asset;
 use crate::web::text::Number;
 
@@ -49,6 +50,7 @@ pub async fn join(
     partner: i64,
     number: &Number,
 ) -> Result<Membership, Error> {
+    partners::must_allow(conn, partner, Act::Enrol).await?;
     let membership = store::insert_membership(conn, member, partner, number).await?;
     let issued = wallets::list_currencies(conn, &[partner]).await?;
 

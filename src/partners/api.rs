@@ -3,12 +3,13 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, ServiceConfig};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::partner::Kind as BrandKind;
-use super::{Directories, Directory, NewPartner, Partner, State, award_limits, currencies};
+use super::{Directories, Directory, NewPartner, Partner, State, award_limits, currencies, steps};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -24,16 +25,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::get().to(list))
             .route(web::post().to(admit)),
     )
-    .service(web::resource("/v1/partners/{partner}").route(web::get().to(one)))
-    .service(web::resource("/v1/partners/{partner}/status").route(web::post().to(set_state)));
+    .service(web::resource("/v1/partners/{partner}").route(web::get().to(one)));
+    steps::api::routes(cfg);
     currencies::api::routes(cfg);
     award_limits::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, admit, set_state),
-    components(schemas(AdmitPartner, SetState, PartnerBody, State, ProblemBody)),
+    paths(list, one, admit),
+    components(schemas(AdmitPartner, PartnerBody, State, ProblemBody)),
     tags((name = "partners", description = "Who takes part."))
 )]
 struct PartnersDoc;
@@ -44,6 +45,7 @@ pub struct Doc;
 impl OpenApi for Doc {
     fn openapi() -> utoipa::openapi::OpenApi {
         let mut document = PartnersDoc::openapi();
+        document.merge(steps::api::Doc::openapi());
         document.merge(currencies::api::Doc::openapi());
         document.merge(award_limits::api::Doc::openapi());
         document
@@ -72,13 +74,6 @@ pub struct AdmitPartner {
     zone: String,
 }
 
-/// The state a partner shall be in.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SetState {
-    state: State,
-}
-
 /// A partner.
 #[derive(Serialize, ToSchema)]
 pub struct PartnerBody {
@@ -91,6 +86,9 @@ pub struct PartnerBody {
     #[schema(example = "airline")]
     pub kind: String,
     pub state: State,
+    /// The last day of one that winds down, in its zone.
+    #[schema(value_type = Option<String>, format = Date)]
+    pub last_day: Option<NaiveDate>,
     /// The ISO 4217 code of the money it settles in.
     #[schema(example = "USD")]
     pub money: String,
@@ -109,6 +107,7 @@ fn show(ids: &Ids, directory: &Directory, partner: &Partner) -> PartnerBody {
         name_zh: partner.name_zh.clone(),
         kind: partner.kind.clone(),
         state: partner.state,
+        last_day: partner.last_day,
         money: directory
             .money(partner.money)
             .map(|money| money.code.clone())
@@ -153,7 +152,7 @@ fn read(asked: AdmitPartner, directory: &Directory) -> Result<NewPartner, Proble
 /// Admit a partner
 #[utoipa::path(
     post, path = "/v1/partners", operation_id = "admitPartner", tag = "partners",
-    description = "By an operator. The partner is live at once; it needs a credential to call.",
+    description = "By an operator. An application: the partner is in the sandbox at once, and goes live step by step (`/v1/partners/{partner}/status`).",
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = AdmitPartner,
@@ -171,35 +170,6 @@ async fn admit(
     once(&pool, claim, StatusCode::CREATED, async |conn| {
         let (_, directory) = directories.current(conn).await?;
         let partner = super::admit(conn, &staff.who, read(write.body, &directory)?).await?;
-        Ok(show(&ids, &directory, &partner))
-    })
-    .await
-}
-
-/// Suspend a partner, or let it go on
-#[utoipa::path(
-    post, path = "/v1/partners/{partner}/status", operation_id = "setPartnerState", tag = "partners",
-    description = "By an operator. Suspended stops new quotes, awards and conversions; what is under way goes on, and so do reversals, settlement and statements.",
-    security(("person" = ["operator"])),
-    params(("partner" = String, Path, description = "The partner's id."),
-        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = SetState,
-    responses((status = 200, description = "The partner.", body = PartnerBody), WriteProblems)
-)]
-async fn set_state(
-    staff: Staff<Operator>,
-    ids: Data<Ids>,
-    secrets: Data<Secrets>,
-    pool: Data<Pool>,
-    directories: Data<Directories>,
-    path: Path<String>,
-    write: Write<SetState>,
-) -> Result<HttpResponse, Error> {
-    let partner = ids.read(Kind::Partner, &path).ok_or_else(super::unknown)?;
-    let claim = staff.who.claim(&secrets, &write);
-    once(&pool, claim, StatusCode::OK, async |conn| {
-        let (_, directory) = directories.current(conn).await?;
-        let partner = super::set_state(conn, &staff.who, partner, write.body.state).await?;
         Ok(show(&ids, &directory, &partner))
     })
     .await

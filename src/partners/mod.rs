@@ -1,7 +1,7 @@
 //! Partners: who takes part, and the currencies they issue.
 //!
-//! An operator admits a brand and it is live at once; suspending stops what is new and lets go on
-//! what is under way. A currency belongs to its issuer for ever: its code and scale are part of
+//! An operator writes a brand's application down, and from there it takes one [step](mod@steps) after the
+//! other through its [life]: what each state allows is one table. A currency belongs to its issuer for ever: its code and scale are part of
 //! every amount ever written, so they never change.
 //!
 //! Every operation needs to know who takes part, so every hub keeps it in memory
@@ -17,20 +17,25 @@ pub mod currencies;
 pub mod currency;
 pub mod directory;
 pub mod expiry;
+pub mod life;
 pub mod partner;
 pub mod period;
+pub mod steps;
 mod store;
 
 pub use amount::{AmountBody, MoneyBody};
 pub use currency::{Currency, Money, NewCurrency};
 pub use directory::Directory;
-pub use partner::{NewPartner, Partner, State};
+pub use life::State;
+pub use partner::{NewPartner, Partner};
 
 use std::sync::Arc;
 
+use self::life::Act;
 use crate::access::{Who, audit};
 use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
+use crate::points::account::Asset;
 
 /// The directory as of the latest publication.
 #[derive(Default)]
@@ -49,39 +54,46 @@ impl Directories {
     }
 }
 
-/// Admits a brand.
+/// Writes a brand's application down and opens the sandbox to it.
 pub async fn admit(conn: &mut Connection, who: &Who, new: NewPartner) -> Result<Partner, Error> {
-    let partner = store::insert(conn, &new).await?;
-    audit::record(conn, who, "partner", partner.id, None, partner.state.name()).await?;
-    db::publish(conn).await?;
-    Ok(partner)
+    let draft = store::insert(conn, &new).await?;
+    audit::record(conn, who, "partner", draft.id, None, draft.state.name()).await?;
+    steps::go(conn, who, draft, State::Sandbox, None).await
 }
 
-/// Suspends a partner or lets it go on. What is so already stays so.
-pub async fn set_state(
-    conn: &mut Connection,
-    who: &Who,
-    partner: i64,
-    state: State,
-) -> Result<Partner, Error> {
-    let before = store::lock(conn, partner).await?.ok_or_else(unknown)?;
-
-    if before.state == state {
-        return Ok(before);
+/// Refuses what a partner may not do in its state.
+pub async fn must_allow(conn: &mut Connection, partner: i64, act: Act) -> Result<(), Error> {
+    let partner = store::find(conn, partner).await?.ok_or_else(unknown)?;
+    match partner.standing().allows(act, db::now(conn).await?) {
+        true => Ok(()),
+        false => Err(barred(&partner.code, partner.state, act).into()),
     }
+}
 
-    store::set_state(conn, partner, state).await?;
-    audit::record(
-        conn,
-        who,
-        "partner",
-        partner,
-        Some(before.state.name()),
-        state.name(),
-    )
-    .await?;
-    db::publish(conn).await?;
-    Ok(Partner { state, ..before })
+/// Refuses what the issuer of a currency may not do, and keeps its state until the transaction ends.
+pub async fn issuer_must_allow(
+    conn: &mut Connection,
+    currency: Asset,
+    act: Act,
+) -> Result<(), Error> {
+    let issuer = store::lock_issuer(conn, currency)
+        .await?
+        .ok_or_else(unknown)?;
+    match issuer.standing().allows(act, db::now(conn).await?) {
+        true => Ok(()),
+        false => Err(barred(&issuer.code, issuer.state, act).into()),
+    }
+}
+
+/// The refusal of what somebody's state does not allow.
+pub fn barred(who: &str, state: State, act: Act) -> Problem {
+    let slug = match state {
+        State::Suspended => Slug::PartnerSuspended,
+        _ => Slug::PartnerState,
+    };
+    Problem::new(slug, format!("{who} is {}", state.name()))
+        .with("state", state.name())
+        .with("act", act.name())
 }
 
 fn unknown() -> Problem {

@@ -1,9 +1,10 @@
 //! A partner: a brand with an account at the hub.
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+use super::life::{Standing, State};
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
 use crate::web::text::{Code, Name};
@@ -16,11 +17,24 @@ pub struct Partner {
     pub name_zh: Option<String>,
     pub kind: String,
     pub state: State,
+    /// Of one that is winding down or closed.
+    pub last_day: Option<NaiveDate>,
+    /// When that day is over.
+    pub ends_at: Option<Timestamp>,
     /// What it settles in.
     pub money: Asset,
     /// The zone of its business dates.
     pub zone: Tz,
     pub created_at: Timestamp,
+}
+
+impl Partner {
+    pub fn standing(&self) -> Standing {
+        Standing {
+            state: self.state,
+            ends_at: self.ends_at,
+        }
+    }
 }
 
 /// What an operator says about a brand to admit.
@@ -32,30 +46,6 @@ pub struct NewPartner {
     pub kind: Kind,
     pub money: Asset,
     pub zone: Tz,
-}
-
-/// Suspended stops new quotes, awards and conversions; what is under way goes on, and so do
-/// reversals, settlement and statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Live,
-    Suspended,
-}
-
-impl State {
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Live => "live",
-            State::Suspended => "suspended",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<State> {
-        [State::Live, State::Suspended]
-            .into_iter()
-            .find(|state| state.name() == name)
-    }
 }
 
 /// What sort of brand it is. A word and no list: a new sort of brand is no reason for a release.
@@ -88,12 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_and_states_are_words() {
+    fn kinds_are_words() {
         assert!(Kind::try_from("supermarket_chain".to_owned()).is_ok());
         for kind in ["", "a", "Mall", "mall 2", "購物"] {
             assert!(Kind::try_from(kind.to_owned()).is_err(), "{kind}");
         }
-        assert_eq!(State::named("suspended"), Some(State::Suspended));
-        assert_eq!(State::named("closed"), None);
     }
 }

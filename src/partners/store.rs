@@ -1,14 +1,16 @@
 //! Partners in the database, and the whole directory at once.
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Date, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
+use crate::points::account::Asset;
 
 #[derive(diesel::QueryableByName)]
 struct Row {
@@ -24,6 +26,10 @@ struct Row {
     kind: String,
     #[diesel(sql_type = Text)]
     state: String,
+    #[diesel(sql_type = Nullable<Date>)]
+    last_day: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    ends_at: Option<Timestamp>,
     #[diesel(sql_type = SmallInt)]
     money: i16,
     #[diesel(sql_type = Text)]
@@ -43,6 +49,8 @@ impl TryFrom<Row> for Partner {
             name_zh,
             kind,
             state,
+            last_day,
+            ends_at,
             money,
             zone,
             created_at,
@@ -59,6 +67,8 @@ impl TryFrom<Row> for Partner {
             name_zh,
             kind,
             state,
+            last_day,
+            ends_at,
             money,
             zone,
             created_at,
@@ -104,7 +114,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, money, zone, created_at from partners",
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at from partners",
     )
     .load(conn)
     .await?;
@@ -116,7 +126,7 @@ async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
 
 pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, money, zone, created_at
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
            from partners where id = $1 for no key update",
     )
     .bind::<BigInt, _>(id)
@@ -126,11 +136,39 @@ pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partne
     Ok(row.map(Partner::try_from).transpose()?)
 }
 
+pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
+           from partners where id = $1",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(Partner::try_from).transpose()?)
+}
+
+/// Locks who issues a currency.
+pub(super) async fn lock_issuer(
+    conn: &mut Connection,
+    currency: Asset,
+) -> Result<Option<Partner>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
+           from partners where id = (select issuer_id from currencies where no = $1) for no key update",
+    )
+    .bind::<SmallInt, _>(currency)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(Partner::try_from).transpose()?)
+}
+
 pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Partner, Error> {
     let inserted: Result<Row, _> = diesel::sql_query(
         "insert into partners (code, name, name_zh, kind, state, money, zone, created_at)
-         values ($1, $2, $3, $4, 'live', $5, $6, hub_now())
-         returning id, code, name, name_zh, kind, state, money, zone, created_at",
+         values ($1, $2, $3, $4, 'draft', $5, $6, hub_now())
+         returning id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at",
     )
     .bind::<Text, _>(&*new.code)
     .bind::<Text, _>(&*new.name)
@@ -149,11 +187,21 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Pa
     Ok(on_constraint(inserted, "partners_code_unique", taken)?.try_into()?)
 }
 
-pub(super) async fn set_state(conn: &mut Connection, id: i64, state: State) -> Result<(), Error> {
-    diesel::sql_query("update partners set state = $2 where id = $1")
-        .bind::<BigInt, _>(id)
-        .bind::<Text, _>(state.name())
-        .execute(conn)
-        .await?;
+pub(super) async fn set_state(
+    conn: &mut Connection,
+    id: i64,
+    state: State,
+    last_day: Option<NaiveDate>,
+    ends_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    diesel::sql_query(
+        "update partners set state = $2, last_day = coalesce($3, last_day), ends_at = coalesce($4, ends_at) where id = $1",
+    )
+    .bind::<BigInt, _>(id)
+    .bind::<Text, _>(state.name())
+    .bind::<Nullable<Date>, _>(last_day)
+    .bind::<Nullable<Timestamptz>, _>(ends_at)
+    .execute(conn)
+    .await?;
     Ok(())
 }

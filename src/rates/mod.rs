@@ -109,7 +109,8 @@ use crate::clock::Timestamp;
 use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
-use crate::partners::{Directories, Directory};
+use crate::partners::life::Act;
+use crate::partners::{self, Directories, Directory};
 use crate::points::account::Asset;
 use crate::points::amount::Scales;
 use crate::secret::Secrets;
@@ -175,6 +176,9 @@ pub async fn draft(
             return Err(api::not_an_issuer().into());
         }
         PartyName::Partner(_) | PartyName::Hub => {}
+    }
+    for issuer in [from.issuer, to.issuer] {
+        partners::must_allow(conn, issuer, Act::AgreeRates).await?;
     }
     let scales = Scales {
         source: from.scale,

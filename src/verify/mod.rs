@@ -155,6 +155,7 @@ async fn check(
     store::windows(conn, report).await?;
     caps::check(conn, report).await?;
     store::links(conn).await?;
+    store::closed(conn).await?;
     Ok(())
 }
 

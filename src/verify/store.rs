@@ -910,3 +910,21 @@ pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
     )
     .await
 }
+
+/// Who is closed has left nothing behind.
+pub async fn closed(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'partner ' || p.code || ' is closed and has points or money outstanding' as what \
+           from partners p where p.state = 'closed' and (exists ( \
+             select from currencies c join lots l \
+                 on l.wallet >= c.no::bigint << 44 and l.wallet < (c.no + 1)::bigint << 44 \
+              where c.issuer_id = p.id and (l.available <> 0 or l.held <> 0) \
+           ) or exists ( \
+             select from (select debit as account, amount from totals union all select credit, -amount from totals) legs \
+              where (account >> 39) & 31 = 16 and account & ((1::bigint << 39) - 1) = p.id \
+              group by account having sum(amount) <> 0)) \
+          limit 1",
+    )
+    .await
+}

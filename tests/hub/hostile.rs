@@ -78,6 +78,12 @@ pub async fn writes(world: &World) -> Vec<Write> {
             ),
             "rotateSigningKeys" => (&operator, json!({})),
             "setPartnerState" => (&operator, json!({"state": "suspended"})),
+            "approvePartnerState" | "rejectPartnerState" => (&operator, cap.clone()),
+            "withdrawPartnerState" => (&operator, json!({})),
+            "certifyPartner" => (
+                &operator,
+                json!({"checks": [{"name": "awards", "passed": true}]}),
+            ),
             "proposePartnerCap" => (&operator, usd.clone()),
             "approvePartnerCap" | "rejectPartnerCap" => (&operator, cap.clone()),
             "withdrawPartnerCap" => (&operator, json!({})),
@@ -738,7 +744,11 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "attestClaims" => json!({"claims": {}}),
                 "setAwardLimits" => json!({"limits": []}),
                 "proposePartnerCap" => json!({"amount": null}),
-                "approvePartnerCap" | "rejectPartnerCap" => json!({"content_hash": "00"}),
+                "approvePartnerCap"
+                | "rejectPartnerCap"
+                | "approvePartnerState"
+                | "rejectPartnerState" => json!({"content_hash": "00"}),
+                "certifyPartner" => json!({"checks": [{"name": "a", "passed": true}]}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 _ => json!({}),
             };

@@ -23,6 +23,7 @@ mod holds;
 mod hostile;
 mod imports;
 mod laws;
+mod life;
 mod limits;
 mod members;
 mod office;

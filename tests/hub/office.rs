@@ -97,6 +97,7 @@ impl Office {
         let body = json!({"code": code, "name": code, "kind": "airline", "money": "USD", "zone": "Asia/Hong_Kong"});
         let partner = self.post(&self.operator_token, "/v1/partners", body).await;
         let id = partner.ok()["id"].as_str().expect("an id").to_owned();
+        self.bring_live(&id).await;
         self.currency(&id, currency).await;
         id
     }

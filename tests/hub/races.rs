@@ -552,6 +552,7 @@ async fn nothing_happens_for_a_suspended_partner_once_that_is_acknowledged() {
     let member = world.member().await;
     let (aero, olivia) = (world.token("AERO").await, world.sign_in("olivia").await);
     let partner = &world.credentials.partner("AERO").expect("Aero").id;
+    let oscar = world.sign_in("oscar").await;
     let status = format!("/v1/partners/{partner}/status");
     let journal = "select count(*) from operations";
 
@@ -592,8 +593,8 @@ async fn nothing_happens_for_a_suspended_partner_once_that_is_acknowledged() {
         let (_, at_acknowledgement) = tokio::join!(steady, suspend);
 
         assert_eq!(sql::number(&world.url, journal).await, at_acknowledgement);
-        second
-            .post(&olivia, &status, json!({"state": "live"}))
+        let live = json!({"state": "live"});
+        crate::life::agreed(&second, &status, [&olivia, &oscar], live)
             .await
             .ok();
     }
@@ -784,8 +785,9 @@ async fn a_write_whose_caller_left_in_the_middle_of_it_holds_nothing_up() {
     }
     let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
     assert_eq!(sql::number(&world.url, open).await, 0);
+    // A draft, and its step into the sandbox.
     let written = "select count(*) from partners p where code like 'GONE%' and \
-        (select count(*) from audit where subject = 'partner' and subject_id = p.id) = 1";
+        (select count(*) from audit where subject = 'partner' and subject_id = p.id) = 2";
     assert_eq!(sql::number(&world.url, written).await, 20);
 }
 

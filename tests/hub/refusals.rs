@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::campaigns;
 use crate::deliveries;
+use crate::life;
 use crate::sponsors;
 use crate::world::{Answer, Member, World, send};
 
@@ -144,6 +145,14 @@ const PROVOCATIONS: &[Row] = table! {
     "card-terms" => async |w: World| {
         let card = card("STAR", "HPT", json!({"kind": "ratio", "give": 0, "get": 1}));
         w.post(&w.token("CITYMART").await, "/v1/rate-cards", card).await
+    };
+    "certification-missing" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let body = json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
+        let partner = w.post(&olivia, "/v1/partners", body).await.ok();
+        let path = format!("/v1/partners/{}/status", partner["id"].as_str().expect("an id"));
+        w.post(&olivia, &path, json!({"state": "certifying"})).await.ok();
+        w.post(&olivia, &path, json!({"state": "pending_approval"})).await
     };
     "code-taken" => async |w: World| {
         let body = json!({"code": "AERO", "name": "A", "kind": "bank", "money": "USD", "zone": "UTC"});
@@ -288,10 +297,24 @@ const PROVOCATIONS: &[Row] = table! {
         crate::caps::Operators::of(&w).await.cap(&w, "AERO", Some("99.999999")).await;
         take(&w, &quote).await
     };
+    "partner-outstanding" => async |w: World| {
+        let [olivia, _] = winding_down(&w).await;
+        w.post(&olivia, &life::status(&w, "AERO"), json!({"state": "closed"})).await
+    };
+    "partner-state" => async |w: World| {
+        let member = w.member().await;
+        winding_down(&w).await;
+        award_to(&w, &member, "1", "MILE").await
+    };
+    "partner-step" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        w.post(&olivia, &life::status(&w, "AERO"), json!({"state": "closed"})).await
+    };
     "partner-suspended" => async |w: World| {
+        let member = w.member().await;
         let path = format!("/v1/partners/{}/status", w.credentials.partner("AERO").expect("AERO").id);
         w.post(&w.sign_in("olivia").await, &path, json!({"state": "suspended"})).await.ok();
-        award(&w, "1", "MILE").await
+        award_to(&w, &member, "1", "MILE").await
     };
     "quote-expired" => async |w: World| {
         let quote = held_quote(&w).await;
@@ -430,6 +453,16 @@ async fn unavailable(w: World) -> Answer {
     write
 }
 
+/// AERO winds down; the tokens of the two who agreed to it.
+async fn winding_down(w: &World) -> [String; 2] {
+    let people = [w.sign_in("olivia").await, w.sign_in("oscar").await];
+    let body = json!({"state": "winding_down", "last_day": life::last_day().to_string()});
+    let two = [people[0].as_str(), people[1].as_str()];
+    let step = life::agreed(w, &life::status(w, "AERO"), two, body).await;
+    step.ok();
+    people
+}
+
 /// A brand that settles in a money nobody has published a rate for.
 async fn exchange_rate_missing(w: World) -> Answer {
     let (operator, aero) = (w.sign_in("olivia").await, w.token("AERO").await);
@@ -438,6 +471,7 @@ async fn exchange_rate_missing(w: World) -> Answer {
     let points = json!({"code": "EPTS", "name": "E", "scale": 0, "issuer": brand["id"],
         "expiry": {"policy": "none"}, "display_value": "0.1"});
     w.post(&operator, "/v1/currencies", points).await.ok();
+    w.bring_live(brand["id"].as_str().expect("an id")).await;
     let credentials = format!(
         "/v1/partners/{}/credentials",
         brand["id"].as_str().expect("an id")
@@ -547,8 +581,12 @@ async fn take(w: &World, quote: &str) -> Answer {
 }
 
 async fn award(w: &World, amount: &str, currency: &str) -> Answer {
+    award_to(w, &w.member().await, amount, currency).await
+}
+
+async fn award_to(w: &World, member: &Member, amount: &str, currency: &str) -> Answer {
     let amount = json!({"amount": amount, "currency": currency});
-    let body = json!({"member": w.member().await.id, "amount": amount, "reason": "event"});
+    let body = json!({"member": member.id, "amount": amount, "reason": "event"});
     w.post(&w.token("AERO").await, "/v1/awards", body).await
 }
 

@@ -701,8 +701,10 @@ async fn a_suspended_partner_takes_back_and_begins_nothing() {
     world.post(&aero, "/v1/reversals", reversal).await.ok();
     assert_eq!(world.balance(&member, "MILE").await, "0");
 
-    let live = world.post(&operator, &status, json!({"state": "live"}));
-    live.await.ok();
+    let oscar = world.sign_in("oscar").await;
+    let live = json!({"state": "live"});
+    let resumed = crate::life::agreed(&world, &status, [&operator, &oscar], live);
+    resumed.await.ok();
     world.award(&member, "1", "MILE").await;
     World::assert_right(&world.verify().await);
 }

@@ -8,9 +8,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use interline::access::{Role, Who};
 use interline::db::{self, Connection};
 use interline::demo::credentials::Credentials;
 use interline::demo::seed;
+use interline::id::Kind;
+use interline::partners::steps;
 use interline::pg::{Cluster, Durability};
 use interline::server::Hub;
 use reqwest::{Client, Method, StatusCode};
@@ -183,6 +186,18 @@ impl World {
         db::turn_clock_forward(&mut self.superuser().await, by)
             .await
             .expect("a clock");
+    }
+
+    /// Takes a partner that was admitted through every step until it is live.
+    pub async fn bring_live(&self, partner: &str) {
+        let id = self.hub.ids.read(Kind::Partner, partner).expect(partner);
+        let [maker, checker] = [-1, -2].map(|id| Who::at_the_console(id, Role::Operator));
+        let mut conn = self.hub.pool.get().await.expect("a connection");
+        db::transaction(&mut conn, async |conn| {
+            steps::bring_live(conn, [&maker, &checker], &self.hub.ids, id).await
+        })
+        .await
+        .expect("every step");
     }
 
     /// A partner's access token, with all scopes.

@@ -119,6 +119,15 @@ fn check_scopes(who: &Who, wanted: &ScopeSet, held: Option<&ScopeSet>) -> Result
     }
 }
 
+/// Revokes all live credentials of a partner that takes no part any more.
+pub async fn revoke_all(conn: &mut Connection, who: &Who, partner: i64) -> Result<(), Error> {
+    store::lock_partner(conn, partner).await?;
+    for credential in store::list_live(conn, partner).await? {
+        revoke(conn, who, partner, credential.id).await?;
+    }
+    Ok(())
+}
+
 /// Revokes a credential: its secret gets no token any more, and the tokens it got are refused.
 /// Revoking again changes nothing.
 pub async fn revoke(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::access::ScopeSet;
 use crate::clock::Timestamp;
 use crate::db::Connection;
-use crate::error::{Error, Problem, Slug, on_constraint};
+use crate::error::{Error, Problem, Slug, on_constraints};
 use crate::id::{Ids, Kind};
 
 /// The first half of the advisory lock of a partner's credentials: "cred" in ASCII.
@@ -169,10 +169,16 @@ pub(super) async fn insert(
     .bind::<Nullable<Timestamptz>, _>(kept.expires_at)
     .get_result(conn)
     .await;
-    on_constraint(inserted, "credentials_of_partner", || {
-        Problem::new(Slug::NotFound, "there is no such partner")
-    })?
-    .try_into()
+    let none = || Problem::new(Slug::NotFound, "there is no such partner");
+    let not_open = || {
+        let detail = "the partner takes no part: it is a draft, or closed";
+        Problem::new(Slug::PartnerState, detail)
+    };
+    let refusals: [(&str, &dyn Fn() -> Problem); 2] = [
+        ("credentials_of_partner", &none),
+        ("credentials_of_open_partner", &not_open),
+    ];
+    on_constraints(inserted, &refusals)?.try_into()
 }
 
 pub(super) async fn mark_revoked(conn: &mut Connection, id: i64) -> Result<(), Error> {

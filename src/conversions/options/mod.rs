@@ -28,6 +28,7 @@ use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::rates::campaigns::limits::Standing;
@@ -179,7 +180,8 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     } = deciding;
     let (directory, from, terms) = (&book.directory, held.from, &card.card.terms);
     let to = directory.currency_no(card.to)?;
-    Programme::of(directory, to).must_be_live().ok()?;
+    let allowed = Programme::of(directory, to).must_allow(Act::ConvertIn, now);
+    allowed.ok()?;
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);

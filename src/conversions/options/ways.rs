@@ -11,6 +11,7 @@ use crate::conversions::worth::{self, Worth};
 use crate::conversions::{self, limits};
 use crate::ledger::programme::Programme;
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::Asset;
 use crate::rates::chain::{Chain, Step, join};
 use crate::rates::settlement::Exchange;
@@ -80,7 +81,9 @@ fn way(
         return None;
     }
     for currency in [between, to] {
-        Programme::of(directory, currency).must_be_live().ok()?;
+        Programme::of(directory, currency)
+            .must_allow(Act::ConvertIn, now)
+            .ok()?;
     }
     join(&first.card, &second.card).ok()?;
     let exchanges = [

@@ -23,10 +23,11 @@ use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
 use crate::ledger;
-use crate::ledger::api::{must_issue, suspended};
+use crate::ledger::api::{barred, must_issue};
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card;
 use crate::rates::chain::{Apart, Chain, Step, join};
@@ -74,17 +75,21 @@ pub async fn offer(
         return Err(Problem::field("/through", rule).into());
     }
     must_issue(partner, from)?;
-    for currency in [from, between, to] {
-        Programme::of(directory, currency)
-            .must_be_live()
-            .map_err(suspended)?;
-    }
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
         return Err(ledger::out_of_date().into());
     }
     let (from_wallet, to_wallet, now) = (found.from, found.to, found.moment.now);
+    let steps = [
+        (from, Act::ConvertOut),
+        (between, Act::ConvertIn),
+        (to, Act::ConvertIn),
+    ];
+    for (currency, act) in steps {
+        let programme = Programme::of(directory, currency);
+        programme.must_allow(act, now).map_err(barred)?;
+    }
     let wallet = (from_wallet, channel);
     let first = decided(shelf, &book, (from, between), wallet, now).await?;
     let second = decided(shelf, &book, (between, to), wallet, now).await?;

@@ -29,6 +29,7 @@ use crate::clock::{self, Timestamp};
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
+use crate::partners::{self, life::Act};
 use crate::secret::Secrets;
 use crate::web::once::Claim;
 
@@ -67,7 +68,10 @@ pub async fn agree(
     content_hash: &[u8],
     verdict: Verdict,
 ) -> Result<(), Error> {
-    store::lock(conn, id).await?.ok_or_else(unknown)?;
+    let found = store::lock(conn, id).await?.ok_or_else(unknown)?;
+    if verdict == Verdict::Approved {
+        partners::issuer_must_allow(conn, found.content.wallet.asset(), Act::Adjust).await?;
+    }
 
     let decision = approvals::decide(conn, who, (SUBJECT, id), content_hash, verdict).await?;
 

@@ -140,7 +140,7 @@ async fn create(
 
 fn told(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::UsableFrom => {
             let days = FURTHEST.num_days();
             let rule = format!("an instant within the next {days} days, before the points expire");

@@ -13,11 +13,12 @@ use crate::clock::{self, Timestamp};
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::Kind;
-use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::programme::{Barred, Programme};
 use crate::ledger::tally::{self, Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
 pub use crate::partners::award_limits::Reason;
 use crate::partners::award_limits::limit::{self, AwardLimit, Reached};
+use crate::partners::life::Act;
 use crate::points::account::Account;
 use crate::web::text;
 
@@ -55,7 +56,7 @@ pub struct Award {
 
 #[derive(Debug, Clone)]
 pub enum Refusal {
-    Suspended(Suspended),
+    Barred(Barred),
     /// They would be usable in the past, too late, or after they expire.
     UsableFrom,
     /// It would go over a limit of its reason.
@@ -80,7 +81,9 @@ impl Command for Award {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme.must_be_live().map_err(Refusal::Suspended)?;
+        self.programme
+            .must_allow(Act::Award, now)
+            .map_err(Refusal::Barred)?;
         let lot = self.lot(now)?;
         let marks = self.within_limits(seen, now)?;
 

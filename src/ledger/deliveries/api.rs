@@ -155,7 +155,7 @@ fn unknown() -> Problem {
 
 fn told(ids: &Ids, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::Used { by } => {
             let by = ids.show(id::Kind::Delivery, by);
             Problem::new(Slug::DeliveryCodeUsed, format!("{by} delivered for it"))

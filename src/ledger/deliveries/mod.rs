@@ -16,8 +16,9 @@ use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, SoFar, walk};
 use crate::ledger::lot::LotKey;
 use crate::ledger::operation::{Kind, Leg, Operation};
-use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::programme::{Barred, Programme};
 use crate::ledger::reversals::part::Part;
+use crate::partners::life::Act;
 use crate::points::account::Account;
 
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub struct Delivery {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    Suspended(Suspended),
+    Barred(Barred),
     /// The code was presented before.
     Used {
         by: i64,
@@ -56,7 +57,9 @@ impl Command for Delivery {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme.must_be_live().map_err(Refusal::Suspended)?;
+        self.programme
+            .must_allow(Act::Deliver, now)
+            .map_err(Refusal::Barred)?;
         if let SoFar {
             last: by,
             amount: 1..,

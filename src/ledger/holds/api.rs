@@ -147,7 +147,7 @@ async fn create(
 
 fn told(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::Ends => {
             let rule = format!("an instant within the next {} days", LONGEST.num_days());
             Problem::field("/expires_at", rule).into()

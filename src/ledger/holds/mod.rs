@@ -26,8 +26,9 @@ use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::follow_ups::{self, walk};
 use crate::ledger::lot::Short;
 use crate::ledger::operation::{Kind, Leg, Operation};
-use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::programme::{Barred, Programme};
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::Account;
 
 /// How long a hold lasts when its maker does not say.
@@ -47,7 +48,7 @@ pub struct Hold {
 
 #[derive(Debug, Clone)]
 pub enum Refusal {
-    Suspended(Suspended),
+    Barred(Barred),
     /// It would end in the past, or too late.
     Ends,
     BalanceTooLow(Short, Arc<Currency>),
@@ -64,7 +65,9 @@ impl Command for Hold {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme.must_be_live().map_err(Refusal::Suspended)?;
+        self.programme
+            .must_allow(Act::Hold, now)
+            .map_err(Refusal::Barred)?;
         let until = self.expires_at.unwrap_or(now + USUAL).trunc_subsecs(6);
         if until <= now || until > now + LONGEST || !clock::is_sensible(until) {
             return Err(Refusal::Ends);

@@ -124,7 +124,7 @@ async fn create(
 
 fn told(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::Suspended(suspended) => api::suspended(suspended).into(),
+        Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
     }
 }

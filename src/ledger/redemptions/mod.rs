@@ -11,8 +11,9 @@ use crate::ledger::awards::Place;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::Short;
 use crate::ledger::operation::Kind;
-use crate::ledger::programme::{Programme, Suspended};
+use crate::ledger::programme::{Barred, Programme};
 use crate::partners::Currency;
+use crate::partners::life::Act;
 use crate::points::account::Account;
 
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ pub struct Redemption {
 
 #[derive(Debug, Clone)]
 pub enum Refusal {
-    Suspended(Suspended),
+    Barred(Barred),
     BalanceTooLow(Short, Arc<Currency>),
 }
 
@@ -40,7 +41,9 @@ impl Command for Redemption {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme.must_be_live().map_err(Refusal::Suspended)?;
+        self.programme
+            .must_allow(Act::Redeem, now)
+            .map_err(Refusal::Barred)?;
 
         let mut decided = Decided::new(Kind::Redemption)
             .taking(seen, self.wallet, self.amount, now)

@@ -15,6 +15,7 @@ use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Kind, Leg, Operation};
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger};
+use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency};
 use crate::web::body::object_or_none;
 use crate::web::problem::{ReadProblems, WriteProblems};
@@ -120,6 +121,7 @@ async fn create(
             reader.moment,
             async |moment| {
                 let (version, directory) = shelf.directories.at(moment, &shelf.pool).await?;
+                api::must_allow(&directory, &named.operation, Act::Reverse, moment.now)?;
                 let reversal = Reversal {
                     amount: api::part(&directory, &named.operation, body.amount.as_ref())?,
                     original: named.operation.clone(),

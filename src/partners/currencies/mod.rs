@@ -7,6 +7,7 @@ pub(super) use store::rows;
 
 use std::collections::HashMap;
 
+use super::life::Act;
 use super::{Currency, NewCurrency, Partner};
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
@@ -20,6 +21,7 @@ pub async fn issue(
     issuer: &Partner,
     new: NewCurrency,
 ) -> Result<Currency, Error> {
+    super::must_allow(conn, issuer.id, Act::Issue).await?;
     let now = db::now(conn).await?;
     let bad =
         |bad: super::expiry::BadPolicy| Problem::field(format!("/expiry/{}", bad.field), bad.rule);

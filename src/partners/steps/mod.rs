@@ -1,0 +1,288 @@
+//! Steps in a partner's life: taken by one operator, or proposed by one and agreed to by another.
+//!
+//! A step that takes something away is taken at once. Any other is proposed, and the approval binds to the
+//! partner as it is: whatever changes before the second word makes it another matter, and a step that is
+//! taken meanwhile cancels what was proposed. What a step asks for is looked at when it is proposed and again
+//! when it is taken.
+//!
+//! Each step is a publication, so nothing that the state before allowed is committed after it. A partner is
+//! closed behind the gate, where nothing is under way, and only when nothing of it is outstanding.
+//!
+//! Lock order: the partner's row, then its approval, then the gate.
+
+pub mod api;
+pub mod certification;
+pub mod proposal;
+mod store;
+
+use chrono::NaiveDate;
+
+use self::certification::Check;
+use self::proposal::Proposal;
+use super::life::{self, People};
+use super::{NewPartner, Partner, State, unknown};
+use crate::access::{Who, audit, credentials};
+use crate::approvals::{self, PartyName, Subject, Verdict};
+use crate::clock::Timestamp;
+use crate::db::{self, Connection};
+use crate::error::{Error, Problem, Slug};
+use crate::id::{Ids, Kind};
+
+const SUBJECT: &str = "partner_state";
+
+/// A report as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Certification {
+    pub id: i64,
+    pub checks: Vec<Check>,
+    pub passed: bool,
+    pub at: Timestamp,
+}
+
+/// Where a partner is in its life, and what waits.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub partner: Partner,
+    pub certification: Option<Certification>,
+    pub proposed: Option<Proposal>,
+}
+
+pub async fn life(conn: &mut Connection, partner: i64) -> Result<Life, Error> {
+    let partner = super::store::find(conn, partner).await?;
+    let partner = partner.ok_or_else(unknown)?;
+    Ok(Life {
+        certification: store::certification(conn, partner.id).await?,
+        proposed: store::proposed(conn, partner.id).await?,
+        partner,
+    })
+}
+
+/// Takes a step that one person may take, or proposes it to another. What is so already stays so.
+pub async fn want(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    partner: i64,
+    state: State,
+    last_day: Option<NaiveDate>,
+) -> Result<(), Error> {
+    let partner = lock(conn, partner).await?;
+    if partner.state == state {
+        return Ok(());
+    }
+    let people = life::step(partner.state, state).ok_or_else(|| api::no_step(&partner))?;
+    may_go(conn, &partner, state, last_day).await?;
+    match people {
+        People::One => {
+            cancel(conn, who, partner.id).await?;
+            go(conn, who, partner, state, None).await.map(|_| ())
+        }
+        People::Two => propose(conn, who, ids, &partner, state, last_day).await,
+    }
+}
+
+async fn propose(
+    conn: &mut Connection,
+    who: &Who,
+    ids: &Ids,
+    partner: &Partner,
+    state: State,
+    last_day: Option<NaiveDate>,
+) -> Result<(), Error> {
+    let certification = store::certification(conn, partner.id).await?;
+    let proposal = Proposal {
+        state,
+        last_day,
+        certification: certification.map(|it| it.id),
+        at: db::now(conn).await?,
+    };
+    let subject = Subject {
+        kind: SUBJECT,
+        id: partner.id,
+        shown: ids.show(Kind::Partner, partner.id),
+    };
+    let hash = proposal.content_hash(partner);
+    approvals::open(conn, who, &subject, &hash, &[PartyName::Hub]).await?;
+    store::put_proposal(conn, partner.id, &proposal, who.principal).await
+}
+
+/// Agrees to the step that was proposed, which is then taken.
+pub async fn approve(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    content_hash: &[u8],
+) -> Result<(), Error> {
+    let partner = lock(conn, partner).await?;
+    let subject = (SUBJECT, partner.id);
+    approvals::decide(conn, who, subject, content_hash, Verdict::Approved).await?;
+    let taken = store::take_proposal(conn, partner.id).await?;
+    let proposal = taken.ok_or_else(|| anyhow::anyhow!("a step was approved and is not there"))?;
+
+    let certification = store::certification(conn, partner.id).await?;
+    let now_so = Proposal {
+        certification: certification.map(|it| it.id),
+        ..proposal
+    };
+    if now_so.content_hash(&partner) != content_hash {
+        let detail = "the partner has changed since: withdraw the proposal and make it anew";
+        return Err(Problem::new(Slug::ApprovalChanged, detail).into());
+    }
+    let ends_at = may_go(conn, &partner, proposal.state, proposal.last_day).await?;
+    let end = proposal.last_day.zip(ends_at);
+    go(conn, who, partner, proposal.state, end).await?;
+    Ok(())
+}
+
+/// Does not agree, which ends the proposal.
+pub async fn reject(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    content_hash: &[u8],
+) -> Result<(), Error> {
+    let partner = lock(conn, partner).await?;
+    let subject = (SUBJECT, partner.id);
+    approvals::decide(conn, who, subject, content_hash, Verdict::Rejected).await?;
+    store::take_proposal(conn, partner.id).await?;
+    Ok(())
+}
+
+/// Takes the proposal back.
+pub async fn withdraw(conn: &mut Connection, who: &Who, partner: i64) -> Result<(), Error> {
+    let partner = lock(conn, partner).await?;
+    match cancel(conn, who, partner.id).await? {
+        true => Ok(()),
+        false => Err(Problem::new(Slug::ApprovalClosed, "no step is proposed").into()),
+    }
+}
+
+async fn cancel(conn: &mut Connection, who: &Who, partner: i64) -> Result<bool, Error> {
+    let was_open = approvals::cancel(conn, who, (SUBJECT, partner)).await?;
+    store::take_proposal(conn, partner).await?;
+    Ok(was_open)
+}
+
+/// Keeps what a partner's program was seen to do.
+pub async fn certify(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    checks: &[Check],
+) -> Result<(), Error> {
+    let partner = lock(conn, partner).await?;
+    if partner.state != State::Certifying {
+        return Err(api::not_certifying(&partner).into());
+    }
+    let passed = certification::passed(checks);
+    let id = store::insert_certification(conn, partner.id, checks, passed, who.principal).await?;
+    let result = if passed { "passed" } else { "failed" };
+    audit::record(conn, who, "certification", id, None, result).await
+}
+
+/// Whether a partner has what the step asks for; answers when its last day is over.
+async fn may_go(
+    conn: &mut Connection,
+    partner: &Partner,
+    state: State,
+    last_day: Option<NaiveDate>,
+) -> Result<Option<Timestamp>, Error> {
+    if last_day.is_some() != (state == State::WindingDown) {
+        return Err(api::last_day_of_winding_down().into());
+    }
+    match (partner.state, state) {
+        (_, State::PendingApproval) | (State::PendingApproval, State::Live) => {
+            let latest = store::certification(conn, partner.id).await?;
+            match latest.is_some_and(|it| it.passed) {
+                true => Ok(None),
+                false => Err(api::no_certification().into()),
+            }
+        }
+        (_, State::Closed) => must_be_done(conn, partner).await.map(|()| None),
+        _ => match last_day {
+            None => Ok(None),
+            Some(day) => {
+                let end = life::end_of(day, partner.zone, db::now(conn).await?);
+                Ok(Some(end.map_err(api::too_early)?))
+            }
+        },
+    }
+}
+
+/// Whether nothing is left of a partner. Behind the gate, so that nothing is under way either.
+async fn must_be_done(conn: &mut Connection, partner: &Partner) -> Result<(), Error> {
+    let now = db::now(conn).await?;
+    if partner.ends_at.is_some_and(|end| now < end) {
+        return Err(api::not_over(partner).into());
+    }
+    db::take_gate(conn).await?;
+    let outstanding = store::outstanding(conn, partner).await?;
+    match outstanding.is_nothing() {
+        true => Ok(()),
+        false => Err(api::outstanding(outstanding).into()),
+    }
+}
+
+/// Takes a step. Who takes no part any more has no credentials either.
+pub(super) async fn go(
+    conn: &mut Connection,
+    who: &Who,
+    partner: Partner,
+    state: State,
+    end: Option<(NaiveDate, Timestamp)>,
+) -> Result<Partner, Error> {
+    let (last_day, ends_at) = end.unzip();
+    super::store::set_state(conn, partner.id, state, last_day, ends_at).await?;
+    let (before, after) = (partner.state.name(), state.name());
+    audit::record(conn, who, "partner", partner.id, Some(before), after).await?;
+    if state == State::Closed {
+        credentials::revoke_all(conn, who, partner.id).await?;
+    }
+    db::publish(conn).await?;
+    Ok(Partner {
+        state,
+        last_day: last_day.or(partner.last_day),
+        ends_at: ends_at.or(partner.ends_at),
+        ..partner
+    })
+}
+
+async fn lock(conn: &mut Connection, partner: i64) -> Result<Partner, Error> {
+    Ok(super::store::lock(conn, partner)
+        .await?
+        .ok_or_else(unknown)?)
+}
+
+/// Admits a brand and takes every step until it is live, for who fills a hub by program: the first of the two
+/// proposes, the second approves.
+pub async fn admit_live(
+    conn: &mut Connection,
+    people: [&Who; 2],
+    ids: &Ids,
+    new: NewPartner,
+) -> Result<Partner, Error> {
+    let partner = super::admit(conn, people[0], new).await?;
+    bring_live(conn, people, ids, partner.id).await
+}
+
+/// Takes every step from the sandbox until a partner is live.
+pub async fn bring_live(
+    conn: &mut Connection,
+    [maker, checker]: [&Who; 2],
+    ids: &Ids,
+    partner: i64,
+) -> Result<Partner, Error> {
+    want(conn, maker, ids, partner, State::Certifying, None).await?;
+    let name = "admitted by program".to_owned();
+    let name = name.try_into().map_err(|why| anyhow::anyhow!("{why}"))?;
+    certify(conn, maker, partner, &[Check { name, passed: true }]).await?;
+    want(conn, maker, ids, partner, State::PendingApproval, None).await?;
+    want(conn, maker, ids, partner, State::Live, None).await?;
+    let life = life(conn, partner).await?;
+    let proposed = life
+        .proposed
+        .ok_or_else(|| anyhow::anyhow!("nothing waits for a second person"))?;
+    let hash = proposed.content_hash(&life.partner);
+    approve(conn, checker, partner, &hash).await?;
+    lock(conn, partner).await
+}
