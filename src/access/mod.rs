@@ -1,14 +1,15 @@
 //! Access: who is calling, and how they prove it.
 //!
-//! Two kinds of callers. A *partner's program* proves itself with a client id and a secret
-//! ([`credentials`]) and gets an access token for them ([`oauth`]). A *person* of the hub signs in
+//! Two kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
+//! signature ([`credentials`]), and gets an access token for them ([`oauth`]). A *person* of the hub signs in
 //! with a password ([`people`]). Both then send the token ([`token`]) with each request, and a
 //! handler says in its signature whom it admits ([`caller`]).
 //!
-//! A token could be believed until it ends. Here each request asks the database whether the
+//! A token could be believed until it ends. Here the database is asked at each request whether the
 //! credential is still live or the person still employed in the role, so that revoking works at
-//! once and on every hub. Requests that come at the same time ask together; the answer also tells
-//! the publication and the time that the request then rests on. Whether a *partner* may act, suspended as it may be, is for the operation to say.
+//! once and on every hub: of a command by the group that carries it out, of all else beforehand. Requests
+//! that come at the same time ask together; the answer also tells the publication and the time that the
+//! request then rests on. Whether a *partner* may act, suspended as it may be, is for the operation to say.
 //!
 //! | scope | allows |
 //! |-------|--------|
