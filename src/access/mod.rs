@@ -32,6 +32,7 @@ pub mod door;
 pub mod oauth;
 pub mod people;
 pub mod permission;
+mod ring;
 pub mod role;
 pub mod scope;
 pub mod signing_keys;

@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex, RwLock};
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Role;
+use super::ring::Ring;
 use crate::clock::Timestamp;
 use crate::secret::TokenKey;
 use crate::web::body::entries;
@@ -40,11 +41,6 @@ const LEEWAY: i64 = 5;
 
 const LARGEST: usize = 4096;
 const TYPE: &str = "at+jwt";
-
-/// What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410, section 7).
-const PKCS8: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
 
 /// Whom a token speaks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,20 +76,6 @@ pub struct Tokens {
     known: Mutex<HashMap<String, Known>>,
 }
 
-/// The live keys.
-struct Ring {
-    keys: Vec<Key>,
-    /// The place of the one that signs.
-    signer: usize,
-    published: JwkSet,
-}
-
-struct Key {
-    kid: String,
-    private: EncodingKey,
-    public: DecodingKey,
-}
-
 /// A token whose signature was checked: whom it speaks for, and the seconds between which it is good.
 struct Known {
     subject: Subject,
@@ -127,35 +109,6 @@ fn kid_of(token: &str) -> Option<String> {
     let is_ours = header.len() == 3 && header.get("typ")? == TYPE && header.get("alg")? == "EdDSA";
     let kid = header.get("kid")?.as_str()?;
     is_ours.then(|| kid.to_owned())
-}
-
-impl Ring {
-    fn new(live: &[TokenKey]) -> anyhow::Result<Ring> {
-        let mut ring = Ring {
-            keys: Vec::new(),
-            signer: live
-                .iter()
-                .position(|key| key.is_ripe)
-                .unwrap_or(live.len() - 1),
-            published: JwkSet { keys: Vec::new() },
-        };
-        for key in live {
-            let private = EncodingKey::from_ed_der(&[&PKCS8[..], &key.seed].concat());
-            let mut jwk = Jwk::from_encoding_key(&private, Algorithm::EdDSA)
-                .context("the token key is no Ed25519 key")?;
-            let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
-            jwk.common.key_id = Some(kid.clone());
-            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-            let public = DecodingKey::from_jwk(&jwk)?;
-            ring.published.keys.push(jwk);
-            ring.keys.push(Key {
-                kid,
-                private,
-                public,
-            });
-        }
-        Ok(ring)
-    }
 }
 
 impl Tokens {
@@ -200,8 +153,7 @@ impl Tokens {
 
     /// Whether a token may be of a key that another hub has made since.
     pub fn is_of_unknown_key(&self, token: &str) -> bool {
-        let is_known = |kid: String| self.ring().keys.iter().any(|key| key.kid == kid);
-        token.len() <= LARGEST && kid_of(token).is_some_and(|kid| !is_known(kid))
+        token.len() <= LARGEST && kid_of(token).is_some_and(|kid| self.ring().named(&kid).is_none())
     }
 
     pub fn issuer(&self) -> &str {
@@ -227,7 +179,7 @@ impl Tokens {
             subject,
         };
         let ring = self.ring();
-        let key = &ring.keys[ring.signer];
+        let key = ring.signer();
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(key.kid.clone()),
@@ -245,7 +197,7 @@ impl Tokens {
             return Some(subject);
         }
         let (kid, ring) = (kid_of(token)?, self.ring());
-        let key = ring.keys.iter().find(|key| key.kid == kid)?;
+        let key = ring.named(&kid)?;
         let read = jsonwebtoken::decode::<Claims>(token, &key.public, &self.validation).ok()?;
         let claims = read.claims;
         let known = Known {
@@ -292,6 +244,7 @@ impl Known {
 mod tests {
     use super::*;
     use chrono::{DateTime, Duration};
+    use jsonwebtoken::EncodingKey;
     use serde_json::{Value, json};
 
     const HUB: &str = "https://hub.example";

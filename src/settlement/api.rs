@@ -17,7 +17,7 @@ use crate::partners::{Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::money::Micros;
 use crate::web::problem::{ReadProblems, WriteProblems};
-use crate::web::{Page, Paging, Query, Write, once};
+use crate::web::{NoFields, Page, Paging, Query, Write, once};
 use chrono::{DateTime, Utc};
 
 #[derive(OpenApi)]
@@ -55,11 +55,6 @@ pub struct ClosingBody {
     /// The window that opened in the same instant.
     pub opened: WindowBody,
 }
-
-/// A body without fields: `{}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoFields {}
 
 /// List windows
 #[utoipa::path(

@@ -14,6 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Problem, Slug};
 
@@ -23,6 +24,11 @@ const SLOWEST: Duration = Duration::from_secs(10);
 
 /// A JSON body of a request that is no write (a sign-in, say).
 pub struct Json<T>(pub T);
+
+/// A body without fields: `{}`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoFields {}
 
 /// A write: its Idempotency-Key, the bytes that came, and what they say.
 pub struct Write<T> {

@@ -10,7 +10,7 @@ pub mod problem;
 pub mod request;
 pub mod text;
 
-pub use body::{Json, Write};
+pub use body::{Json, NoFields, Write};
 pub use crowd::Crowd;
 pub use form::{Form, Query};
 pub use once::once;

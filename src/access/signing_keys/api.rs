@@ -3,28 +3,22 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
-use serde::Deserialize;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::OpenApi;
 
 use crate::access::oauth::api::KeySet;
 use crate::access::{Access, Operator, Staff};
 use crate::db::Pool;
 use crate::error::Error;
 use crate::secret::{self, Secrets};
-use crate::web::{ProblemBody, Write, WriteProblems, once};
+use crate::web::{NoFields, ProblemBody, Write, WriteProblems, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/signing-keys").route(web::post().to(rotate)));
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(rotate), components(schemas(Rotation, KeySet, ProblemBody)))]
+#[openapi(paths(rotate), components(schemas(NoFields, KeySet, ProblemBody)))]
 pub struct Doc;
-
-/// Nothing is chosen: an empty object.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rotation {}
 
 /// Rotate the key of access tokens
 ///
@@ -34,7 +28,7 @@ pub struct Rotation {}
     post, path = "/v1/signing-keys", operation_id = "rotateSigningKeys", tag = "access",
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = Rotation,
+    request_body = NoFields,
     responses((status = 201, description = "The set that is published now, newest first.", body = KeySet), WriteProblems)
 )]
 async fn rotate(
@@ -42,7 +36,7 @@ async fn rotate(
     access: Data<Access>,
     secrets: Data<Secrets>,
     pool: Data<Pool>,
-    write: Write<Rotation>,
+    write: Write<NoFields>,
 ) -> Result<HttpResponse, Error> {
     let claim = staff.who.claim(&secrets, &write);
     once(&pool, claim, StatusCode::CREATED, async |conn| {

@@ -19,7 +19,7 @@ use crate::partners::life::{self, Act, NOTICE, Outstanding, People};
 use crate::partners::{Partner, State, unknown};
 use crate::secret::Secrets;
 use crate::web::problem::{ReadProblems, WriteProblems};
-use crate::web::{Write, once};
+use crate::web::{NoFields, Write, once};
 
 /// What every write here needs of the server.
 type Parts = (Data<Ids>, Data<Secrets>, Data<Pool>);
@@ -73,11 +73,6 @@ pub struct ReadStep {
     /// The `content_hash` of the proposal, in hexadecimal.
     content_hash: String,
 }
-
-/// A body without fields: `{}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoFields {}
 
 /// What a partner's program was seen to do.
 #[derive(Debug, Deserialize, ToSchema)]
