@@ -1,5 +1,5 @@
 //! Secrets the hub makes for itself at its first start and shares with every other hub on the
-//! same database: for public ids, keyed hashes, quotes and access tokens.
+//! same database: for public ids, keyed hashes, quotes, access tokens and webhooks.
 
 use anyhow::{Context, anyhow};
 use diesel::sql_types::{Binary, SmallInt, Text};
@@ -15,6 +15,7 @@ pub struct Secrets {
     pub ids: [u8; 32],
     pub quotes: [u8; 32],
     pub tokens: [u8; 32],
+    pub webhooks: [u8; 32],
     hashes: [u8; 32],
 }
 
@@ -30,6 +31,7 @@ impl Secrets {
             ids: find_or_make(conn, "ids").await?,
             quotes: find_or_make(conn, "quotes").await?,
             tokens: find_or_make(conn, "tokens").await?,
+            webhooks: find_or_make(conn, "webhooks").await?,
             hashes: find_or_make(conn, "hashes").await?,
         })
     }

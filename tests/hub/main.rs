@@ -40,5 +40,6 @@ mod sponsors;
 mod sql;
 mod through;
 mod walkthrough;
+mod webhooks;
 mod wire;
 mod world;
