@@ -52,12 +52,13 @@ pub use who::{Party, Who};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jsonwebtoken::jwk::JwkSet;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{Latest, Moment, Pool};
+use crate::db::{Connection, Latest, Moment, Pool};
 use crate::error::Error;
 use crate::gather::Gather;
 use crate::secret::{self, Secrets};
@@ -104,20 +105,29 @@ impl Access {
         Ok(answer)
     }
 
-    /// Learns of the keys that other hubs made, unless it did within [`FRESH`].
-    pub async fn renew(&self) -> Result<(), Error> {
+    /// Learns of the keys that other hubs made, unless it did within [`FRESH`]. Nobody waits for a connection
+    /// while others wait for these keys.
+    async fn renew(&self, conn: &mut Connection) -> Result<(), Error> {
         let mut renewed = self.renewed.lock().await;
         if renewed.elapsed() >= FRESH {
-            let live = secret::token_keys(&mut *self.pool.get().await?).await?;
-            self.tokens.renew(&live)?;
+            self.tokens.renew(&secret::token_keys(conn).await?)?;
             *renewed = Instant::now();
         }
         Ok(())
     }
 
+    async fn is_fresh(&self) -> bool {
+        self.renewed.lock().await.elapsed() < FRESH
+    }
+
     /// A token for a subject, by the key that signs now.
-    async fn mint(&self, subject: Subject, now: Timestamp) -> Result<String, Error> {
-        self.renew().await?;
+    async fn mint(
+        &self,
+        conn: &mut Connection,
+        subject: Subject,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        self.renew(conn).await?;
         Ok(self.tokens.mint(subject, Uuid::new_v4().to_string(), now)?)
     }
 
@@ -127,8 +137,16 @@ impl Access {
         if read.is_some() || !self.tokens.is_of_unknown_key(token) {
             return Ok(read);
         }
-        Box::pin(self.renew()).await?;
+        Box::pin(self.published()).await?;
         Ok(self.tokens.read(token, now))
+    }
+
+    /// The public halves of the live keys, newest first.
+    pub async fn published(&self) -> Result<JwkSet, Error> {
+        if !self.is_fresh().await {
+            self.renew(&mut *self.pool.get().await?).await?;
+        }
+        Ok(self.tokens.published())
     }
 
     /// The hub's own address.

@@ -633,6 +633,16 @@ async fn a_revoked_credential_moves_nothing_and_learns_nothing() {
     assert_eq!(operations(&world).await, before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn more_programs_than_connections_get_their_tokens_at_once() {
+    let world = World::new().await;
+    // By then the hub wants to know of newer keys.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let tokens = (0..64).map(|_| world.token("AERO"));
+    let tokens = futures_util::future::join_all(tokens).await;
+    assert!(tokens.iter().all(|token| !token.is_empty()));
+}
+
 async fn operations(world: &World) -> i64 {
     let mut conn = world.superuser().await;
     let count = diesel::sql_query("select count(*) as number from operations");

@@ -122,10 +122,10 @@ async fn issue(
     responses((status = 200, description = "The live keys, newest first.", body = KeySet), PublicProblems)
 )]
 async fn keys(access: Data<Access>) -> Result<HttpResponse, Error> {
-    access.renew().await?;
+    let published = access.published().await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "max-age=300"))
-        .json(access.tokens().published()))
+        .json(published))
 }
 
 /// How to get tokens

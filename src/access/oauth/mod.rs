@@ -55,7 +55,7 @@ pub async fn grant(
         partner: Some(ids.show(Kind::Partner, live.partner_id)),
         role: None,
     };
-    let token = access.mint(subject, now).await?;
+    let token = access.mint(conn, subject, now).await?;
     Ok(Ok(Grant { token, scopes }))
 }
 

@@ -138,7 +138,8 @@ pub async fn sign_in(
         partner: None,
         role: Some(person.role),
     };
-    let token = access.mint(subject, now).await?;
+    let mut conn = pool.get().await?;
+    let token = access.mint(&mut conn, subject, now).await?;
     Ok((person, token))
 }
 
