@@ -12,6 +12,7 @@ use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
 use crate::conversions::body::ConversionBody;
+use crate::db::Connection;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
@@ -25,9 +26,9 @@ use crate::ledger::reversals::api::ReversalBody;
 use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{
-    adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
+    self, adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
 };
-use crate::partners::AmountBody;
+use crate::partners::{AmountBody, Directory};
 use crate::rates::campaigns::{self, Names};
 use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
@@ -38,6 +39,9 @@ use crate::web::{Paging, Query};
     components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, SealBody))
 )]
 pub struct Doc;
+
+/// The list that cursors into the feed are of.
+pub const CURSOR: &str = "events";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/events").route(web::get().to(list)));
@@ -69,14 +73,22 @@ pub struct EventsBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventBody {
     /// The same however often it is read.
-    id: String,
+    pub id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
     /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
     /// `award.reversed`, `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
-    kind: &'static str,
+    pub kind: &'static str,
+    /// Where it is in the feed.
+    #[serde(skip)]
+    pub place: i64,
     occurred_at: DateTime<Utc>,
+    /// The id of what it happened to: what was undone, say, by a reversal.
+    subject: String,
+    /// The how many-eth event of that it is: 1, 2, 3. Numbers that you do not see are events of others.
+    #[schema(example = 1)]
+    sequence: i64,
     data: DataBody,
 }
 
@@ -138,48 +150,63 @@ async fn list(
         cursor: place.after,
         limit: place.limit,
     };
-    let (limit, after) = (paging.limit()?, paging.after(&shelf.ids, "events")?);
+    let (limit, after) = (paging.limit()?, paging.after(&shelf.ids, CURSOR)?);
     let mut conn = shelf.pool.get().await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let partner = reader.partner();
+    let asked = asked(&directory, partner, after.unwrap_or_default(), limit);
+
+    let found = super::read(&mut conn, &asked).await?;
+    let items = bodies(&mut conn, &shelf.ids, &directory, partner, found.operations).await?;
+    Ok(web::Json(EventsBody {
+        items,
+        next_cursor: shelf.ids.show_cursor(CURSOR, found.next),
+        sealed_through: found.sealed_through.as_ref().map(show_seal),
+    }))
+}
+
+/// What is to be asked of the feed for a partner; for the hub's people when none.
+pub fn asked(directory: &Directory, partner: Option<i64>, after: i64, limit: i64) -> Asked {
     let issued = |partner| {
-        directory
-            .issued_by(partner)
-            .iter()
-            .map(|it| it.no)
-            .collect()
+        let all = directory.issued_by(partner);
+        all.iter().map(|it| it.no).collect()
     };
-    let asked = Asked {
-        after: after.unwrap_or_default(),
+    Asked {
+        after,
         currencies: partner.map(issued),
         limit,
         looked_at: LOOKED_AT,
-    };
+    }
+}
 
-    let found = super::read(&mut conn, &asked).await?;
-    let ids: Vec<i64> = found.operations.iter().map(|it| it.id).collect();
+/// The events of operations as `partner` sees them, in their order.
+pub async fn bodies(
+    conn: &mut Connection,
+    ids: &Ids,
+    directory: &Arc<Directory>,
+    partner: Option<i64>,
+    operations: Vec<Operation>,
+) -> Result<Vec<EventBody>, Error> {
+    let places: Vec<i64> = operations.iter().map(|it| it.id).collect();
     let mut references = match partner {
-        Some(partner) => store::references(&mut conn, partner, &ids).await?,
+        Some(partner) => store::references(conn, partner, &places).await?,
         None => Default::default(),
     };
+    let campaigns = operations.iter().flat_map(conversions::body::campaigns_in);
+    let names = campaigns::names(conn, &campaigns.collect::<Vec<_>>()).await?;
 
-    let campaigns = found
-        .operations
-        .iter()
-        .flat_map(conversions::body::campaigns_in);
-    let names = campaigns::names(&mut conn, &campaigns.collect::<Vec<_>>()).await?;
+    let sequences = store::sequences(conn, &places).await?;
 
-    let named = found.operations.into_iter().map(|operation| Named {
+    let named = operations.into_iter().map(|operation| Named {
         reference: references.remove(&operation.id),
         operation,
-        directory: Arc::clone(&directory),
+        directory: Arc::clone(directory),
     });
-    let items = named.map(|named| show(&shelf.ids, &named, partner, &names));
-    Ok(web::Json(EventsBody {
-        items: items.collect::<Result<_, Error>>()?,
-        next_cursor: shelf.ids.show_cursor("events", found.next),
-        sealed_through: found.sealed_through.as_ref().map(show_seal),
-    }))
+    let show = |named: Named| {
+        let sequence = sequences.get(&named.operation.id).copied();
+        show(ids, &named, partner, &names, sequence.unwrap_or(1))
+    };
+    named.map(show).collect()
 }
 
 /// The event of an operation as `partner` sees it; as the hub's people do when none.
@@ -188,6 +215,7 @@ pub fn show(
     named: &Named,
     partner: Option<i64>,
     names: &Names,
+    sequence: i64,
 ) -> Result<EventBody, Error> {
     let operation = &named.operation;
     let data = match operation.kind {
@@ -211,7 +239,13 @@ pub fn show(
     Ok(EventBody {
         id: ids.show(IdKind::Event, operation.id),
         kind: event::name(operation.kind),
+        place: operation.id,
         occurred_at: operation.at,
+        subject: match operation.followed() {
+            Some((kind, id)) => ids.show(ledger::id_kind(kind), id),
+            None => ledger::shown(ids, operation),
+        },
+        sequence,
         data,
     })
 }

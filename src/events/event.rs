@@ -21,6 +21,30 @@ pub fn name(kind: Kind) -> &'static str {
     }
 }
 
+/// The type of a test event, which only webhooks send.
+pub const PING: &str = "webhook.ping";
+
+/// Every type of event in the feed, sorted, and the schema of its data.
+pub const TYPES: [(&str, &str); 13] = [
+    ("adjustment.completed", "AdjustedBody"),
+    ("award.completed", "AwardBody"),
+    ("award.reversed", "ReversalBody"),
+    ("capture.reversed", "ReversalBody"),
+    ("conversion.completed", "ConversionBody"),
+    ("conversion.reversed", "ReversalBody"),
+    ("delivery.completed", "DeliveryBody"),
+    ("hold.captured", "HoldStepBody"),
+    ("hold.created", "HoldBody"),
+    ("hold.released", "HoldStepBody"),
+    ("lot.expired", "ExpiryBody"),
+    ("redemption.completed", "RedemptionBody"),
+    ("redemption.reversed", "ReversalBody"),
+];
+
+pub fn is_known(name: &str) -> bool {
+    TYPES.iter().any(|(known, _)| *known == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,9 +53,11 @@ mod tests {
     fn each_kind_has_a_name_of_its_own_in_two_words() {
         let mut names = Kind::ALL.map(name);
         names.sort_unstable();
+        assert!(names.into_iter().all(is_known) && !is_known(PING));
         for two in names.windows(2) {
             assert_ne!(two[0], two[1]);
         }
+        assert_eq!(names, TYPES.map(|(name, _)| name));
         let word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
         for name in names {
             let (what, happened) = name.split_once('.').expect("two words");

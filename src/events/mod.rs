@@ -44,14 +44,14 @@ pub struct Found {
     pub operations: Vec<Operation>,
     pub next: i64,
     pub sealed_through: Option<Seal>,
+    /// Below this place everything was looked for.
+    pub horizon: i64,
 }
 
 /// The next events, oldest first.
 pub async fn read(conn: &mut Connection, asked: &Asked) -> Result<Found, Error> {
     let sealed_through = seals::store::last(conn).await?;
-    let horizon = sealed_through
-        .as_ref()
-        .map_or(0, |seal| operation::id(seal.last_group + 1, 0));
+    let horizon = below(sealed_through.as_ref());
     let looked = store::look(conn, asked, horizon).await?;
     let operations = store::list(conn, &looked.found).await?;
 
@@ -63,5 +63,26 @@ pub async fn read(conn: &mut Connection, asked: &Asked) -> Result<Found, Error> 
         operations,
         next,
         sealed_through,
+        horizon,
     })
+}
+
+/// Below this place everything has happened that ever will.
+pub async fn horizon(conn: &mut Connection) -> Result<i64, Error> {
+    Ok(below(seals::store::last(conn).await?.as_ref()))
+}
+
+fn below(sealed_through: Option<&Seal>) -> i64 {
+    sealed_through.map_or(0, |seal| operation::id(seal.last_group + 1, 0))
+}
+
+/// The events at these places, as far as they were sealed and moved points of one of the currencies.
+pub async fn at(
+    conn: &mut Connection,
+    places: &[i64],
+    currencies: Option<&[Asset]>,
+) -> Result<Vec<Operation>, Error> {
+    let horizon = horizon(conn).await?;
+    let found = store::among(conn, places, currencies, horizon).await?;
+    store::list(conn, &found).await
 }

@@ -10,6 +10,7 @@ use crate::db::Connection;
 use crate::error::Error;
 use crate::ledger::operation::Operation;
 use crate::ledger::store::{OPERATIONS, OperationRow};
+use crate::points::account::Asset;
 
 /// What was looked at for a page.
 #[derive(Debug, diesel::QueryableByName)]
@@ -46,6 +47,28 @@ pub async fn look(conn: &mut Connection, asked: &Asked, horizon: i64) -> Result<
         .bind::<BigInt, _>(asked.limit)
         .get_result(conn)
         .await?)
+}
+
+/// Which of these operations are below the horizon and were asked for.
+pub async fn among(
+    conn: &mut Connection,
+    places: &[i64],
+    currencies: Option<&[Asset]>,
+    horizon: i64,
+) -> Result<Vec<i64>, Error> {
+    let sql = "select max(id) as last, coalesce(array_agg(id order by id), '{}') as found from operations \
+                where id = any($1) and id < $2 \
+                  and ($3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) \
+                       or transfers is not null and exists ( \
+                            select from more_transfers where operation_id = id and asset_of(debit) = any($3)))";
+    let currencies = currencies.map(|all| all.iter().map(|no| i32::from(*no)).collect::<Vec<_>>());
+    let looked: Looked = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(places)
+        .bind::<BigInt, _>(horizon)
+        .bind::<Nullable<Array<Integer>>, _>(currencies)
+        .get_result(conn)
+        .await?;
+    Ok(looked.found)
 }
 
 /// These operations, in their order.
@@ -86,4 +109,25 @@ pub async fn references(
         .await?;
     let named = |row: Named| Some((row.operation_id, row.reference?));
     Ok(rows.into_iter().filter_map(named).collect())
+}
+
+#[derive(diesel::QueryableByName)]
+struct Turn {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    sequence: i64,
+}
+
+/// Of each of these operations, the how many-eth it is of what it happened to: itself, or what it follows.
+pub async fn sequences(conn: &mut Connection, ids: &[i64]) -> Result<HashMap<i64, i64>, Error> {
+    let sql = "select o.id, case when o.follows is null then 1 \
+                 else 1 + (select count(*) from operations f where f.follows = o.follows and f.id <= o.id) \
+                 end as sequence \
+                 from operations o where o.id = any($1)";
+    let rows: Vec<Turn> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(ids)
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.sequence)).collect())
 }

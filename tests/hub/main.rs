@@ -43,5 +43,6 @@ mod sql;
 mod through;
 mod tokens;
 mod walkthrough;
+mod webhooks;
 mod wire;
 mod world;
