@@ -12,11 +12,13 @@ use tracing_subscriber::EnvFilter;
 use crate::access::{Role, Who, people};
 use crate::db::{self, Pool};
 use crate::id::Ids;
+use crate::ledger::seals::anchors::Anchor;
 use crate::partners::Directories;
 use crate::rates::imports::transcript::Transcript;
 use crate::rates::imports::{self, Desk, Way};
 use crate::rates::published;
 use crate::secret::Secrets;
+use crate::verify::trail;
 use crate::web::text::Name;
 use crate::{ledger, settlement};
 
@@ -45,6 +47,28 @@ pub fn check_rates(file: &Path) -> anyhow::Result<ExitCode> {
         std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let tally = published::check(BufReader::new(opened), &mut std::io::stdout().lock())?;
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+/// Proves an exported audit trail. Exit status 1 when it is not what was sealed.
+pub fn check_trail(file: &Path, anchors: Vec<Anchor>) -> anyhow::Result<ExitCode> {
+    let opened =
+        std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let report = trail::check(BufReader::new(opened), anchors)?;
+    let (seals, groups, changes) = (report.seals, report.groups, report.changes);
+    say(format!(
+        "{seals} seals chain {groups} groups and {changes} changes"
+    ));
+    if report.anchors > 0 {
+        say(format!(
+            "{} anchors name seals that are there",
+            report.anchors
+        ));
+    }
+    match &report.difference {
+        Some(difference) => say(format!("WRONG: {difference}")),
+        None => say("Nothing in it was changed, added or taken away."),
+    }
+    Ok(ExitCode::from(u8::from(report.difference.is_some())))
 }
 
 /// Makes cards of a file of published rules. Exit status 1 when rows were left out.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::BufWriter;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use interline::config::{AnchorArgs, DatabaseArgs, Use};
 use interline::ledger::seals::anchors;
 use interline::rates::imports::Way;
 use interline::server::{self, Hub};
+use interline::verify::trail;
 use interline::webhooks::reach::Reach;
 use interline::{bench, cli, db, demo, torture, verify};
 
@@ -70,6 +72,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The audit trail in its sealed chain
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Measure the hub beside PostgreSQL's own benchmark
     Bench(bench::Arguments),
     /// Break everything under load, and prove that nothing was lost or doubled
@@ -103,6 +108,22 @@ enum RatesCommand {
         /// Both brands agreed on paper: publish the cards instead of proposing them
         #[arg(long)]
         agreed: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Write the sealed audit trail to standard output, a JSON line for each seal, group and change
+    Export {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Prove such a file, without the hub
+    Verify {
+        file: PathBuf,
+        /// Anchors that were kept: each of their seals has to be there, with its hash
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
     },
 }
 
@@ -194,6 +215,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 false => cli::say(&report),
             }
             Ok(ExitCode::from(u8::from(report.difference.is_some())))
+        }
+        Command::Audit(AuditCommand::Export { database }) => {
+            database.must_exist("hub")?;
+            let database = database.open("hub", Use::Beside).await?;
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let changes = trail::export(&database.url, &mut out).await?;
+            eprintln!("{changes} changes, with their seals");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Audit(AuditCommand::Verify { file, anchors }) => {
+            let anchors = anchors.map_or(Ok(Vec::new()), |file| anchors::read(&file))?;
+            cli::check_trail(&file, anchors)
         }
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Torture(arguments) => torture::run(arguments).await,

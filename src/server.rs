@@ -123,6 +123,7 @@ impl Hub {
             .configure(rates::api::routes)
             .configure(settlement::api::routes)
             .configure(events::api::routes)
+            .configure(events::trail::api::routes)
             .configure(webhooks::api::routes)
             .configure(operations);
     }
@@ -363,6 +364,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         events::api::Doc::openapi(),
+        events::trail::api::Doc::openapi(),
         webhooks::api::Doc::openapi(),
     ] {
         document.merge(part);

@@ -190,16 +190,15 @@ async fn windows(caller: &Caller, client: &Client, done: &[(Write, Value)]) -> a
     Ok(())
 }
 
-/// The reader of the feed has seen each operation of the journal once, in order.
+/// The reader of the feed has seen each operation and each change once, in order.
 async fn events(
     caller: &Caller,
     client: &Client,
     ids: &Ids,
     feed: &mut Feed,
 ) -> anyhow::Result<()> {
-    let rows = client
-        .query("select id from operations order by id", &[])
-        .await?;
+    let all = "select id from operations union all select position from audit order by id";
+    let rows = client.query(all, &[]).await?;
     let journal: Vec<String> = rows
         .iter()
         .map(|row| ids.show(Kind::Event, row.get(0)))

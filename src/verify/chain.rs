@@ -107,7 +107,8 @@ impl Chain {
         self.add(Link::Group(group), report)
     }
 
-    fn add(&mut self, link: Link<'_>, report: &mut Report) -> Result<(), Difference> {
+    /// The next group or change of all.
+    pub fn add(&mut self, link: Link<'_>, report: &mut Report) -> Result<(), Difference> {
         let number = link.number();
         let is_behind = |open: &mut Open| number > open.seal.last_group;
         if let Some(open) = self.open.take_if(is_behind) {

@@ -35,6 +35,7 @@ mod follow_ups;
 mod journal;
 mod store;
 mod through;
+pub mod trail;
 
 use std::fmt;
 

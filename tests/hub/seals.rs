@@ -11,8 +11,8 @@ use interline::db::Connection;
 use interline::ledger::seals;
 use interline::ledger::seals::anchors::{self, Anchor};
 use interline::ledger::seals::seal::Seal;
-use interline::verify::{self, Report};
-use serde_json::Value;
+use interline::verify::{self, Report, trail};
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::sql;
@@ -348,4 +348,92 @@ async fn the_database_refuses_what_would_change_the_past() {
         let refused = refused.as_db_error().expect("the database's word");
         assert_eq!(refused.constraint(), Some(constraint), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_trail_proves_itself_and_every_change_of_it_is_noticed() {
+    let (world, last) = sealed().await;
+    let mut file = Vec::new();
+    let changes = trail::export(&world.url, &mut file).await.expect("a file");
+    let anchor = Anchor::of(&last);
+    let check = |file: &[u8]| trail::check(file, vec![anchor.clone()]).expect("a report");
+
+    let whole = check(&file);
+    assert_eq!(whole.difference, None);
+    assert_eq!(
+        (whole.seals, whole.changes, whole.anchors),
+        (last.id, changes, 1)
+    );
+    assert!(changes > 20 && whole.groups > 1);
+
+    let text = String::from_utf8(file).expect("text");
+    let lines: Vec<&str> = text.lines().collect();
+    for at in 0..lines.len() {
+        let without = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        let report = check(without.as_bytes());
+        assert!(report.difference.is_some(), "without line {}", at + 1);
+        if lines[at].contains("\"after\":\"") {
+            let forged = lines[at].replace("\"after\":\"", "\"after\":\"un");
+            let forged = [&lines[..at], &[&forged[..]], &lines[at + 1..]].concat();
+            let report = check(forged.join("\n").as_bytes());
+            assert!(report.difference.is_some(), "line {} forged", at + 1);
+        }
+    }
+    let cut = lines[..lines.len() / 2].join("\n");
+    assert!(check(cut.as_bytes()).difference.is_some());
+    assert!(trail::check(&b"{\"seal\":1}"[..], Vec::new()).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_says_who_changed_what_and_people_alone_read_it() {
+    let world = World::new().await;
+    world.seal().await;
+    let (olivia, aero) = (world.sign_in("olivia").await, world.token("AERO").await);
+    let member = world.member().await;
+    world.seal().await;
+    let joined = world
+        .get(&olivia, "/v1/audit?of=membership&limit=200")
+        .await
+        .ok();
+    let entry = joined["items"].as_array().expect("items").iter();
+    let entry = entry.last().expect("one who joined");
+    assert_eq!(
+        (&entry["after"], &entry["before"]),
+        (&json!("joined"), &json!(null))
+    );
+    assert_eq!(entry["by"]["kind"], "credential");
+    assert!(entry["by"]["partner"].is_string(), "{entry}");
+    assert!(
+        entry["subject"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("mbs_"))
+    );
+    assert!(
+        !joined.to_string().contains(&member.id),
+        "memberships, not people"
+    );
+
+    let mut after = String::new();
+    let mut all = Vec::new();
+    loop {
+        let page = world
+            .get(&olivia, &format!("/v1/audit?limit=7{after}"))
+            .await
+            .ok();
+        all.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        after = format!("&cursor={cursor}");
+    }
+    let count = sql::number(&world.url, "select count(*) from audit").await;
+    assert_eq!(all.len() as i64, count);
+    assert!(
+        all.iter()
+            .all(|entry| !entry["of"].as_str().unwrap_or_default().is_empty())
+    );
+
+    let unknown = world.get(&olivia, "/v1/audit?of=wallet").await;
+    assert_eq!(unknown.problem(), "invalid-field");
+    assert_eq!(world.get(&aero, "/v1/audit").await.status, 403);
 }

@@ -126,7 +126,9 @@ async fn each_of_the_three_brands_sees_it_with_its_own_money() {
 
     world.seal().await;
     for (partner, expected) in [("BAYVIEW", 1), ("CITYMART", 1), ("KWUN", 0)] {
-        let events = world.get(&world.token(partner).await, "/v1/events").await;
+        let events = world
+            .get(&world.token(partner).await, "/v1/events?limit=200")
+            .await;
         let events = events.ok();
         let items = events["items"].as_array().expect("items").iter();
         let of = items.filter(|event| event["type"] == "conversion.completed");
