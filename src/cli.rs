@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::access::{Role, Who, people};
 use crate::db::{self, Pool};
+use crate::docs::compatibility;
 use crate::id::Ids;
 use crate::partners::Directories;
 use crate::rates::imports::transcript::Transcript;
@@ -18,7 +19,7 @@ use crate::rates::imports::{self, Desk, Way};
 use crate::rates::published;
 use crate::secret::Secrets;
 use crate::web::text::Name;
-use crate::{ledger, settlement};
+use crate::{ledger, server, settlement};
 
 /// Logs go to standard error, as JSON where nobody watches. `RUST_LOG` says how much.
 pub fn log_to_stderr() {
@@ -45,6 +46,19 @@ pub fn check_rates(file: &Path) -> anyhow::Result<ExitCode> {
         std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let tally = published::check(BufReader::new(opened), &mut std::io::stdout().lock())?;
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+/// Finds what programs written for a released OpenAPI document would stumble over. Exit status 1 when there is
+/// something.
+pub fn compare_openapi(file: &Path) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let released = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is no OpenAPI document", file.display()))?;
+    let breaks = compatibility::breaks(&released, &serde_json::to_value(server::published()?)?);
+    for one in &breaks {
+        say(one);
+    }
+    Ok(ExitCode::from(u8::from(!breaks.is_empty())))
 }
 
 /// Makes cards of a file of published rules. Exit status 1 when rows were left out.

@@ -10,7 +10,7 @@ pub mod credentials;
 pub mod seed;
 pub mod walk;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ use anyhow::{Context, bail};
 use crate::cli;
 use crate::config::{AnchorArgs, DatabaseArgs, Use};
 use crate::server::Hub;
+use crate::webhooks::reach::Reach;
 use credentials::Credentials;
 
 /// How many members the sample has.
@@ -75,6 +76,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         database.start_over().await?;
     }
     let hub = Hub::new(&database.url, &base_url).await?;
+    // Programs that are tried out beside the demo are on its machine.
+    let hub = hub.reaching(Reach::allowing(vec![
+        IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+    ]));
     let credentials = fill_or_recall(&hub, &base_url, &dir).await?;
     if let Some(file) = &file {
         credentials.write(file)?;
@@ -82,6 +87,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     hub.sweep_now_and_then();
     hub.seal_all_along(anchors);
+    hub.deliver_all_along()?;
     let server = hub.serve(listener)?;
     if !walk {
         cli::say(welcome(&credentials, &dir));
