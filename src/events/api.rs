@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Asked, LOOKED_AT, event, store};
+use super::{Asked, Happened, LOOKED_AT, Whose, event, store};
+use crate::access::audit::{Change, Subject};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
@@ -36,7 +37,7 @@ use crate::web::{Paging, Query};
 #[derive(OpenApi)]
 #[openapi(
     paths(list),
-    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, SealBody))
+    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, ChangeBody, SealBody))
 )]
 pub struct Doc;
 
@@ -76,7 +77,8 @@ pub struct EventBody {
     pub id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
     /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
-    /// `award.reversed`, `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
+    /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
+    /// something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     pub kind: &'static str,
@@ -106,6 +108,20 @@ pub enum DataBody {
     Adjustment(AdjustedBody),
     Delivery(Box<DeliveryBody>),
     Reversal(Box<ReversalBody>),
+    Change(ChangeBody),
+}
+
+/// Something that is another than it was. Ask for it to see how it is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeBody {
+    /// `rate_card`, `campaign`, `partner`, `credential`, `membership`, ... of that the `subject` is one.
+    #[schema(value_type = String, example = "rate_card")]
+    of: &'static str,
+    /// Null when it was not there.
+    #[schema(example = "proposed")]
+    before: Option<String>,
+    #[schema(example = "active")]
+    after: String,
 }
 
 /// Points whose time had come.
@@ -132,8 +148,8 @@ pub struct SealBody {
 
 /// Read events
 ///
-/// Everything that moved points of a currency you issue, in an order that never changes, within a
-/// second or so of its happening. Go on with `next_cursor`: nothing is skipped and nothing comes
+/// Everything that moved points of a currency you issue, and every change of something that is yours
+/// or that you are a party to, in an order that never changes, within a second or so of its happening. Go on with `next_cursor`: nothing is skipped and nothing comes
 /// twice. An empty page is not the end; ask again later. The hub's people see the events of all.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
@@ -157,7 +173,7 @@ async fn list(
     let asked = asked(&directory, partner, after.unwrap_or_default(), limit);
 
     let found = super::read(&mut conn, &asked).await?;
-    let items = bodies(&mut conn, &shelf.ids, &directory, partner, found.operations).await?;
+    let items = bodies(&mut conn, &shelf.ids, &directory, partner, found.happened).await?;
     Ok(web::Json(EventsBody {
         items,
         next_cursor: shelf.ids.show_cursor(CURSOR, found.next),
@@ -167,27 +183,38 @@ async fn list(
 
 /// What is to be asked of the feed for a partner; for the hub's people when none.
 pub fn asked(directory: &Directory, partner: Option<i64>, after: i64, limit: i64) -> Asked {
-    let issued = |partner| {
-        let all = directory.issued_by(partner);
-        all.iter().map(|it| it.no).collect()
-    };
     Asked {
         after,
-        currencies: partner.map(issued),
+        whose: partner.map(|partner| whose(directory, partner)),
         limit,
         looked_at: LOOKED_AT,
     }
 }
 
-/// The events of operations as `partner` sees them, in their order.
+/// A partner, with what it issues.
+pub fn whose(directory: &Directory, partner: i64) -> Whose {
+    let issued = directory.issued_by(partner);
+    Whose {
+        partner,
+        currencies: issued.iter().map(|it| it.no).collect(),
+    }
+}
+
+/// The events of what happened as `partner` sees them, in their order.
 pub async fn bodies(
     conn: &mut Connection,
     ids: &Ids,
     directory: &Arc<Directory>,
     partner: Option<i64>,
-    operations: Vec<Operation>,
+    happened: Happened,
 ) -> Result<Vec<EventBody>, Error> {
-    let places: Vec<i64> = operations.iter().map(|it| it.id).collect();
+    let places = happened.places();
+    let sequences = store::sequences(conn, &places).await?;
+    let sequence = |place: i64| sequences.get(&place).copied().unwrap_or(1);
+    let Happened {
+        operations,
+        changes,
+    } = happened;
     let mut references = match partner {
         Some(partner) => store::references(conn, partner, &places).await?,
         None => Default::default(),
@@ -195,18 +222,69 @@ pub async fn bodies(
     let campaigns = operations.iter().flat_map(conversions::body::campaigns_in);
     let names = campaigns::names(conn, &campaigns.collect::<Vec<_>>()).await?;
 
-    let sequences = store::sequences(conn, &places).await?;
-
     let named = operations.into_iter().map(|operation| Named {
         reference: references.remove(&operation.id),
         operation,
         directory: Arc::clone(directory),
     });
-    let show = |named: Named| {
-        let sequence = sequences.get(&named.operation.id).copied();
-        show(ids, &named, partner, &names, sequence.unwrap_or(1))
+    let operations = named.map(|named| {
+        let sequence = sequence(named.operation.id);
+        show(ids, &named, partner, &names, sequence)
+    });
+    let changes = changes.into_iter().map(|change| {
+        let sequence = sequence(change.position);
+        show_change(ids, directory, change, sequence)
+    });
+    let mut events = operations.chain(changes).collect::<Result<Vec<_>, _>>()?;
+    events.sort_unstable_by_key(|event| event.place);
+    Ok(events)
+}
+
+fn show_change(
+    ids: &Ids,
+    directory: &Directory,
+    change: Change,
+    sequence: i64,
+) -> Result<EventBody, Error> {
+    let unknown = || anyhow::anyhow!("a change of {} is none that I know", change.subject);
+    let subject = Subject::named(&change.subject).ok_or_else(unknown)?;
+    Ok(EventBody {
+        id: ids.show(IdKind::Event, change.position),
+        kind: subject.event(),
+        place: change.position,
+        occurred_at: change.at,
+        subject: shown(ids, directory, subject, change.subject_id),
+        sequence,
+        data: DataBody::Change(ChangeBody {
+            of: subject.name(),
+            before: change.before,
+            after: change.after,
+        }),
+    })
+}
+
+/// What is said for something that changed.
+pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> String {
+    let kind = match subject {
+        Subject::Adjustment => IdKind::Adjustment,
+        Subject::Approval => IdKind::Approval,
+        Subject::Campaign => IdKind::Campaign,
+        Subject::Cap | Subject::Certification | Subject::Partner => IdKind::Partner,
+        Subject::Credential => IdKind::Credential,
+        Subject::ExchangeRate => IdKind::ExchangeRate,
+        Subject::Membership => IdKind::Membership,
+        Subject::Person => IdKind::Person,
+        Subject::RateCard => IdKind::RateCard,
+        Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
+        Subject::Window => IdKind::Window,
+        Subject::SigningKey => return id.to_string(),
+        Subject::Currency => {
+            let no = id.try_into().ok();
+            let code = no.and_then(|no| directory.code_of(no));
+            return code.map_or_else(|| id.to_string(), str::to_owned);
+        }
     };
-    named.map(show).collect()
+    ids.show(kind, id)
 }
 
 /// The event of an operation as `partner` sees it; as the hub's people do when none.

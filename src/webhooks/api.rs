@@ -91,7 +91,7 @@ pub struct TermsBody {
     url: String,
     #[schema(value_type = Option<String>, example = "the ledger of the app")]
     description: Option<Name>,
-    /// Which types of events; all of them, also those to come, when left out.
+    /// Which types of events. When left out all of them, also those to come, but `webhook_endpoint.changed`.
     #[schema(min_items = 1, max_items = 100, example = json!(["conversion.completed"]))]
     types: Option<Vec<String>>,
     /// Whether anything is sent. True when left out.
@@ -521,10 +521,9 @@ async fn redeliver(
     let subject = (caller.partner, read_id(&ids, &path)?);
     let again = write.body.read(&ids)?;
     let (_, directory) = directories.at(caller.moment, &pool).await?;
-    let issued = directory.issued_by(caller.partner);
-    let currencies: Vec<_> = issued.iter().map(|it| it.no).collect();
+    let whose = events::api::whose(&directory, caller.partner);
     once(&pool, claim, StatusCode::ACCEPTED, async |conn| {
-        let queued = super::redeliver(conn, &caller.who, subject, &currencies, again).await?;
+        let queued = super::redeliver(conn, &caller.who, subject, &whose, again).await?;
         Ok(QueuedBody { queued })
     })
     .await

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 use super::reach::Reach;
+use crate::access::audit::Subject;
 use crate::clock::Timestamp;
 
 /// The longest address, in bytes.
@@ -65,8 +66,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Of what happens to endpoints an endpoint is told only if it asks for that.
     pub fn wants(&self, kind: &str) -> bool {
-        self.types.is_empty() || self.types.iter().any(|wanted| wanted == kind)
+        match self.types.is_empty() {
+            true => kind != Subject::WebhookEndpoint.event(),
+            false => self.types.iter().any(|wanted| wanted == kind),
+        }
     }
 
     /// The versions of the secret that sign now, the newest first.

@@ -27,17 +27,15 @@ pub mod store;
 
 use chrono::TimeDelta;
 
+use crate::access::audit::{About, Subject};
 use crate::access::{Role, Who, audit};
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
-use crate::events::{self, event};
-use crate::points::account::Asset;
+use crate::events::{self, Whose, event};
 use crate::secret::Secrets;
 use endpoint::{Endpoint, State};
 use reach::Reach;
 use signature::Secret;
-
-const SUBJECT: &str = "webhook_endpoint";
 
 /// What every endpoint's addresses and secrets rest on.
 pub struct Webhooks {
@@ -134,7 +132,7 @@ pub async fn create(
 
     let endpoint = store::insert(conn, partner, &terms, terms.state(), horizon - 1).await?;
     let after = endpoint.state.name();
-    audit::record(conn, who, SUBJECT, endpoint.id, None, after).await?;
+    audit::record(conn, who, about(partner, endpoint.id), None, after).await?;
     Ok(endpoint)
 }
 
@@ -151,7 +149,7 @@ pub async fn change(
 
     let after = store::change(conn, id, &terms, terms.state()).await?;
     let (was, is) = (before.state.name(), after.state.name());
-    audit::record(conn, who, SUBJECT, id, Some(was), is).await?;
+    audit::record(conn, who, about(partner, id), Some(was), is).await?;
     Ok(after)
 }
 
@@ -160,7 +158,14 @@ pub async fn remove(conn: &mut Connection, who: &Who, partner: i64, id: i64) -> 
     let before = lock(conn, partner, id).await?;
 
     store::delete(conn, id).await?;
-    audit::record(conn, who, SUBJECT, id, Some(before.state.name()), "removed").await
+    audit::record(
+        conn,
+        who,
+        about(partner, id),
+        Some(before.state.name()),
+        "removed",
+    )
+    .await
 }
 
 /// Makes a new secret. The one before signs too, for a while.
@@ -176,7 +181,7 @@ pub async fn rotate(
     let after = store::rotate(conn, id, now + overlap).await?;
     let version = |of: &Endpoint| format!("secret {}", of.secret_version);
     let (was, is) = (version(&before), version(&after));
-    audit::record(conn, who, SUBJECT, id, Some(&was), &is).await?;
+    audit::record(conn, who, about(partner, id), Some(&was), &is).await?;
     Ok(after)
 }
 
@@ -196,15 +201,15 @@ pub async fn redeliver(
     conn: &mut Connection,
     who: &Who,
     (partner, id): (i64, i64),
-    currencies: &[Asset],
+    whose: &Whose,
     again: Again,
 ) -> Result<Option<i64>, Error> {
     must_be_enabled(&lock(conn, partner, id).await?)?;
 
     let count = match again {
         Again::Events(places) => {
-            let found = events::at(conn, &places, Some(currencies)).await?;
-            let is_there = |place: &i64| found.iter().any(|it| it.id == *place);
+            let found = events::at(conn, &places, Some(whose)).await?.places();
+            let is_there = |place: &i64| found.contains(place);
             if let Some(at) = places.iter().position(|place| !is_there(place)) {
                 let rule = "the id of an event that you can read";
                 return Err(Problem::field(format!("/events/{at}"), rule).into());
@@ -219,7 +224,7 @@ pub async fn redeliver(
     };
     store::wake(conn, id).await?;
     let state = State::Enabled.name();
-    audit::record(conn, who, SUBJECT, id, Some(state), "sent again").await?;
+    audit::record(conn, who, about(partner, id), Some(state), "sent again").await?;
     Ok(count)
 }
 
@@ -236,7 +241,18 @@ pub async fn ping(conn: &mut Connection, partner: i64, id: i64) -> Result<i64, E
 async fn record_failed(conn: &mut Connection, endpoint: &Endpoint) -> Result<(), Error> {
     let hub = Who::at_the_console(0, Role::Operator);
     let (was, is) = (endpoint.state.name(), State::Failed.name());
-    audit::record(conn, &hub, SUBJECT, endpoint.id, Some(was), is).await
+    audit::record(
+        conn,
+        &hub,
+        about(endpoint.partner, endpoint.id),
+        Some(was),
+        is,
+    )
+    .await
+}
+
+fn about(partner: i64, endpoint: i64) -> About {
+    Subject::WebhookEndpoint.no(endpoint).of([partner])
 }
 
 async fn lock(conn: &mut Connection, partner: i64, id: i64) -> Result<Endpoint, Error> {

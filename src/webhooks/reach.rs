@@ -43,6 +43,14 @@ impl Reach {
         Reach(ranges)
     }
 
+    /// The machine itself.
+    pub fn this_machine() -> Reach {
+        Reach(vec![
+            IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+            IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
+        ])
+    }
+
     /// Whether anything is allowed beside the public internet.
     pub fn is_wider(&self) -> bool {
         !self.0.is_empty()
@@ -173,5 +181,8 @@ mod tests {
         assert!(admits(&reach, "127.0.0.1") && admits(&reach, "::ffff:127.0.0.1"));
         assert!(!admits(&reach, "127.0.0.2") && !admits(&reach, "::1"));
         assert!(!reach.allows("8.8.8.8".parse().expect("an address")));
+        let reach = Reach::this_machine();
+        assert!(admits(&reach, "127.0.0.2") && admits(&reach, "::1"));
+        assert!(!admits(&reach, "10.0.0.1") && !admits(&reach, "::2"));
     }
 }

@@ -365,9 +365,9 @@ async fn two_secrets_sign_while_one_takes_the_others_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_arrive_is_tried_again_with_the_same_id_until_it_does() {
     let world = world().await;
+    let member = world.member().await;
     let receiver = Receiver::new(Manner::Answers(503)).await;
     let made = endpoint(&world, "AERO", json!({"url": receiver.url})).await;
-    let member = world.member().await;
     world.hub.deliver_all_along().expect("a postman");
     events(&world, &member, 1).await;
     receiver.until(1).await;
@@ -397,9 +397,9 @@ async fn what_does_not_arrive_is_tried_again_with_the_same_id_until_it_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_72_hours_an_event_is_dead_and_comes_back_when_it_is_asked_for() {
     let world = world().await;
+    let member = world.member().await;
     let receiver = Receiver::new(Manner::Answers(500)).await;
     let made = endpoint(&world, "AERO", json!({"url": receiver.url})).await;
-    let member = world.member().await;
     world.hub.deliver_all_along().expect("a postman");
     events(&world, &member, 1).await;
     until(async || items(&world, &made, "deliveries").await.len() == 1).await;
@@ -447,6 +447,7 @@ async fn after_72_hours_an_event_is_dead_and_comes_back_when_it_is_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_hang_flood_redirect_reset_or_drip_delay_nobody() {
     let world = world().await;
+    let member = world.member().await;
     let bad = [
         Manner::Hangs,
         Manner::Floods,
@@ -463,7 +464,6 @@ async fn endpoints_that_hang_flood_redirect_reset_or_drip_delay_nobody() {
     }
     let good = Receiver::new(Manner::Takes).await;
     let live = endpoint(&world, "AERO", json!({"url": good.url})).await;
-    let member = world.member().await;
     world.hub.deliver_all_along().expect("a postman");
     events(&world, &member, 60).await;
 
@@ -496,10 +496,10 @@ async fn endpoints_that_hang_flood_redirect_reset_or_drip_delay_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_ends_loses_nothing_and_two_hubs_send_nothing_twice() {
     let world = world().await;
+    let member = world.member().await;
     let other = world.second().await;
     let receiver = Receiver::new(Manner::Hangs).await;
     endpoint(&world, "AERO", json!({"url": receiver.url})).await;
-    let member = world.member().await;
     let first = world.hub.deliver_all_along().expect("a postman");
     events(&world, &member, 10).await;
     // In the middle of it, the hub is gone without a word.
@@ -526,6 +526,7 @@ async fn a_hub_that_ends_loses_nothing_and_two_hubs_send_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_endpoint_gets_nothing_and_goes_on_where_it_was() {
     let world = world().await;
+    let member = world.member().await;
     let receiver = Receiver::new(Manner::Takes).await;
     let made = endpoint(
         &world,
@@ -535,7 +536,6 @@ async fn a_disabled_endpoint_gets_nothing_and_goes_on_where_it_was() {
     .await;
     let live = Receiver::new(Manner::Takes).await;
     endpoint(&world, "AERO", json!({"url": live.url})).await;
-    let member = world.member().await;
     world.hub.deliver_all_along().expect("a postman");
     events(&world, &member, 3).await;
     live.until(3).await;

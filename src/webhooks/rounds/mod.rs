@@ -228,7 +228,7 @@ impl Postman {
         }
         let ids = &self.ids;
         let bodies =
-            events::api::bodies(&mut conn, ids, &directory, partner, found.operations).await?;
+            events::api::bodies(&mut conn, ids, &directory, partner, found.happened).await?;
         drop(conn);
 
         let wanted = bodies.iter().filter(|body| endpoint.wants(body.kind));
@@ -256,8 +256,8 @@ impl Postman {
         let (_, directory) = self.directories.current(&mut conn).await?;
         let partner = Some(endpoint.partner);
         let places: Vec<i64> = due.iter().map(|delivery| delivery.event_id).collect();
-        let asked = events::api::asked(&directory, partner, 0, EVENTS);
-        let found = events::at(&mut conn, &places, asked.currencies.as_deref()).await?;
+        let whose = events::api::whose(&directory, endpoint.partner);
+        let found = events::at(&mut conn, &places, Some(&whose)).await?;
         let bodies = events::api::bodies(&mut conn, &self.ids, &directory, partner, found).await?;
 
         let (mut jobs, mut gone) = (Vec::new(), Vec::new());
