@@ -141,7 +141,7 @@ enum PeopleCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     cli::log_to_stderr();
-    match run(Arguments::parse().command).await {
+    match Box::pin(run(Arguments::parse().command)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("interline: {error:#}");

@@ -18,8 +18,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::AnyOf;
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{AnyOf, Content, Deprecated as Marked, OpenApi, RefOr, Schema};
+use utoipa::openapi::{Content, Deprecated as Marked, OpenApi, RefOr, Schema};
 
 use deprecation::Deprecated;
 use example::{Missing, Side};

@@ -74,7 +74,8 @@ pub async fn set(
     let [before, after] = [before, policy].map(|policy| policy.header());
 
     store::set(conn, partner, policy).await?;
-    audit::record(conn, who, "request_limit", partner, Some(&before), &after).await
+    let about = audit::Subject::RequestLimit.no(partner).of([partner]);
+    audit::record(conn, who, about, Some(&before), &after).await
 }
 
 /// The refusal of a request that is one too many.
