@@ -92,6 +92,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("arrives", "at_once"),
     ("balance", "-10000"),
     ("book", "unit"),
+    ("budget", "1000000"),
     ("campaign", "cmp_0123456789abcdef"),
     ("card", "card_0123456789abcdef"),
     ("code", "7Q4K-2M9D-XW3T"),
@@ -122,6 +123,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9.eyJtZW1iZXIiOiJtZW1fMDEifQ.c2lnbmF0dXJl",
     ),
     ("member", "mem_0123456789abcdef"),
+    ("most", "5000"),
     ("name", "Summer of stars"),
     ("name_zh", "星之夏"),
     ("next_cursor", "0123456789abcdef0123456789abcdef"),
@@ -222,7 +224,7 @@ impl<'a> Maker<'a> {
                     Value::Null
                 }
             },
-            _ => json!({}),
+            _ => text(schema, owner, field).map_or(json!({}), |text| json!(text)),
         }
     }
 
