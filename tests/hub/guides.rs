@@ -124,8 +124,10 @@ async fn follow(guide: &Guide) {
     let member = members
         .iter()
         .find(|it| it.partner == "AERO" && of_bayview(&it.id));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = port.local_addr().expect("bound").port().to_string();
+    // Free again at the end of the statement.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = port.expect("a port").port().to_string();
     let given = [
         ("BASE", world.base_url.clone()),
         ("ID", aero.client_id),
