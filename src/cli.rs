@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::access::{Role, Who, people};
 use crate::db::{self, Pool};
+use crate::docs::compatibility;
 use crate::id::Ids;
 use crate::ledger::seals::anchors::Anchor;
 use crate::partners::Directories;
@@ -20,7 +21,7 @@ use crate::rates::published;
 use crate::secret::Secrets;
 use crate::verify::trail;
 use crate::web::text::Name;
-use crate::{ledger, settlement};
+use crate::{ledger, server, settlement};
 
 /// Logs go to standard error, as JSON where nobody watches. `RUST_LOG` says how much.
 pub fn log_to_stderr() {
@@ -69,6 +70,19 @@ pub fn check_trail(file: &Path, anchors: Vec<Anchor>) -> anyhow::Result<ExitCode
         None => say("Nothing in it was changed, added or taken away."),
     }
     Ok(ExitCode::from(u8::from(report.difference.is_some())))
+}
+
+/// Finds what programs written for a released OpenAPI document would stumble over. Exit status 1 when there is
+/// something.
+pub fn compare_openapi(file: &Path) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let released = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is no OpenAPI document", file.display()))?;
+    let breaks = compatibility::breaks(&released, &serde_json::to_value(server::published()?)?);
+    for one in &breaks {
+        say(one);
+    }
+    Ok(ExitCode::from(u8::from(!breaks.is_empty())))
 }
 
 /// Makes cards of a file of published rules. Exit status 1 when rows were left out.

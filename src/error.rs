@@ -89,6 +89,7 @@ problems! {
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";
     ReferenceTaken 409 "reference-taken" "You used that reference before" "References are unique for ever; look the operation up with ?reference=.";
+    RequestLimitExceeded 429 "request-limit-exceeded" "You ask more often than you may" "Wait `retry_after` seconds, then send the same request with the same key. `RateLimit` on every answer says how many are left; an operator may give you more.";
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";

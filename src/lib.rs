@@ -92,6 +92,9 @@ pub mod webhooks;
 // floor: proof
 pub mod verify;
 
+// floor: documentation
+pub mod docs;
+
 // floor: server
 pub mod server;
 

@@ -61,7 +61,11 @@ enum Command {
         database: DatabaseArgs,
     },
     /// Print the OpenAPI document
-    Openapi,
+    Openapi {
+        /// Instead of printing it, find what would break programs that were written for this document
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
     /// Prove the books from single journal rows
     Verify {
         #[command(flatten)]
@@ -158,7 +162,7 @@ enum PeopleCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     cli::log_to_stderr();
-    match run(Arguments::parse().command).await {
+    match Box::pin(run(Arguments::parse().command)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("interline: {error:#}");
@@ -196,7 +200,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             cli::say("The schema is up to date.");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Openapi => {
+        Command::Openapi {
+            against: Some(file),
+        } => cli::compare_openapi(&file),
+        Command::Openapi { against: None } => {
             cli::say(server::document_text().trim_end());
             Ok(ExitCode::SUCCESS)
         }

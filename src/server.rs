@@ -1,8 +1,10 @@
 //! The hub as a server: every slice's routes, what they share, and the end of it all when asked.
 
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -23,6 +25,9 @@ use crate::access::permission::{self, Permission};
 use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Latest, Pool};
+use crate::docs::api::{Announced, announce};
+use crate::docs::deprecation::DEPRECATED;
+use crate::docs::example::Missing;
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
@@ -31,14 +36,14 @@ use crate::members::{Attested, Wallets};
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
-use crate::web::Crowd;
-use crate::web::crowd;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
+use crate::web::{Crowd, Lines, crowd, lines};
 use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, events, ledger, members, partners, rates, settlement, webhooks,
+    access, approvals, conversions, docs, events, ledger, members, partners, rates, settlement,
+    webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -55,11 +60,16 @@ pub struct Hub {
     pub wallets: Data<Wallets>,
     pub attested: Data<Attested>,
     pub crowd: Data<Crowd>,
+    pub lines: Arc<Lines>,
+    pub announced: Data<Announced>,
     pub webhooks: Data<Webhooks>,
 }
 
 /// Connections for everything but the writers of the ledger.
 const CONNECTIONS: usize = 16;
+
+/// How many clients may be connected.
+const OPEN: usize = 1024;
 
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -87,6 +97,8 @@ impl Hub {
             wallets: Data::new(Wallets::start(url)),
             attested: Data::new(Attested::start(url)),
             crowd: Data::default(),
+            lines: Arc::default(),
+            announced: Data::default(),
             webhooks: Data::new(Webhooks::new(&secrets, Reach::default())),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
@@ -112,6 +124,7 @@ impl Hub {
             .app_data(self.wallets.clone())
             .app_data(self.attested.clone())
             .app_data(self.crowd.clone())
+            .app_data(self.announced.clone())
             .app_data(self.webhooks.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
@@ -125,23 +138,32 @@ impl Hub {
             .configure(events::api::routes)
             .configure(events::trail::api::routes)
             .configure(webhooks::api::routes)
+            .configure(docs::api::routes)
             .configure(operations);
     }
 
     /// Serves on a listener until SIGINT or SIGTERM; requests under way get half a minute to end.
     pub fn serve(&self, listener: TcpListener) -> anyhow::Result<Server> {
         let hub = self.clone();
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let known = self.lines.clone();
+        tokio::spawn(self.lines.clone().watch());
         let server = HttpServer::new(move || {
             let hub = hub.clone();
             App::new()
                 .wrap(from_fn(confirm))
+                .wrap(from_fn(announce))
                 .wrap(from_fn(crowd::admit))
                 .wrap(from_fn(problem::explain))
+                .wrap(from_fn(lines::take_turns))
                 .configure(move |config| hub.routes(config))
         })
-        .max_connections(1024)
-        .client_request_timeout(Duration::from_secs(5))
-        .keep_alive(Duration::from_secs(15))
+        .workers(workers)
+        // The framework counts for each worker.
+        .max_connections(OPEN.div_ceil(workers))
+        .on_connect(move |io, extensions| known.welcome(io, extensions))
+        .client_request_timeout(self.lines.head)
+        .keep_alive(self.lines.silence)
         .shutdown_timeout(30)
         .listen(listener)?;
         Ok(server.run())
@@ -192,7 +214,7 @@ fn operations(config: &mut ServiceConfig) {
         .service(web::resource("/permissions").route(web::get().to(permissions)))
         .service(web::resource("/").route(web::get().to(to_docs)))
         .service(web::resource("/docs").route(web::get().to(to_docs)))
-        .service(web::resource("/docs/{file:.*}").route(web::get().to(docs)));
+        .service(web::resource("/docs/{file:.*}").route(web::get().to(viewer)));
 }
 
 /// Whether the hub is there, or ready.
@@ -280,7 +302,7 @@ async fn to_docs() -> HttpResponse {
     params(("file" = String, Path, description = "A file of the viewer.")),
     responses((status = 200, description = "The file."), PublicProblems)
 )]
-async fn docs(file: web::Path<String>) -> HttpResponse {
+async fn viewer(file: web::Path<String>) -> HttpResponse {
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
     let name = if file.is_empty() {
         "index.html"
@@ -307,11 +329,15 @@ async fn docs(file: web::Path<String>) -> HttpResponse {
         description = "An exchange hub for loyalty coalitions: members turn points of one brand into points of \
             another at rates both brands agreed to, and the brands settle in money.\n\nEvery write takes an \
             `Idempotency-Key`. Every problem is RFC 9457 with a stable `code`; `GET /problems` lists them. Amounts \
-            are decimal strings beside their currency.",
+            are decimal strings beside their currency.\n\nGuides: [getting started](/docs/guides/getting-started), \
+            [idempotency and retries](/docs/guides/idempotency), [errors](/docs/guides/errors), \
+            [events](/docs/guides/events), [webhooks](/docs/guides/webhooks), [going live](/docs/guides/going-live), \
+            and the [changelog](/docs/changelog).",
+        contact(name = "The operators of this hub"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "this hub")),
-    paths(healthz, readyz, openapi, permissions, to_docs, docs, problem::catalogue, problem::page),
+    paths(healthz, readyz, openapi, permissions, to_docs, viewer, problem::catalogue, problem::page),
     components(schemas(StatusBody, PermissionsBody, Permission, CatalogueBody, KnownProblemBody, ProblemBody)),
     tags(
         (name = "ledger", description = "Points given, spent and taken back, and the wallets that hold them."),
@@ -351,6 +377,23 @@ impl Modify for Doors {
 
 /// The OpenAPI document of the whole hub.
 pub fn document() -> utoipa::openapi::OpenApi {
+    completed().0
+}
+
+/// The fields of the document of which nothing gives an example.
+pub fn without_example() -> Missing {
+    completed().1
+}
+
+fn completed() -> (utoipa::openapi::OpenApi, Missing) {
+    let mut document = parts();
+    let unwritable = |error: serde_json::Error| vec![error.to_string()];
+    let missing = docs::complete(&mut document, DEPRECATED).unwrap_or_else(unwritable);
+    (document, missing)
+}
+
+/// What every slice says of itself.
+fn parts() -> utoipa::openapi::OpenApi {
     let mut document = Cover::openapi();
     for part in [
         access::api::Doc::openapi(),
@@ -366,6 +409,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         webhooks::api::Doc::openapi(),
+        docs::api::Doc::openapi(),
     ] {
         document.merge(part);
     }
@@ -373,9 +417,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The document as it is kept in `openapi/`.
+/// The document as it is published.
+pub fn published() -> serde_json::Result<utoipa::openapi::OpenApi> {
+    let mut document = document();
+    docs::publish(&mut document)?;
+    Ok(document)
+}
+
+/// The same as it is kept in `openapi/`.
 pub fn document_text() -> String {
-    let mut text = document().to_pretty_json().unwrap_or_default();
+    let written = published().and_then(|document| document.to_pretty_json());
+    let mut text = written.unwrap_or_default();
     text.push('\n');
     text
 }

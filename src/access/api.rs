@@ -3,12 +3,13 @@
 use actix_web::web::ServiceConfig;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{credentials, oauth, people, signing_keys};
+use super::{credentials, oauth, people, request_limits, signing_keys};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     oauth::api::routes(cfg);
     people::api::routes(cfg);
     credentials::api::routes(cfg);
+    request_limits::api::routes(cfg);
     signing_keys::api::routes(cfg);
 }
 
@@ -20,6 +21,7 @@ impl utoipa::OpenApi for Doc {
         let mut document = oauth::api::Doc::openapi();
         document.merge(people::api::Doc::openapi());
         document.merge(credentials::api::Doc::openapi());
+        document.merge(request_limits::api::Doc::openapi());
         document.merge(signing_keys::api::Doc::openapi());
         document
     }

@@ -9,7 +9,8 @@
 //!
 //! It comes first among the arguments: then a caller who may not is told so before anything is
 //! said about the body. The order of the checks: is the token good, does the door admit its
-//! bearer, is the bearer still live.
+//! bearer, does the bearer's partner ask no more often than it may, is the bearer still live. Who is not
+//! admitted is told so without waiting for anything: waiting, others of the arguments would speak first.
 //!
 //! Whether the sender of a command is live the group of the command finds, with all else that it reads; a
 //! request that fails before its group is asked about on its way out ([`confirm`]). Nobody who is not
@@ -19,12 +20,15 @@ use std::marker::PhantomData;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::door::{Bearer, Door, Partners};
+use super::request_limits::lease::Standing;
+use super::request_limits::too_often;
 use super::token::Subject;
 use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
@@ -137,6 +141,7 @@ impl<S: Scope> FromRequest for Sender<S> {
             };
             let bearer = bearer(&request).await?.ok_or_else(unauthenticated)?;
             door.admit(&bearer)?;
+            count(&request, &bearer).await?;
             let Bearer::Client { id, partner, .. } = bearer else {
                 return Err(unauthenticated().into());
             };
@@ -168,29 +173,52 @@ fn believed(request: &HttpRequest, principal: i64, party: Party) -> Who {
 #[derive(Clone, Copy)]
 struct Unconfirmed(i64);
 
-/// Wraps the application: what a request failed of is told to who is live only.
+/// The headers of draft-ietf-httpapi-ratelimit-headers.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Wraps the application: what a request failed of is told to who is live only, and how many more it may
+/// send to each partner.
 pub async fn confirm(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let answer = next.call(request).await?.map_into_boxed_body();
-    if !answer.status().is_client_error() {
-        return Ok(answer);
+    let mut answer = match answer.status().is_client_error() {
+        true => for_who_is_live(answer).await,
+        false => answer,
+    };
+    let standing = answer.request().extensions().get::<Standing>().copied();
+    if let Some(standing) = standing.filter(|_| answer.status() != StatusCode::UNAUTHORIZED) {
+        let headers = answer.headers_mut();
+        for (name, text) in [
+            (POLICY, standing.policy.header()),
+            (LIMIT, standing.header()),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        }
     }
+    Ok(answer)
+}
+
+/// A refusal, unless it is of somebody who is not known to be live, and is not.
+async fn for_who_is_live(answer: ServiceResponse) -> ServiceResponse {
     let unconfirmed = answer.request().extensions().get::<Unconfirmed>().copied();
     let Some(Unconfirmed(principal)) = unconfirmed else {
-        return Ok(answer);
+        return answer;
     };
     let asked = match part::<Access>(answer.request()) {
         Ok(access) => access.ask(principal).await,
         Err(error) => Err(error),
     };
     let refusal = match asked {
-        Ok((_, Some(_))) => return Ok(answer),
+        Ok((_, Some(_))) => return answer,
         Ok((_, None)) => unauthenticated().into(),
         Err(error) => error,
     };
-    Ok(answer.into_response(refusal.error_response()))
+    answer.into_response(refusal.error_response())
 }
 
 impl<R: Roles> FromRequest for Staff<R> {
@@ -251,6 +279,7 @@ fn partners_with<S: Scope>() -> Partners {
 async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
     let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
+    count(request, &bearer).await?;
 
     let (principal, party) = match bearer {
         Bearer::Client { id, partner, .. } => (id, Party::Partner(partner)),
@@ -279,6 +308,19 @@ fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
         request: id.unwrap_or_else(RequestId::fresh),
         endpoint: format!("{} {}", request.method(), request.path()),
         is_confirmed: true,
+    }
+}
+
+/// Counts a partner's request.
+async fn count(request: &HttpRequest, bearer: &Bearer) -> Result<(), Error> {
+    let Bearer::Client { partner, .. } = bearer else {
+        return Ok(());
+    };
+    let standing = part::<Access>(request)?.limits.count(*partner).await?;
+    request.extensions_mut().insert(standing);
+    match standing.is_admitted {
+        true => Ok(()),
+        false => Err(too_often(standing).into()),
     }
 }
 

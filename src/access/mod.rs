@@ -3,7 +3,8 @@
 //! Two kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
 //! signature ([`credentials`]), and gets an access token for them ([`oauth`]). A *person* of the hub signs in
 //! with a password ([`people`]). Both then send the token ([`token`]) with each request, and a
-//! handler says in its signature whom it admits ([`caller`]).
+//! handler says in its signature whom it admits ([`caller`]). How often a partner may ask is counted over all
+//! hubs ([`request_limits`]).
 //!
 //! A token could be believed until it ends. Here the database is asked at each request whether the
 //! credential is still live or the person still employed in the role, so that revoking works at
@@ -33,6 +34,7 @@ pub mod door;
 pub mod oauth;
 pub mod people;
 pub mod permission;
+pub mod request_limits;
 mod ring;
 pub mod role;
 pub mod scope;
@@ -64,7 +66,9 @@ use crate::db::{Connection, Latest, Moment, Pool};
 use crate::error::Error;
 use crate::gather::Gather;
 use crate::secret::{self, Secrets};
+use oauth::Failures;
 use people::SignIns;
+use request_limits::RequestLimits;
 use store::Presence;
 use token::{Subject, Tokens};
 
@@ -73,6 +77,9 @@ pub struct Access {
     tokens: Tokens,
     sign_ins: SignIns,
     presence: Gather<Presence>,
+    limits: RequestLimits,
+    /// Clients that did not prove who they are, by address.
+    failures: Failures,
     pool: Pool,
     /// When the keys of tokens were read last.
     renewed: Mutex<Instant>,
@@ -94,6 +101,8 @@ impl Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
             presence: Gather::start(pool.url()),
+            limits: RequestLimits::start(pool.url()),
+            failures: Failures::default(),
             pool,
             renewed: Mutex::new(Instant::now()),
             latest,

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
 
+use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
 use crate::access::{Party, Role, ScopeSet, Who, credentials};
 use crate::clock::Timestamp;
@@ -51,6 +52,12 @@ const PROMISED: Duration = Duration::days(3650);
 
 /// How much each brand may owe: more than any run comes to.
 const CAP: Micros = Micros(1_000_000_000_000_000);
+
+/// How often a brand may ask: more than any run does.
+const REQUESTS: Policy = Policy {
+    per_second: Policy::MOST_PER_SECOND,
+    burst: Policy::MOST_AT_ONCE,
+};
 
 /// Members enrolled at a time.
 const CROWD: usize = members::MOST / BRANDS;
@@ -178,6 +185,7 @@ async fn admit(
         display_value: "0.01".to_owned().try_into().map_err(broken)?,
     };
     let currency = partners::currencies::issue(conn, operator, &partner, new).await?;
+    request_limits::set(conn, operator, partner.id, REQUESTS).await?;
     let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let scopes = ScopeSet::try_from(scopes).map_err(broken)?;
     let (credential, secret) =

@@ -73,6 +73,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// What a member wants to turn into what: either `gives` and `to`, or `gains` and `from`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"member": "mem_0123456789abcdef", "gives": {"amount": "10000", "currency": "MILE"}, "to": "HPT"}))]
 pub struct NewQuote {
     /// The member's id.
     member: String,

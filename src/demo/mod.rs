@@ -10,7 +10,7 @@ pub mod credentials;
 pub mod seed;
 pub mod walk;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -76,6 +76,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         database.start_over().await?;
     }
     let hub = Hub::new(&database.url, &base_url).await?;
+    // Programs that are tried out beside the demo are on its machine.
+    let hub = hub.reaching(Reach::allowing(vec![
+        IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+    ]));
     let credentials = fill_or_recall(&hub, &base_url, &dir).await?;
     if let Some(file) = &file {
         credentials.write(file)?;

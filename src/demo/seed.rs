@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::coalition::{self, BRANDS, Brand, EXCHANGE_RATES, PEOPLE};
 use super::credentials::{Credentials, MemberId, PartnerCredential, PersonCredential};
+use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
 use crate::access::{Party, Role, ScopeSet, Who, credentials, people};
 use crate::db::{self, Connection};
@@ -27,6 +28,12 @@ use crate::rates::{self, Speakers};
 use crate::server::Hub;
 use crate::web::RequestId;
 use crate::web::once::Claim;
+
+/// How often a brand of the sample may ask: as often as anybody would want to see it answered.
+const REQUESTS: Policy = Policy {
+    per_second: 20_000,
+    burst: 40_000,
+};
 
 /// How many awards wait for the ledger at once.
 const AWARDS_AT_ONCE: usize = 1024;
@@ -150,6 +157,7 @@ async fn admit(
         display_value: text(brand.display_value).try_into().map_err(broken)?,
     };
     partners::currencies::issue(conn, operator, &partner, currency).await?;
+    request_limits::set(conn, operator, partner.id, REQUESTS).await?;
     let scopes: Vec<String> = SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let scopes = ScopeSet::try_from(scopes).map_err(broken)?;
     let (credential, secret) =

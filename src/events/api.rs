@@ -269,7 +269,9 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Adjustment => IdKind::Adjustment,
         Subject::Approval => IdKind::Approval,
         Subject::Campaign => IdKind::Campaign,
-        Subject::Cap | Subject::Certification | Subject::Partner => IdKind::Partner,
+        Subject::Cap | Subject::Certification | Subject::Partner | Subject::RequestLimit => {
+            IdKind::Partner
+        }
         Subject::Credential => IdKind::Credential,
         Subject::ExchangeRate => IdKind::ExchangeRate,
         Subject::Membership => IdKind::Membership,

@@ -25,7 +25,7 @@ pub fn name(kind: Kind) -> &'static str {
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 28] = [
+pub const TYPES: [(&str, &str); 29] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -51,6 +51,7 @@ pub const TYPES: [(&str, &str); 28] = [
     ("person.changed", "ChangeBody"),
     ("redemption.completed", "RedemptionBody"),
     ("redemption.reversed", "ReversalBody"),
+    ("request_limit.changed", "ChangeBody"),
     ("signing_key.changed", "ChangeBody"),
     ("webhook_endpoint.changed", "ChangeBody"),
     ("window.changed", "ChangeBody"),

@@ -114,7 +114,7 @@ impl IntoResponses for PublicProblems {
 
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[400, 401, 403, 404, 405, 500, 503])
+        documented(&[400, 401, 403, 404, 405, 429, 500, 503])
     }
 }
 
@@ -213,7 +213,7 @@ fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
         Slug::Unauthenticated | Slug::SignInFailed => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        Slug::TooManyRequests => {
+        Slug::RequestLimitExceeded | Slug::TooManyRequests => {
             let wait = problem
                 .facts
                 .get("retry_after")

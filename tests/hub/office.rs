@@ -98,6 +98,9 @@ impl Office {
         let partner = self.post(&self.operator_token, "/v1/partners", body).await;
         let id = partner.ok()["id"].as_str().expect("an id").to_owned();
         self.bring_live(&id).await;
+        let path = format!("/v1/partners/{id}/request-limit");
+        let often = json!({"per_second": 20_000, "burst": 40_000});
+        self.put(&self.operator_token, &path, often).await.ok();
         self.currency(&id, currency).await;
         id
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use interline::access::scope::SCOPES;
+use interline::docs::compatibility;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -12,18 +13,21 @@ use crate::office::Office;
 use crate::world::{Answer, World, send};
 
 /// What anybody may ask without a token.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 15] = [
     "describeAuthorizationServer",
     "getHealth",
     "getOpenApi",
     "getProblem",
     "getReadiness",
     "issueToken",
+    "listGuides",
     "listKeys",
     "listPermissions",
     "listProblems",
+    "readChangelog",
     "readDocs",
     "readDocsFile",
+    "readGuide",
     "signIn",
 ];
 
@@ -108,6 +112,60 @@ fn the_document_is_the_one_in_the_repository() {
     );
 }
 
+/// Each version of the API that was released is a file of `openapi/released`.
+#[test]
+fn programs_written_for_a_released_document_go_on_working() {
+    let now = published();
+    assert_eq!(compatibility::breaks(&now, &now), [""; 0]);
+    for released in std::fs::read_dir("openapi/released").into_iter().flatten() {
+        let path = released.expect("an entry").path();
+        if path.extension().is_none_or(|end| end != "json") {
+            continue;
+        }
+        let released = std::fs::read_to_string(&path).expect("a document");
+        let released = serde_json::from_str(&released).expect("JSON");
+        let breaks = compatibility::breaks(&released, &now);
+        assert_eq!(breaks, [""; 0], "{} is broken", path.display());
+    }
+}
+
+#[test]
+fn an_operation_that_is_taken_away_is_missed() {
+    let (released, mut now) = (published(), published());
+    let paths = now["paths"].as_object_mut().expect("paths");
+    paths.remove("/v1/awards").expect("awards");
+    let breaks = compatibility::breaks(&released, &now);
+    let gone = ["GET", "POST"].map(|method| format!("{method} /v1/awards: the operation is gone"));
+    assert_eq!(breaks, gone);
+}
+
+fn published() -> Value {
+    serde_json::from_str(&interline::server::document_text()).expect("a document")
+}
+
+#[test]
+fn nothing_is_published_that_tools_stumble_over() {
+    let published = published();
+    let text = published.to_string();
+    for name in published["components"]["schemas"]
+        .as_object()
+        .expect("schemas")
+        .keys()
+    {
+        let named = format!("\"#/components/schemas/{name}\"");
+        assert!(text.contains(&named), "nothing names {name}");
+    }
+    for one in operations()
+        .iter()
+        .filter(|one| one.scheme("person").is_some())
+    {
+        let said = &published["paths"][&one.path][one.method.as_str().to_lowercase()];
+        let roles = one.scheme("person").filter(|roles| !roles.is_empty());
+        let told = said["x-roles"].as_array();
+        assert_eq!(told, roles, "{}", one.id);
+    }
+}
+
 #[test]
 fn every_operation_is_documented_whole() {
     let (document, operations) = (document(), operations());
@@ -156,6 +214,88 @@ fn every_operation_is_documented_whole() {
         }) {
             assert_eq!(takes(parameter), 1, "{id}: {parameter} is not explained");
         }
+    }
+}
+
+#[test]
+fn every_request_and_answer_has_an_example() {
+    assert_eq!(
+        interline::server::without_example(),
+        [""; 0],
+        "give these an example, or their names one in src/docs/example.rs"
+    );
+    for Operation { id, said, .. } in operations() {
+        let asked = said["requestBody"]["content"].as_object();
+        let answers = said["responses"].as_object().expect("responses").iter();
+        let answers = answers.filter(|(status, _)| status.starts_with('2'));
+        let answers = answers.filter_map(|(_, answer)| answer["content"].as_object());
+        for content in asked
+            .into_iter()
+            .chain(answers)
+            .flat_map(|all| all.values())
+        {
+            assert!(!content["example"].is_null(), "{id} lacks an example");
+        }
+    }
+}
+
+/// What the texts of examples are made for is there.
+#[test]
+fn every_text_of_examples_is_used() {
+    let document = document();
+    let schemas = document["components"]["schemas"]
+        .as_object()
+        .expect("schemas");
+    let is_field = |name: &str, schema: &str| {
+        schemas.iter().any(|(known, said)| {
+            (schema.is_empty() || known == schema) && said["properties"][name].is_object()
+        })
+    };
+    for (name, _) in interline::docs::example::TEXTS {
+        let (schema, field) = name.split_once('.').unwrap_or(("", name));
+        assert!(is_field(field, schema), "{name} is the name of nothing");
+    }
+}
+
+/// Whoever copies an example has a body that is understood; the ids in it are nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_request_is_understood() {
+    let office = Office::open().await;
+    let aero = World::token(&office, "AERO").await;
+    let finance = World::sign_in(&office, "fiona").await;
+    for one in operations() {
+        let example = &one.said["requestBody"]["content"]["application/json"]["example"];
+        if example.is_null() || one.is_public() {
+            continue;
+        }
+        let by_partner = one.scheme("partner").is_some();
+        let is_finance = one
+            .scheme("person")
+            .is_some_and(|roles| !roles.contains(&"operator".into()));
+        let token = match (by_partner, is_finance) {
+            (true, _) => &aero,
+            (false, true) => &finance,
+            (false, false) => &office.operator_token,
+        };
+        let request = office.request(one.method.clone(), &filled(&one.path));
+        let request = request
+            .header("idempotency-key", &one.id)
+            .bearer_auth(token);
+        let answer = send(request.json(example)).await;
+        let mut code = answer.body["code"].as_str().unwrap_or_default();
+        let pointer = answer.body["errors"][0]["pointer"]
+            .as_str()
+            .unwrap_or_default();
+        let made_up = example.pointer(pointer).and_then(Value::as_str);
+        if made_up.is_some_and(|text| text.ends_with("_0123456789abcdef")) {
+            code = "not-found";
+        }
+        assert!(
+            !["invalid-field", "malformed-json", "forbidden"].contains(&code),
+            "{}: {example} {}",
+            one.id,
+            answer.body
+        );
     }
 }
 

@@ -358,6 +358,18 @@ const PROVOCATIONS: &[Row] = table! {
         let next = w.quote(&member, "400", "MILE", "STAR").await;
         take_both(&w, [quote, next]).await
     };
+    "request-limit-exceeded" => async |w: World| {
+        let partner = &w.credentials.partner("AERO").expect("AERO").id;
+        let body = json!({"per_second": 1, "burst": 1});
+        w.put(w.operator().await, &format!("/v1/partners/{partner}/request-limit"), body).await.ok();
+        let aero = w.token("AERO").await;
+        loop {
+            let answer = w.get(&aero, "/v1/currencies").await;
+            if !answer.status.is_success() {
+                return answer;
+            }
+        }
+    };
     "too-busy" => async |w: World| {
         let operator = w.sign_in("olivia").await;
         let mut other = w.superuser().await;

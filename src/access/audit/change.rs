@@ -54,6 +54,7 @@ subjects! {
     Partner "partner" "partner.changed";
     Person "person" "person.changed";
     RateCard "rate_card" "card.changed";
+    RequestLimit "request_limit" "request_limit.changed";
     SigningKey "signing_key" "signing_key.changed";
     WebhookEndpoint "webhook_endpoint" "webhook_endpoint.changed";
     Window "window" "window.changed";

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
+use super::failures::Origin;
 use super::request::{Refusal, TokenRequest};
 use crate::access::scope::SCOPES;
 use crate::access::{Access, token};
@@ -65,13 +66,15 @@ pub struct ServerMetadata {
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Empty: there is no authorization endpoint.
+    #[schema(example = json!([]))]
     pub response_types_supported: Vec<&'static str>,
 }
 
 /// Get an access token
 ///
 /// OAuth2 client credentials (RFC 6749). The client id and secret come by HTTP Basic or in the
-/// form; a credential with public keys sends a signed assertion instead (`private_key_jwt`, RFC 7523). A problem has the members `error` and `error_description` of RFC 6749 besides its own.
+/// form; a credential with public keys sends a signed assertion instead (`private_key_jwt`, RFC 7523). After twenty
+/// wrong secrets within a minute from one address, no more are taken from there for the client. A problem has the members `error` and `error_description` of RFC 6749 besides its own.
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "issueToken", tag = "access", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -91,9 +94,12 @@ async fn issue(
         .map(|value| value.to_str().unwrap_or_default());
     asked.check_grant().map_err(problem)?;
     let client = asked.client(header).map_err(problem)?;
+    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    let origin = Origin::new(address.as_deref().unwrap_or_default(), &client.id);
+    let now = clock::machine_now();
+    access.failures.check(&origin, now).map_err(too_often)?;
 
     let mut conn = pool.get().await?;
-    let now = clock::machine_now();
     let grant = super::grant(
         &mut conn,
         &access,
@@ -102,8 +108,11 @@ async fn issue(
         asked.scope.as_deref(),
         now,
     )
-    .await?
-    .map_err(problem)?;
+    .await?;
+    if matches!(grant, Err(Refusal::InvalidClient)) {
+        access.failures.count(&origin, now);
+    }
+    let grant = grant.map_err(problem)?;
 
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -173,6 +182,15 @@ fn problem(refusal: Refusal) -> Problem {
     };
     Problem::new(slug, detail.clone())
         .with("error", error)
+        .with("error_description", detail)
+}
+
+/// RFC 6749 has no word for it; this is what RFC 8628 says to who comes too often.
+fn too_often(wait: u64) -> Problem {
+    let detail = format!("too many wrong secrets came from your address; wait {wait} seconds");
+    Problem::new(Slug::TooManyRequests, detail.clone())
+        .with("retry_after", wait)
+        .with("error", "slow_down")
         .with("error_description", detail)
 }
 

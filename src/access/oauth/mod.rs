@@ -1,11 +1,12 @@
 //! A partner's program proves itself and gets an access token (RFC 6749, client credentials).
 //!
-//! An unknown client and a wrong secret are told apart by nobody: both are `invalid_client`. There
-//! is no limit on attempts here, because 256 random bits are not guessed. A client with public keys
-//! sends a signed assertion instead ([`assertion`], RFC 7523), each of them once.
+//! An unknown client and a wrong secret are told apart by nobody: both are `invalid_client`, and who
+//! goes on with that has to wait ([`failures`]). A client with public keys sends a signed assertion instead
+//! ([`assertion`], RFC 7523), each of them once.
 
 pub mod api;
 pub mod assertion;
+pub mod failures;
 pub mod request;
 mod store;
 
@@ -18,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
+pub use failures::Failures;
 use request::{Client, Proof, Refusal};
 use store::Live;
 

@@ -23,6 +23,9 @@ use crate::web::text::Name;
 use attempts::Attempts;
 pub use login::Login;
 
+/// How many sign-ins an account takes a minute, right or wrong.
+const ATTEMPTS: usize = 5;
+
 /// How many passwords are hashed at once, and how long the next one waits.
 const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,7 +47,7 @@ pub struct SignIns {
 impl Default for SignIns {
     fn default() -> Self {
         SignIns {
-            attempts: Attempts::default(),
+            attempts: Attempts::of(ATTEMPTS),
             hashing: Semaphore::new(AT_ONCE),
         }
     }

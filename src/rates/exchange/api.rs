@@ -49,7 +49,7 @@ pub struct PublishExchangeRate {
     #[schema(value_type = String, min_length = 1, max_length = 120, example = "HKAB opening")]
     source: Name,
     /// When it was quoted.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-15T13:00:00Z")]
     quoted_at: Timestamp,
 }
 
