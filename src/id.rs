@@ -34,6 +34,7 @@ pub enum Kind {
     Release,
     Reversal,
     Wallet,
+    WebhookEndpoint,
     Window,
 }
 
@@ -62,6 +63,7 @@ impl Kind {
             Kind::Release => "rel",
             Kind::Reversal => "rev",
             Kind::Wallet => "wal",
+            Kind::WebhookEndpoint => "whe",
             Kind::Window => "win",
         }
     }

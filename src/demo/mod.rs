@@ -19,6 +19,7 @@ use anyhow::{Context, bail};
 use crate::cli;
 use crate::config::{AnchorArgs, DatabaseArgs, Use};
 use crate::server::Hub;
+use crate::webhooks::reach::Reach;
 use credentials::Credentials;
 
 /// How many members the sample has.
@@ -80,8 +81,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         credentials.write(file)?;
     }
 
+    // Who tries webhooks here has a receiver on this machine.
+    let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
     hub.seal_all_along(anchors);
+    hub.deliver_all_along()?;
     let server = hub.serve(listener)?;
     if !walk {
         cli::say(welcome(&credentials, &dir));

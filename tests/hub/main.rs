@@ -44,5 +44,6 @@ mod sql;
 mod through;
 mod tokens;
 mod walkthrough;
+mod webhooks;
 mod wire;
 mod world;

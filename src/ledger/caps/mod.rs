@@ -222,7 +222,8 @@ async fn set(
     store::warn(conn).await?;
     store::calm(conn).await?;
     let (before, after) = (told(before.as_ref())?, told(Some(&proposal.terms))?);
-    audit::record(conn, who, SUBJECT, partner, Some(&before), &after).await
+    let about = audit::Subject::Cap.no(partner).of([partner]);
+    audit::record(conn, who, about, Some(&before), &after).await
 }
 
 /// Terms as the audit trail has them.

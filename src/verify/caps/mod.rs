@@ -73,7 +73,7 @@ async fn caps_are_what_was_approved(conn: &mut Connection) -> Result<(), Stopped
         "select 'position ' || position || ' has the terms ' || terms || ', which are not what was approved' as what \
            from caps where terms is distinct from ( \
              select nullif(after, 'none')::jsonb from audit where subject = 'partner_cap' \
-                and subject_id = position & ((1::bigint << 39) - 1) order by id desc limit 1) limit 1",
+                and subject_id = caps.position & ((1::bigint << 39) - 1) order by position desc limit 1) limit 1",
     )
     .await
 }
