@@ -23,8 +23,12 @@ fn line(kind: &str, amount: &str, hours: i64) -> Value {
 
 async fn propose(world: &World, body: Value) -> Answer {
     let olivia = world.sign_in("olivia").await;
+    propose_as(world, &olivia, body).await
+}
+
+async fn propose_as(world: &World, person: &str, body: Value) -> Answer {
     let path = format!("{}/propose", path(world, "AERO"));
-    world.post(&olivia, &path, body).await
+    world.post(person, &path, body).await
 }
 
 async fn approve(world: &World, proposed: &Value) -> Answer {
@@ -214,7 +218,7 @@ async fn terms_are_agreed_to_as_they_were_read_and_by_another_person() {
     let olivia = &another_session;
     world.post(olivia, &step("withdraw"), json!({})).await.ok();
     let other = json!({"amount": usd("100"), "cover": [line("prefund", "51", 99)]});
-    let proposed = propose(&world, other).await.ok();
+    let proposed = propose_as(&world, olivia, other).await.ok();
     assert_eq!(approve(&world, &read).await.problem(), "approval-changed");
     approve(&world, &proposed).await.ok();
     let kept = operators.cap(&world, "AERO", Some("70")).await;
@@ -244,7 +248,7 @@ async fn terms_are_agreed_to_as_they_were_read_and_by_another_person() {
     ];
     for (mut body, code) in bad {
         body["amount"] = usd("1");
-        let refused = propose(&world, body.clone()).await;
+        let refused = propose_as(&world, olivia, body.clone()).await;
         assert_eq!(refused.problem(), code, "{body}");
     }
     World::assert_right(&world.verify().await);
