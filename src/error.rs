@@ -81,6 +81,7 @@ problems! {
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
     PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap. Without them it is a partner that pays for a bonus who may not.";
+    PartnerCoverShort 422 "partner-cover-short" "Your cover is too little for that" "`room` is how much more your cover allows you to owe now, `needed` what this would count. It grows when you are owed, or when you give more cover to the hub. Without them it is a partner that pays for a bonus whose cover is too little.";
     PartnerOutstanding 409 "partner-outstanding" "Something of the partner is outstanding" "`available`, `held` and `owed` are points of its members in smallest units, `positions` how many moneys it owes or is owed: all have to be zero. Points expire by themselves after its last day.";
     PartnerState 422 "partner-state" "A partner in this is not in a state for that" "`state` is the one it is in, `act` what it does not allow; `GET /v1/partners/{partner}/status` says what it does.";
     PartnerStep 409 "partner-step" "No such step leads from the partner's state" "`state` is the one it is in, `next` are those it can go to.";

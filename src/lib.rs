@@ -42,7 +42,8 @@
 //! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs. The
 //!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
 //!   What is undone comes back to all of them.
-//! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
+//! * What is counted of what a partner owes stays within its cover and its cap, however many hubs there are,
+//!   unless by what is undone.
 //! * A partner goes through its life by the steps there are, and who is closed left nothing behind.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.

@@ -57,7 +57,7 @@ insert into partner_steps (before, after) values
   ('pending_approval', 'sandbox'), ('pending_approval', 'live'), ('pending_approval', 'closed'),
   ('live', 'suspended'), ('live', 'winding_down'),
   ('suspended', 'live'), ('suspended', 'winding_down'),
-  ('winding_down', 'closed');
+  ('winding_down', 'live'), ('winding_down', 'closed');
 
 -- A partner begins as a draft and goes only where a step leads.
 create function partner_goes_by_steps() returns trigger language plpgsql as $$
@@ -71,6 +71,11 @@ begin
       select from partner_steps where before = old.state and after = new.state) then
     raise exception 'partner % cannot go from % to %', new.code, old.state, new.state
       using errcode = 'check_violation', constraint = 'partners_go_by_steps';
+  elsif old.state = 'winding_down' and new.state = 'live' then
+    if old.ends_at <= hub_now() or new.last_day is not null then
+      raise exception 'partner % goes on before its last day is over, and without one', new.code
+        using errcode = 'check_violation', constraint = 'partners_go_by_steps';
+    end if;
   elsif old.last_day is not null and (old.last_day, old.ends_at) is distinct from (new.last_day, new.ends_at) then
     raise exception 'the last day of partner % is said', new.code
       using errcode = 'check_violation', constraint = 'partners_go_by_steps';

@@ -297,36 +297,40 @@ comment on table totals is
 
 create table caps (
   position bigint not null,
-  amount bigint not null,
+  terms jsonb not null,
   set_by bigint not null,
   set_at timestamptz not null,
   constraint caps_pk primary key (position),
-  constraint caps_not_negative check (amount >= 0)
+  constraint caps_limit_something check (jsonb_typeof(terms -> 'cap') = 'string' or jsonb_typeof(terms -> 'cover') = 'array'),
+  constraint caps_not_negative check ((terms ->> 'cap')::numeric >= 0),
+  constraint caps_haircut_range check ((terms ->> 'haircut')::integer between 0 and 10000),
+  constraint caps_warn_range check ((terms ->> 'warn_at')::integer between 1 and 9999)
 );
 comment on table caps is
-  'How much a position may owe, in millionths: nothing but a reversal makes it owe more. A position without a row may owe anything. Set with the gate taken alone.';
+  'How much a position may owe: nothing but a reversal makes it owe more. terms: cap, an amount or null; cover, null or its lines, each with its amount, what it rests on and until when it holds; haircut and warn_at in ten-thousandths. What is counted stays within both cap and cover. A position without a row may owe anything. Set with the gate taken alone.';
 
 create table cap_proposals (
   position bigint not null,
-  amount bigint,
+  terms jsonb not null,
   proposed_by bigint not null,
   proposed_at timestamptz not null,
-  constraint cap_proposals_pk primary key (position),
-  constraint cap_proposals_not_negative check (amount >= 0)
+  constraint cap_proposals_pk primary key (position)
 );
 comment on table cap_proposals is
-  'The cap that a position shall have, null for none, until somebody else has decided. What was decided is in the audit trail.';
+  'The terms that a position shall have, until somebody else has decided. What was decided is in the audit trail.';
 
 create table slices (
   position bigint not null,
   slot smallint not null,
+  haircut smallint not null,
   granted bigint,
   owed bigint not null,
+  credited bigint not null,
   constraint slices_pk primary key (position, slot),
-  constraint slices_not_above_granted check (owed <= granted)
+  constraint slices_not_above_granted check (owed + ceil(credited::numeric * haircut / 10000) <= granted)
 ) with (fillfactor = 50);
 comment on table slices is
-  'A cap in slices, one per writer, by its slot. owed: what the position owes by its doing, summing to the position; below zero when the hub owes it. granted: what that may rise to without asking, null when it has to ask; granted, or else owed, sums to no more than the cap while anything is granted. Who grants locks the row of caps.';
+  'A limit in slices, one per writer, by its slot. owed: what the position owes by its doing, summing to the position; below zero when the hub owes it. credited: what of that are credits that were not undone, of which the haircut is counted again. granted: what is counted may rise to without asking, null when it has to ask; granted, or else counted, sums to no more than the limit while anything is granted. Who grants locks the row of caps.';
 
 create function all_as_granted(expected bigint, seen bigint) returns void language plpgsql as $$
 begin

@@ -18,7 +18,7 @@ use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
 use crate::ledger::awards::{Award, Place, Reason};
-use crate::ledger::caps;
+use crate::ledger::caps::{self, terms::Terms};
 use crate::ledger::command::Stamp;
 use crate::ledger::programme::Programme;
 use crate::members::{self, Enrolment};
@@ -229,7 +229,11 @@ async fn cap(
     partner: &Partner,
     [maker, checker]: [&Who; 2],
 ) -> Result<(), Error> {
-    let proposal = caps::propose(conn, maker, &hub.ids, partner, Some(CAP)).await?;
+    let change = |present, _| {
+        let cap = Some(CAP);
+        Ok(Terms { cap, ..present })
+    };
+    let proposal = caps::propose(conn, maker, &hub.ids, partner, change).await?;
     caps::approve(conn, checker, partner, &proposal.content_hash()).await
 }
 

@@ -142,6 +142,13 @@ impl Order {
         all.chain(sponsors).chain(of_card).collect()
     }
 
+    /// Who pays for it besides the two issuers.
+    pub fn sponsors(&self) -> impl Iterator<Item = i64> {
+        let own = [self.from.position.owner(), self.to.position.owner()];
+        let all = self.positions().into_iter().map(Account::owner);
+        all.filter(move |partner| !own.contains(partner))
+    }
+
     /// The promises that add a bonus.
     fn giving(&self) -> impl Iterator<Item = &Promise> {
         self.promises.iter().filter(|promise| promise.gives)

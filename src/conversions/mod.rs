@@ -159,7 +159,7 @@ pub async fn offer(
     let (given, evaluated) = settled.map_err(|refusal| rates::api::refused(&refusal, from, to))?;
     promises.retain(Promise::is_told);
     let limits = limits::limits(terms, scales, side, to.no, marks, now);
-    let sponsorship = sponsorships::of(&book, from, (card.id, &card.card))?;
+    let sponsorship = sponsorships::of(&book, from, (card.id, &card.card), now)?;
     let sponsored = match &sponsorship {
         None => None,
         Some((_, by)) => Some(sponsorships::pays(shelf, by, &evaluated).await?),
@@ -300,7 +300,7 @@ async fn order_of(
     let of = (card_id, &*card.card);
     let sponsorship = sponsorships::kept(shelf, book, quote, of, source).await?;
     let (quote, card) = (quote.clone(), card.card.clone());
-    Ok(Order {
+    let order = Order {
         quote,
         from,
         to,
@@ -312,7 +312,11 @@ async fn order_of(
         rates,
         sponsorship,
         at: moment.now,
-    })
+    };
+    for sponsor in order.sponsors() {
+        sponsorships::must_be_there(&book.directory, sponsor, moment.now)?;
+    }
+    Ok(order)
 }
 
 /// A card by its id, also one that no longer prices new quotes: a quote outlives its card.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::budget::{Budgets, Given};
+use super::caps::owed::Owed;
 use super::caps::room::{NoRoom, Reached, Rooms};
 use super::command::{Decided, Reference, Seen, Stamp, Touches};
 use super::follow_ups::{self, FollowUps};
@@ -167,11 +168,11 @@ fn step(command: &mut dyn Queued, read: &mut Read, written: &mut Written) -> Out
 /// The outcome of a command that makes a position owe more than it may.
 fn no_room(
     kind: Kind,
-    owed_more: &[(Account, i64)],
+    owed_more: &[(Account, Owed)],
     touches: &Touches,
     rooms: &Rooms,
 ) -> Option<Outcome> {
-    let is_named = |(position, _): &(Account, i64)| touches.positions.contains(position);
+    let is_named = |(position, _): &(Account, Owed)| touches.positions.contains(position);
     if !owed_more.iter().all(is_named) {
         let broken = "a decision moves the money of a position it did not name".to_owned();
         return Some(Outcome::Broken(broken));

@@ -112,7 +112,7 @@ impl Ledger {
                 }
                 Err(Failed::Refused(refusal)) => Err(refuse(refusal)),
                 Err(Failed::CapReached(reached)) if pays != Some(reached.position) => {
-                    Err(caps::api::reached_by_another().into())
+                    Err(caps::api::reached_by_another(reached).into())
                 }
                 Err(Failed::CapReached(reached)) => Box::pin(self.reached(reached)).await,
                 Err(other) => Err(failure(other)),
@@ -172,6 +172,7 @@ impl Ledger {
     /// whose lots may have expired meanwhile. Returns how many adjustments, holds and lots.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
         let posted = self.post_approved(secrets).await?;
+        caps::sweep(&mut *self.pool.get().await?).await?;
         let released = self.sweep_holds(secrets).await?;
         Ok(posted + released + self.sweep_lots(secrets).await?)
     }

@@ -247,7 +247,7 @@ impl Statements {
             .context("there is no open window: the schema is not whole")?;
 
         let version = context.get(1);
-        slot.caps.lock(locked_caps);
+        slot.caps.lock(caps::statements::whole(&locked_caps)?);
         if !slot.caps.is_as_of(version) {
             let known = &mut slot.caps;
             Box::pin(self.caps.learn(client, version, &positions, known)).await?;
@@ -290,7 +290,7 @@ impl Statements {
             let (of, mark) = marked(row);
             read.marks.entry(of).or_default().push(mark);
         }
-        read.rooms = slot.caps.rooms(&positions);
+        read.rooms = slot.caps.rooms(&positions, read.now);
         place_lots(&mut read.wallets, &lots);
         for row in follow_ups {
             let kind = Kind::of_number(row.get(1)).context("a follow-up of unknown kind")?;
@@ -318,10 +318,13 @@ impl Statements {
         slot: &mut Slot,
     ) -> anyhow::Result<()> {
         let (old, new) = slot.part(read.window, &written.sums);
-        let steps = slot.caps.steps(slot.number, &written.rooms);
+        let steps = slot.caps.steps(slot.number, &written.rooms, read.now);
         let (given, first_given) = written.budgets.changed();
         futures_util::try_join!(
-            Box::pin(self.caps.write(client, slot.number, &steps)),
+            Box::pin(
+                self.caps
+                    .write(client, slot.number, &steps, (read.group, read.now))
+            ),
             self.write_group(client, read, written),
             self.write_operations(client, read, written),
             self.write_more_legs(client, written),
@@ -339,7 +342,7 @@ impl Statements {
             client.batch_execute("commit"),
         )?;
         slot.begin(new);
-        slot.caps.keep(slot.number, steps);
+        slot.caps.keep(slot.number, steps, read.now);
         Ok(())
     }
 

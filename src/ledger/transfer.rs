@@ -27,6 +27,7 @@
 
 use std::collections::BTreeMap;
 
+use super::caps::owed::Owed;
 use super::operation::{Figures, Kind, Operation, Transfer};
 use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
@@ -107,30 +108,47 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
 }
 
 /// How much more each position owes after an operation: each once, also a partner's that deals with
-/// itself.
+/// itself. What a reversal credits undoes a debit, and what it debits a credit.
 pub fn owed_more(
     kind: Kind,
     figures: Option<&Figures>,
     transfers: &[Transfer],
-) -> Vec<(Account, i64)> {
-    let sign = if kind.is_reversal() { -1 } else { 1 };
-    let of_figures = figures.into_iter().flat_map(|figures| {
-        let (gross, value) = (sign * figures.gross.0, sign * figures.value.0);
-        [(figures.pays, gross), (figures.paid, -value)]
+) -> Vec<(Account, Owed)> {
+    let of_figures = figures.into_iter().flat_map(of_figures).map(|transfer| {
+        let posted = match kind.is_reversal() == (transfer.amount < 0) {
+            true => transfer,
+            false => transfer.turned(),
+        };
+        let amount = posted.amount.abs();
+        Transfer { amount, ..posted }
     });
-    let sides = |it: &Transfer| [(it.debit, it.amount), (it.credit, -it.amount)];
-    let of_transfers = transfers.iter().flat_map(sides);
-    let mut changes: Vec<(Account, i64)> = Vec::with_capacity(2);
-    for (account, change) in of_figures.chain(of_transfers) {
-        if !account.is(AccountKind::Position) {
+    let mut changes: Vec<(Account, Owed)> = Vec::with_capacity(2);
+    for transfer in of_figures.chain(transfers.iter().copied()) {
+        if transfer.debit == transfer.credit {
             continue;
         }
-        match changes.iter_mut().find(|(known, _)| *known == account) {
-            Some((_, sum)) => *sum += change,
-            None => changes.push((account, change)),
+        for (account, change) in sides(kind, &transfer) {
+            if !account.is(AccountKind::Position) {
+                continue;
+            }
+            match changes.iter_mut().find(|(known, _)| *known == account) {
+                Some((_, sum)) => *sum += change,
+                None => changes.push((account, change)),
+            }
         }
     }
     changes
+}
+
+/// What a transfer makes of the sums of the accounts on its two sides.
+fn sides(kind: Kind, it: &Transfer) -> [(Account, Owed); 2] {
+    let (owed, reverses) = (it.amount, kind.is_reversal());
+    let [debited, credited] = if reverses { [-owed, 0] } else { [0, owed] };
+    let change = |owed, credited| Owed { owed, credited };
+    [
+        (it.debit, change(owed, debited)),
+        (it.credit, change(-owed, credited)),
+    ]
 }
 
 /// The money of a conversion. Some may be of nothing, or from an account to itself.

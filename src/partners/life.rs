@@ -11,6 +11,7 @@
 //! | live | suspended | an operator | |
 //! | suspended | live | two operators | |
 //! | live, suspended | winding_down | two operators | a last day, after the notice |
+//! | winding_down | live | two operators | the last day is not over |
 //! | winding_down | closed | two operators | the last day is over, nothing is outstanding |
 //! | draft, sandbox, certifying, pending_approval | closed | two operators | nothing is outstanding |
 //!
@@ -91,7 +92,7 @@ pub enum People {
 }
 
 /// Every step there is.
-pub const STEPS: [(State, State, People); 15] = [
+pub const STEPS: [(State, State, People); 16] = [
     (Draft, Sandbox, People::One),
     (Draft, Closed, People::Two),
     (Sandbox, Certifying, People::One),
@@ -106,6 +107,7 @@ pub const STEPS: [(State, State, People); 15] = [
     (Live, WindingDown, People::Two),
     (Suspend, Live, People::Two),
     (Suspend, WindingDown, People::Two),
+    (WindingDown, Live, People::Two),
     (WindingDown, Closed, People::Two),
 ];
 
@@ -144,6 +146,8 @@ pub enum Act {
     ConvertOut,
     /// Turn another's points into its own.
     ConvertIn,
+    /// Pay for a part of what others convert: as a sponsor of a card, or of a campaign.
+    Sponsor,
     /// Present the code of what was gained by code.
     Deliver,
     /// Undo what was done.
@@ -153,7 +157,7 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Act; 12] = [
+    pub const ALL: [Act; 13] = [
         Act::Read,
         Act::Issue,
         Act::AgreeRates,
@@ -163,6 +167,7 @@ impl Act {
         Act::Hold,
         Act::ConvertOut,
         Act::ConvertIn,
+        Act::Sponsor,
         Act::Deliver,
         Act::Reverse,
         Act::Adjust,
@@ -180,17 +185,18 @@ impl Act {
             Act::Hold => "hold",
             Act::ConvertOut => "convert_out",
             Act::ConvertIn => "convert_in",
+            Act::Sponsor => "sponsor",
             Act::Deliver => "deliver",
             Act::Reverse => "reverse",
             Act::Adjust => "adjust",
         }
     }
 
-    /// Whether it uses points up, and so ends with the last day.
+    /// Whether it ends with the last day: what uses points up, and what makes the partner owe more.
     fn ends_on_the_last_day(self) -> bool {
         matches!(
             self,
-            Act::Redeem | Act::Hold | Act::ConvertOut | Act::Deliver
+            Act::Redeem | Act::Hold | Act::ConvertOut | Act::Sponsor | Act::Deliver
         )
     }
 }
@@ -210,7 +216,7 @@ pub fn allows(state: State, act: Act) -> bool {
         Act::Redeem | Act::Hold | Act::ConvertOut | Act::Deliver => {
             matches!(state, Live | WindingDown)
         }
-        Act::Reverse | Act::Adjust => matches!(state, Live | Suspend | WindingDown),
+        Act::Sponsor | Act::Reverse | Act::Adjust => matches!(state, Live | Suspend | WindingDown),
     }
 }
 
@@ -300,10 +306,12 @@ mod tests {
             (Certifying, setting_up),
             (PendingApproval, setting_up),
             (Live, &Act::ALL),
-            (Suspend, &[Read, AgreeRates, Reverse, Adjust]),
+            (Suspend, &[Read, AgreeRates, Sponsor, Reverse, Adjust]),
             (
                 WindingDown,
-                &[Read, Redeem, Hold, ConvertOut, Deliver, Reverse, Adjust],
+                &[
+                    Read, Redeem, Hold, ConvertOut, Sponsor, Deliver, Reverse, Adjust,
+                ],
             ),
             (Closed, &[]),
         ];
@@ -323,9 +331,12 @@ mod tests {
             ends_at: Some(end),
         };
         let before = end - chrono::Duration::microseconds(1);
-        for act in [Act::Redeem, Act::Hold, Act::ConvertOut, Act::Deliver] {
+        for act in Act::ALL
+            .into_iter()
+            .filter(|act| act.ends_on_the_last_day())
+        {
             assert!(standing.allows(act, before));
-            assert!(!standing.allows(act, end));
+            assert!(!standing.allows(act, end), "{}", act.name());
         }
         assert!(standing.allows(Act::Reverse, end));
         assert!(standing.allows(Act::Read, end));

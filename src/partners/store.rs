@@ -195,7 +195,8 @@ pub(super) async fn set_state(
     ends_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     diesel::sql_query(
-        "update partners set state = $2, last_day = coalesce($3, last_day), ends_at = coalesce($4, ends_at) where id = $1",
+        "update partners set state = $2, last_day = case $2 when 'live' then null else coalesce($3, last_day) end, \
+           ends_at = case $2 when 'live' then null else coalesce($4, ends_at) end where id = $1",
     )
     .bind::<BigInt, _>(id)
     .bind::<Text, _>(state.name())

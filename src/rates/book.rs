@@ -21,6 +21,7 @@ use super::exchange::ExchangeRate;
 use super::settlement::Exchange;
 use crate::clock::Timestamp;
 use crate::partners::Directory;
+use crate::partners::life::Act;
 use crate::points::account::Asset;
 
 /// A card that everybody has agreed to.
@@ -102,7 +103,8 @@ impl Book {
         }
     }
 
-    /// The campaigns that a quote of this route may have at `now`, oldest first.
+    /// The campaigns that a quote of this route may have at `now`, oldest first: none that somebody would
+    /// pay for who takes no part any more.
     pub fn campaigns_for(
         &self,
         from: Asset,
@@ -110,7 +112,13 @@ impl Book {
         now: Timestamp,
     ) -> impl Iterator<Item = &Arc<PublishedCampaign>> {
         let campaigns = self.campaigns.iter();
-        campaigns.filter(move |it| it.is_open(from, to) && it.holds_at(now))
+        let holding = campaigns.filter(move |it| it.is_open(from, to) && it.holds_at(now));
+        holding.filter(move |it| it.funders().all(|partner| self.may_sponsor(partner, now)))
+    }
+
+    fn may_sponsor(&self, partner: i64, now: Timestamp) -> bool {
+        let partner = self.directory.partner(partner);
+        partner.is_some_and(|it| it.standing().allows(Act::Sponsor, now))
     }
 
     /// A campaign that is published and not over.

@@ -227,6 +227,15 @@ async fn must_be_payable(
     Ok(())
 }
 
+/// Refuses the terms of who agrees to none any more: a partner may have gone on since it was drafted.
+async fn parties_must_agree(conn: &mut Connection, version: &Version) -> Result<(), Error> {
+    let issuers = [version.source, version.target].into_iter();
+    for partner in issuers.chain(version.sponsor()) {
+        partners::must_allow(conn, partner, Act::AgreeRates).await?;
+    }
+    Ok(())
+}
+
 /// Asks the other parties to agree, for the side that drafted it. Again, when they did not in time.
 pub async fn propose(
     conn: &mut Connection,
@@ -248,6 +257,7 @@ pub async fn propose(
         .after(Step::Propose, now)
         .map_err(api::no_such_edge)?;
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    parties_must_agree(conn, &version).await?;
     let grave = lint::grave(&version.card, version.scales);
     acknowledge(conn, who, version.about(), grave, acknowledged).await?;
 
@@ -317,6 +327,7 @@ async fn publish(
     now: Timestamp,
 ) -> Result<(), Error> {
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
+    parties_must_agree(conn, version).await?;
     let standing = store::list_standing(conn, version, now).await?;
     let start = notice::start(version, &standing, now);
     let too_late = BadDates::EndsWithinNotice(start);

@@ -16,8 +16,8 @@
 //! | tallies | the operations that name them |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
-//! | what a position owes in the slices of its cap | its totals |
-//! | a cap | the audit trail of who approved it |
+//! | what a position owes and was credited in the slices of its limit | its totals |
+//! | a cap, and the cover beside it | the audit trail of who approved it |
 //! | a rate card's terms | their hash, and the approval that binds to it |
 //! | a campaign | its hash, the approval that binds to it, and what conversions say it gave |
 //! | what the database keeps without foreign keys | the rows that should be there |

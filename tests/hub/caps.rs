@@ -41,7 +41,7 @@ impl Operators {
     }
 }
 
-fn path(world: &World, code: &str) -> String {
+pub fn path(world: &World, code: &str) -> String {
     let partner = world.credentials.partner(code).expect(code);
     format!("/v1/partners/{}/cap", partner.id)
 }
@@ -277,7 +277,7 @@ async fn a_cap_needs_a_second_operator_and_is_each_partner_s_own() {
     for (amount, currency, code) in [
         ("1", "HKD", "invalid-field"),
         ("-1", "USD", "invalid-field"),
-        ("0.0000001", "USD", "invalid-field"),
+        ("0.0000001", "USD", "amount-scale"),
         ("1000000000000.000001", "USD", "amount-too-large"),
     ] {
         let body = json!({"amount": {"amount": amount, "currency": currency}});

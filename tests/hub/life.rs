@@ -117,12 +117,16 @@ async fn the_database_takes_the_steps_of_the_code_and_no_other() {
             client
                 .batch_execute(&format!(
                     "begin; alter table partners disable trigger partners_go_by_steps; \
-                     update partners set state = '{from_name}', last_day = '2030-01-01', ends_at = '2030-01-02'; \
+                     update partners set state = '{from_name}', last_day = '2100-01-01', ends_at = '2100-01-02'; \
                      alter table partners enable trigger partners_go_by_steps"
                 ))
                 .await
                 .expect("a state");
-            let step = format!("update partners set state = '{to_name}'");
+            let ends = match (from, to) {
+                (State::WindingDown, State::Live) => ", last_day = null, ends_at = null",
+                _ => "",
+            };
+            let step = format!("update partners set state = '{to_name}'{ends}");
             let done = client.batch_execute(&step).await;
             client.batch_execute("rollback").await.expect("the end");
             let is_step = from == to || life::step(from, to).is_some();
@@ -209,7 +213,7 @@ impl Try<'_> {
                 let body = json!({"operation": award["id"]});
                 world.post(aero, "/v1/reversals", body).await
             }
-            Act::Adjust | Act::Deliver => {
+            Act::Adjust | Act::Deliver | Act::Sponsor => {
                 let mut body = of_member;
                 body["direction"] = json!("credit");
                 body["reason"] = json!("Counted twice");
@@ -221,6 +225,11 @@ impl Try<'_> {
             }
         }
     }
+}
+
+/// Of its own. A delivery is the same line of the table as redemptions; sponsors have a test of theirs.
+fn needs_a_card(act: Act) -> bool {
+    matches!(act, Act::Deliver | Act::Sponsor)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,8 +265,7 @@ async fn each_state_allows_what_its_table_says_of_every_act() {
             ))
             .await
             .expect("a state");
-        // A code needs a card of its own: it is the same line of the table as redemptions.
-        for act in Act::ALL.into_iter().filter(|act| *act != Act::Deliver) {
+        for act in Act::ALL.into_iter().filter(|act| !needs_a_card(*act)) {
             let answer = tries.act(act).await;
             let what = format!("{name} {}: {}", act.name(), answer.body);
             match life::allows(state, act) {
@@ -333,4 +341,43 @@ async fn who_winds_down_pays_out_until_the_last_day_then_expires_and_is_closed()
     client.batch_execute(&past).await.expect("a slip");
     let found = world.verify().await.difference.expect("a difference");
     assert!(found.contains("AERO is closed"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wind_down_is_taken_back_by_two_until_its_last_day_is_over() {
+    let world = World::new().await;
+    let (olivia, oscar) = (world.sign_in("olivia").await, world.sign_in("oscar").await);
+    let people = [olivia.as_str(), oscar.as_str()];
+    let status = status(&world, "AERO");
+    let wind = || json!({"state": "winding_down", "last_day": last_day().to_string()});
+    let live = || json!({"state": "live"});
+    let member = world.member().await;
+    agreed(&world, &status, people, wind()).await.ok();
+    let proposed = world.post(&olivia, &status, live()).await.ok();
+    assert_eq!(proposed["state"], "winding_down", "one alone does not");
+    let hash = json!({"content_hash": proposed["proposed"]["content_hash"]});
+    let again = world.sign_in("olivia").await;
+    let approve = format!("{status}/approve");
+    let own = world.post(&again, &approve, hash.clone()).await;
+    assert_eq!(own.problem(), "maker-is-checker");
+    let on = world.post(&oscar, &approve, hash).await.ok();
+    assert_eq!(
+        [&on["state"], &on["last_day"]],
+        [&json!("live"), &Value::Null]
+    );
+    world.award(&member, "10", "MILE").await;
+    World::assert_right(&world.verify().await);
+
+    // Proposed in time and approved too late.
+    agreed(&world, &status, people, wind()).await.ok();
+    let proposed = world.post(&olivia, &status, live()).await.ok();
+    let hash = json!({"content_hash": proposed["proposed"]["content_hash"]});
+    let past = "update approvals set expires_at = expires_at + interval '90 days'";
+    let client = sql::session(&world.url).await;
+    client.batch_execute(past).await.expect("a longer approval");
+    world.forward(Duration::days(35)).await;
+    let oscar = world.sign_in("oscar").await;
+    let late = world.post(&oscar, &approve, hash).await;
+    assert_eq!(late.problem(), "partner-step");
+    World::assert_right(&world.verify().await);
 }

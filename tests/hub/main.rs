@@ -12,6 +12,7 @@ mod campaigns;
 mod caps;
 mod claims;
 mod conditions;
+mod cover;
 mod crowd;
 mod deliveries;
 mod faults;

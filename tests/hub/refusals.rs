@@ -297,6 +297,15 @@ const PROVOCATIONS: &[Row] = table! {
         crate::caps::Operators::of(&w).await.cap(&w, "AERO", Some("99.999999")).await;
         take(&w, &quote).await
     };
+    "partner-cover-short" => async |w: World| {
+        let quote = held_quote(&w).await;
+        let cover = json!([{
+            "kind": "collateral", "amount": {"amount": "99.999999", "currency": "USD"},
+            "until": "2190-01-01T00:00:00Z", "rests_on": "guarantee 4711",
+        }]);
+        crate::cover::agree(&w, json!({"amount": null, "cover": cover})).await;
+        take(&w, &quote).await
+    };
     "partner-outstanding" => async |w: World| {
         let [olivia, _] = winding_down(&w).await;
         w.post(&olivia, &life::status(&w, "AERO"), json!({"state": "closed"})).await

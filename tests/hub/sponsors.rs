@@ -322,3 +322,30 @@ async fn the_gaining_partner_may_sponsor_too_within_its_cap() {
     let quote = ask(&other, &member, "4000").await.ok();
     assert_eq!(take(&other, &quote).await.problem(), "partner-cap-reached");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_closed_sponsors_nothing_any_more() {
+    let world = World::new().await;
+    let member = rich(&world).await;
+    publish(&world, "BAYVIEW", "1000", "USD").await;
+    let quote = ask(&world, &member, "400").await.ok();
+    let aero = world.token("AERO").await;
+    let drafted = sponsored(sponsor(&world, "BAYVIEW", "500", "USD"));
+    let drafted = world.post(&aero, "/v1/rate-cards", drafted).await.ok();
+    let owes = balance(&world, "position/BAYVIEW/USD").await;
+    let close = "alter table partners disable trigger partners_go_by_steps; \
+                 update partners set state = 'closed' where code = 'BAYVIEW'; \
+                 alter table partners enable trigger partners_go_by_steps; \
+                 update control set version = version + 1";
+    let client = sql::session(&world.url).await;
+    client.batch_execute(close).await.expect("a closed partner");
+
+    let taken = take(&world, &quote).await;
+    assert_eq!(taken.problem(), "partner-state");
+    assert_eq!(taken.body["act"], "sponsor");
+    let asked = ask(&world, &member, "400").await;
+    assert_eq!(asked.problem(), "partner-state");
+    let proposed = step(&world, &aero, &drafted, "propose").await;
+    assert_eq!(proposed.problem(), "partner-state");
+    assert_eq!(balance(&world, "position/BAYVIEW/USD").await, owes);
+}

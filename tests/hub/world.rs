@@ -193,6 +193,12 @@ impl World {
             .expect("a clock");
     }
 
+    /// Does what nobody asks for.
+    pub async fn sweep(&self) {
+        let sweep = self.hub.ledger.sweep(&self.hub.secrets);
+        sweep.await.expect("a sweep");
+    }
+
     /// Takes a partner that was admitted through every step until it is live.
     pub async fn bring_live(&self, partner: &str) {
         let id = self.hub.ids.read(Kind::Partner, partner).expect(partner);

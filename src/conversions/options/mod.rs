@@ -192,7 +192,7 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     let (limits, usable) = held.under(terms, scales, to.no, now);
     let most = tariff.within(limits::most_given(&limits, usable));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
-    let sponsorship = super::sponsorships::of(book, from, (card.id, &card.card)).ok()?;
+    let sponsorship = super::sponsorships::of(book, from, (card.id, &card.card), now).ok()?;
     let has_room = |given: i64| {
         let (Some((_, by)), Ok(it)) = (
             &sponsorship,

@@ -10,11 +10,13 @@ pub use sponsored::Sponsorship;
 
 use super::api;
 use super::quote::Quote;
-use crate::error::Error;
+use crate::clock::Timestamp;
+use crate::error::{Error, Problem};
 use crate::id::Kind;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
-use crate::partners::Currency;
+use crate::partners::life::Act;
+use crate::partners::{self, Currency, Directory};
 use crate::points::account::Asset;
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
@@ -26,10 +28,12 @@ pub(super) fn of(
     book: &Book,
     from: &Currency,
     (card_id, card): (i64, &Card),
+    now: Timestamp,
 ) -> Result<Option<(Option<i64>, Sponsorship)>, Error> {
     let Some(sponsor) = card.settlement.sponsor() else {
         return Ok(None);
     };
+    must_be_there(&book.directory, sponsor.partner, now)?;
     let money = |partner| book.directory.money_of(partner).ok_or_else(super::invalid);
     let (pays, source) = (money(sponsor.partner)?, money(from.issuer)?.no);
     let rate = book.exchange(pays.no, source);
@@ -41,6 +45,19 @@ pub(super) fn of(
         exchange: rate.map(|(_, exchange)| exchange),
     };
     Ok(Some((rate.map(|(id, _)| id), sponsorship)))
+}
+
+/// Refuses what somebody would pay for that takes no part any more.
+pub(super) fn must_be_there(
+    directory: &Directory,
+    partner: i64,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let partner = directory.partner(partner).ok_or_else(super::invalid)?;
+    match partner.standing().allows(Act::Sponsor, now) {
+        true => Ok(()),
+        false => Err(partners::barred(&partner.code, partner.state, Act::Sponsor)),
+    }
 }
 
 /// What a sponsor pays, if its budget has room for it. Not locked: asked again when the quote is taken.

@@ -1,17 +1,25 @@
-//! Caps: how much a partner may owe, never exceeded by any number of writers and hubs.
+//! Caps and cover: how much a partner may owe, never exceeded by any number of writers and hubs.
+//!
+//! The [`terms`] of a position name a cap, a cover or both, and what is counted ([`owed`]) stays within
+//! both. A partner is warned before, once per crossing: slices are granted up to the warning only, so
+//! whoever passes it asks, and writes the warning in the same group. It ends when somebody who asks finds
+//! it below, or the sweep does.
+//!
+//! Cover is what two operators agreed that there is: prefunding and collateral as amounts, each with what
+//! it rests on and until when. The money itself is not posted here.
 //!
 //! A conversion makes the partner whose points leave owe more, and the one whose points are made owe
-//! less. What a partner may owe is a *cap* on its position. To ask one row about every conversion would
-//! make all writers wait for each other, so each holds a [slice](mod@slice) of the cap and uses it up by itself:
+//! less. What a partner may owe is a *limit* on its position. To ask one row about every conversion would
+//! make all writers wait for each other, so each holds a [slice](mod@slice) of the limit and uses it up by itself:
 //! what it may use is its [`room`], and what it was granted it remembers ([`known`]). Who needs more asks,
-//! with all slices locked, and only then can a cap refuse: the refusal is exact, and the last unit is sold
+//! with all slices locked, and only then can a limit refuse: the refusal is exact, and the last unit is sold
 //! to whoever wants it first.
 //!
 //! The check is in the fold of a group, not in the commands: whatever posts to a position is counted.
-//! Reversals always pass. A cap is set by one operator and a second one, and takes the ledger's gate for a
+//! Reversals always pass. A limit is set by one operator and a second one, and takes the ledger's gate for a
 //! moment, so that it begins from the exact position.
 //!
-//! Not chosen: one row per cap that every group locks (two writers are then one), and caps that are
+//! Not chosen: one row per limit that every group locks (two writers are then one), and limits that are
 //! checked now and then and exceeded in between.
 //!
 //! Lock order: the partner's row, then its approval, then the gate.
@@ -20,12 +28,16 @@ pub mod api;
 pub mod known;
 #[cfg(test)]
 mod model;
+pub mod owed;
 pub mod room;
 pub mod slice;
 pub mod statements;
 mod store;
+pub mod terms;
 
+use owed::Owed;
 use sha2::{Digest, Sha256};
+use terms::Terms;
 
 use crate::access::{Who, audit};
 use crate::approvals::{self, PartyName, Subject, Verdict};
@@ -45,36 +57,49 @@ const SUBJECT: &str = "partner_cap";
 /// The largest cap: 10^12 of a money, so that sums of slices stay far below 64 bits.
 pub const LARGEST: Micros = Micros(1_000_000_000_000_000_000);
 
-/// A cap that somebody wants; none for no cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Terms that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     pub position: Account,
-    pub amount: Option<Micros>,
+    pub terms: Terms,
     pub at: Timestamp,
 }
 
 impl Proposal {
     /// What an approval of it binds to.
     pub fn content_hash(&self) -> Vec<u8> {
-        let amount = self.amount.map_or("none".to_owned(), String::from);
-        let text = format!("{SUBJECT} {} {amount}", self.position.0);
-        Sha256::digest(text).to_vec()
+        let Terms {
+            cap,
+            cover,
+            haircut,
+            warn_at,
+        } = &self.terms;
+        let told = serde_json::json!([SUBJECT, self.position.0, cap, cover, haircut, warn_at]);
+        Sha256::digest(told.to_string()).to_vec()
     }
 }
 
-/// A partner's position as its cap sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A partner's position as its limits see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    pub cap: Option<Micros>,
-    /// What the partner owes; below zero when the hub owes it.
-    pub owes: Micros,
+    pub terms: Terms,
+    /// What the partner owes and was credited.
+    pub sums: Owed,
+    pub now: Timestamp,
+    pub warned_since: Option<Timestamp>,
     pub proposed: Option<Proposal>,
 }
 
 impl Standing {
+    pub fn counted(&self) -> Micros {
+        Micros(self.sums.counted(self.terms.haircut))
+    }
+
+    /// How much more may be counted; none without a limit.
     pub fn room(&self) -> Option<Micros> {
-        self.cap
-            .map(|cap| Micros(cap.0.saturating_sub(self.owes.0).max(0)))
+        let limit = self.terms.limit(self.now);
+        let left = limit.saturating_sub(self.counted().0).max(0);
+        self.terms.is_limited().then_some(Micros(left))
     }
 }
 
@@ -85,25 +110,29 @@ pub fn position(partner: &Partner) -> Account {
 pub async fn standing(conn: &mut Connection, partner: &Partner) -> Result<Standing, Error> {
     let position = position(partner);
     Ok(Standing {
-        cap: store::find(conn, position).await?,
-        owes: store::owed(conn, position).await?,
+        terms: store::find(conn, position).await?.unwrap_or(Terms::NONE),
+        sums: store::owed(conn, position).await?,
+        now: db::now(conn).await?,
+        warned_since: store::warned_since(conn, position).await?,
         proposed: store::proposed(conn, partner.id, position).await?,
     })
 }
 
-/// Asks for a cap, or for none. Another person of the hub has to agree.
+/// Asks for other terms. Another person of the hub has to agree.
 pub async fn propose(
     conn: &mut Connection,
     who: &Who,
     ids: &Ids,
     partner: &Partner,
-    amount: Option<Micros>,
+    change: impl FnOnce(Terms, Timestamp) -> Result<Terms, Problem>,
 ) -> Result<Proposal, Error> {
     store::lock_partner(conn, partner.id).await?;
     let (position, at) = (position(partner), db::now(conn).await?);
+    let present = store::find(conn, position).await?.unwrap_or(Terms::NONE);
+    let terms = change(present, at)?;
     let proposal = Proposal {
         position,
-        amount,
+        terms,
         at,
     };
     let subject = Subject {
@@ -132,8 +161,21 @@ pub async fn approve(
     let position = position(partner);
     let proposal = store::take_proposal(conn, position).await?;
     let proposal =
-        proposal.ok_or_else(|| anyhow::anyhow!("a cap was approved and is not there"))?;
+        proposal.ok_or_else(|| anyhow::anyhow!("terms were approved and are not there"))?;
+    still_covers(&proposal, db::now(conn).await?)?;
     set(conn, who, partner.id, &proposal).await
+}
+
+/// Cover may have ended between the proposal and its approval.
+fn still_covers(proposal: &Proposal, now: Timestamp) -> Result<(), Problem> {
+    let lines = proposal.terms.cover.iter().flatten();
+    match lines.clone().any(|line| line.until <= now) {
+        false => Ok(()),
+        true => Err(Problem::new(
+            Slug::ApprovalChanged,
+            "some of the proposed cover has ended since; withdraw it and propose what there is",
+        )),
+    }
 }
 
 /// Does not agree, which ends the proposal.
@@ -171,14 +213,32 @@ async fn set(
 
     let position = proposal.position;
     let before = store::find(conn, position).await?;
-    let owed = store::owed(conn, position).await?;
+    let sums = store::owed(conn, position).await?;
 
     store::remove(conn, position).await?;
-    if let Some(amount) = proposal.amount {
-        store::insert(conn, position, amount, owed, who.principal).await?;
+    if proposal.terms.is_limited() {
+        store::insert(conn, position, &proposal.terms, sums, who.principal).await?;
     }
-    let text = |cap: Option<Micros>| cap.map_or("none".to_owned(), String::from);
-    let (before, after) = (text(before), text(proposal.amount));
+    store::warn(conn).await?;
+    store::calm(conn).await?;
+    let (before, after) = (told(before.as_ref())?, told(Some(&proposal.terms))?);
     let about = audit::Subject::Cap.no(partner).of([partner]);
     audit::record(conn, who, about, Some(&before), &after).await
+}
+
+/// Terms as the audit trail has them.
+fn told(terms: Option<&Terms>) -> Result<String, Error> {
+    let limited = terms.filter(|terms| terms.is_limited());
+    let told = limited.map_or_else(|| Ok("none".to_owned()), serde_json::to_string);
+    Ok(told.map_err(anyhow::Error::from)?)
+}
+
+/// Warns and ends warnings where something else than an operation moved a limit or what is below it.
+/// Returns how many slices were called back.
+pub async fn sweep(conn: &mut Connection) -> Result<usize, Error> {
+    db::transaction(conn, async |conn| {
+        store::warn(conn).await?;
+        store::calm(conn).await
+    })
+    .await
 }

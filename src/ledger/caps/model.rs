@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::known::Known;
+use super::owed::Owed;
 use super::slice::{Slice, Whole};
-use crate::clock::Timestamp;
+use super::terms::Terms;
+use crate::clock::{ALWAYS, Timestamp};
 use crate::ledger::command::{Decided, Seen, Stamp, Touches};
 use crate::ledger::group::{self, Outcome, Queued, Read};
 use crate::ledger::operation::{Figures, Kind};
@@ -55,6 +57,7 @@ enum Event {
     Cap {
         position: Account,
         amount: Option<i64>,
+        haircut: i16,
     },
 }
 
@@ -97,28 +100,36 @@ fn event() -> impl Strategy<Value = Event> {
     let commands = prop::collection::vec(fake(), 1..8);
     prop_oneof![
         9 => (0..WRITERS, commands).prop_map(|(writer, commands)| Event::Group { writer, commands }),
-        1 => (position(), prop::option::weighted(0.9, 0..2_000i64))
-            .prop_map(|(position, amount)| Event::Cap { position, amount }),
+        1 => (position(), prop::option::weighted(0.9, 0..2_000i64), 0..10_000i16)
+            .prop_map(|(position, amount, haircut)| Event::Cap { position, amount, haircut }),
     ]
 }
 
 /// What is true: positions, caps, and every operation asked for by itself.
 #[derive(Debug, Default)]
 struct Truth {
-    owed: BTreeMap<Account, i64>,
-    caps: BTreeMap<Account, i64>,
+    owed: BTreeMap<Account, Owed>,
+    caps: BTreeMap<Account, (i64, i16)>,
 }
 
 impl Truth {
     /// Whether the operation is carried out.
     fn take(&mut self, Fake { kind, figures, .. }: &Fake) -> bool {
         let sign = if kind.is_reversal() { -1 } else { 1 };
+        let (gross, value) = (sign * figures.gross.0, sign * figures.value.0);
         let mut after = self.owed.clone();
-        *after.entry(figures.pays).or_default() += sign * figures.gross.0;
-        *after.entry(figures.paid).or_default() -= sign * figures.value.0;
-        let may = after.iter().all(|(position, owed)| {
-            let is_more = *owed > self.owed.get(position).copied().unwrap_or_default();
-            !is_more || self.caps.get(position).is_none_or(|cap| owed <= cap)
+        let is_own = figures.pays == figures.paid;
+        let change = |owed, credited| Owed { owed, credited };
+        *after.entry(figures.pays).or_default() += change(gross, 0);
+        let credited = if is_own { 0 } else { value };
+        *after.entry(figures.paid).or_default() += change(-value, credited);
+        let may = after.iter().all(|(position, sums)| {
+            let Some((cap, haircut)) = self.caps.get(position) else {
+                return true;
+            };
+            let before = self.owed.get(position).copied().unwrap_or_default();
+            let (before, after) = (before.counted(*haircut), sums.counted(*haircut));
+            after <= before || after <= *cap
         });
         if may || kind.is_reversal() {
             self.owed = after;
@@ -126,27 +137,45 @@ impl Truth {
         }
         false
     }
+
+    fn sums(&self, position: Account) -> Owed {
+        self.owed.get(&position).copied().unwrap_or_default()
+    }
+}
+
+/// Warned at four fifths.
+fn terms(cap: i64, haircut: i16) -> Terms {
+    Terms {
+        cap: Some(Micros(cap)),
+        haircut,
+        ..Terms::NONE
+    }
 }
 
 /// The two tables, and what writers remember of them.
 #[derive(Debug, Default)]
 struct Database {
     version: i64,
-    caps: BTreeMap<Account, i64>,
+    caps: BTreeMap<Account, (i64, i16)>,
+    warned: BTreeMap<Account, ()>,
     slices: BTreeMap<(Account, i16), Slice>,
     writers: BTreeMap<i16, Known>,
     group: i64,
 }
 
 impl Database {
-    fn set(&mut self, position: Account, amount: Option<i64>, owed: i64) {
+    fn set(&mut self, position: Account, cap: Option<(i64, i16)>, sums: Owed) {
         self.version += 1;
         self.slices.retain(|(of, _), _| *of != position);
         self.caps.remove(&position);
-        if let Some(amount) = amount {
-            self.caps.insert(position, amount);
+        self.warned.remove(&position);
+        if let Some((amount, haircut)) = cap {
+            self.caps.insert(position, (amount, haircut));
             let granted = None;
-            self.slices.insert((position, 0), Slice { granted, owed });
+            self.slices.insert((position, 0), Slice { granted, sums });
+            if sums.counted(haircut) >= terms(amount, haircut).warning(ALWAYS) {
+                self.warned.insert(position, ());
+            }
         }
     }
 
@@ -184,7 +213,7 @@ impl Database {
         self.group += 1;
         let read = Read {
             group: self.group,
-            rooms: known.rooms(&positions),
+            rooms: known.rooms(&positions, ALWAYS),
             ..Read::default()
         };
         let boxed = |fake: &Fake| Box::new(fake.clone()) as Box<dyn Queued>;
@@ -196,7 +225,7 @@ impl Database {
             assert!(!all, "there is no more room than all");
             return self.attempt(writer, known, commands, true);
         }
-        let steps = known.steps(writer, &written.rooms);
+        let steps = known.steps(writer, &written.rooms, ALWAYS);
         let as_remembered = |(position, was, _): &(Account, Slice, Slice)| {
             self.slices.get(&(*position, writer)) == Some(was)
         };
@@ -209,7 +238,14 @@ impl Database {
         for (position, slot, slice) in &steps.anew {
             self.slices.insert((*position, *slot), *slice);
         }
-        known.keep(writer, steps);
+        for warning in &steps.warnings {
+            let before = self.warned.insert(warning.position, ());
+            assert!(before.is_none(), "{warning:?} is told twice");
+        }
+        for position in &steps.calmed {
+            self.warned.remove(position);
+        }
+        known.keep(writer, steps, ALWAYS);
         let is_done = |outcome: &Outcome| match outcome {
             Outcome::Done(_) => true,
             Outcome::CapReached(_) => false,
@@ -223,24 +259,36 @@ impl Database {
             let position = Account(*position);
             let slices = self.slices.iter().filter(|((of, _), _)| *of == position);
             let slices = slices.map(|((_, slot), slice)| (*slot, *slice)).collect();
-            let cap = *self.caps.get(&position)?;
-            Some((position, Whole { cap, slices }))
+            let (cap, haircut) = *self.caps.get(&position)?;
+            let whole = Whole {
+                terms: terms(cap, haircut),
+                is_warned: self.warned.contains_key(&position),
+                slices,
+            };
+            Some((position, whole))
         };
         positions.iter().filter_map(whole).collect()
     }
 
     fn assert_right(&self, truth: &Truth) {
-        for (position, cap) in &self.caps {
+        for (position, (cap, haircut)) in &self.caps {
             let slices = self.slices.iter().filter(|((of, _), _)| of == position);
             let slices: Vec<Slice> = slices.map(|(_, slice)| *slice).collect();
-            let owed: i64 = slices.iter().map(|slice| slice.owed).sum();
-            assert_eq!(owed, truth.owed.get(position).copied().unwrap_or_default());
-            let within = |slice: &Slice| slice.granted.is_none_or(|granted| slice.owed <= granted);
+            let sums = slices.iter().fold(Owed::default(), |sum, it| sum + it.sums);
+            assert_eq!(sums, truth.sums(*position));
+            let counted = |slice: &Slice| slice.sums.counted(*haircut);
+            let within = |slice: &Slice| slice.granted.is_none_or(|most| counted(slice) <= most);
             assert!(slices.iter().all(within), "{slices:?}");
+            let warning = terms(*cap, *haircut).warning(ALWAYS);
+            let is_above = sums.counted(*haircut) >= warning;
+            assert!(
+                !is_above || self.warned.contains_key(position),
+                "nobody was warned"
+            );
             if slices.iter().any(|slice| slice.granted.is_some()) {
                 let may_be = slices
                     .iter()
-                    .map(|slice| slice.granted.unwrap_or(slice.owed));
+                    .map(|slice| slice.granted.unwrap_or(counted(slice)));
                 assert!(may_be.sum::<i64>() <= *cap, "{cap} {slices:?}");
             }
         }
@@ -258,11 +306,11 @@ proptest! {
         let mut key = 0;
         for event in events {
             match event {
-                Event::Cap { position, amount } => {
-                    let owed = truth.owed.get(&position).copied().unwrap_or_default();
-                    database.set(position, amount, owed);
+                Event::Cap { position, amount, haircut } => {
+                    let cap = amount.map(|amount| (amount, haircut));
+                    database.set(position, cap, truth.sums(position));
                     truth.caps.remove(&position);
-                    truth.caps.extend(amount.map(|amount| (position, amount)));
+                    truth.caps.extend(cap.map(|cap| (position, cap)));
                 }
                 Event::Group { writer, mut commands } => {
                     for command in &mut commands {

@@ -388,6 +388,16 @@ pub(super) fn not_over(partner: &Partner) -> Problem {
     Problem::new(Slug::PartnerOutstanding, detail)
 }
 
+/// What it began to pay out after the last day is not taken back.
+pub(super) fn is_over(partner: &Partner) -> Problem {
+    let Problem { detail, .. } = not_over(partner);
+    let detail = format!("{detail}, and it goes on only before");
+    Problem {
+        detail,
+        ..no_step(partner)
+    }
+}
+
 pub(super) fn outstanding(left: Outstanding) -> Problem {
     let Outstanding {
         available,

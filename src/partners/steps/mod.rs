@@ -201,6 +201,13 @@ async fn may_go(
                 false => Err(api::no_certification().into()),
             }
         }
+        (State::WindingDown, State::Live) => {
+            let now = db::now(conn).await?;
+            match partner.ends_at.is_some_and(|end| end <= now) {
+                false => Ok(None),
+                true => Err(api::is_over(partner).into()),
+            }
+        }
         (_, State::Closed) => must_be_done(conn, partner).await.map(|()| None),
         _ => match last_day {
             None => Ok(None),
@@ -243,10 +250,11 @@ pub(super) async fn go(
         credentials::revoke_all(conn, who, partner.id).await?;
     }
     db::publish(conn).await?;
+    let goes_on = state == State::Live;
     Ok(Partner {
         state,
-        last_day: last_day.or(partner.last_day),
-        ends_at: ends_at.or(partner.ends_at),
+        last_day: last_day.or(partner.last_day).filter(|_| !goes_on),
+        ends_at: ends_at.or(partner.ends_at).filter(|_| !goes_on),
         ..partner
     })
 }

@@ -49,7 +49,8 @@ use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::members;
-use crate::partners::{Currency, Directory};
+use crate::partners::life::Act;
+use crate::partners::{self, Currency, Directory};
 use crate::points::account::{Account, Asset};
 use crate::secret::Secrets;
 use entry::Entry;
@@ -115,6 +116,14 @@ async fn must_be_payable(
     Ok(())
 }
 
+/// Refuses who would pay and agrees to nothing any more: a partner may have gone on since it was drafted.
+async fn funders_must_agree(conn: &mut Connection, campaign: &Campaign) -> Result<(), Error> {
+    for sponsor in &campaign.terms.funders {
+        partners::must_allow(conn, sponsor.partner, Act::AgreeRates).await?;
+    }
+    Ok(())
+}
+
 /// Asks the other parties to agree, for the side that drafted it. Again, when they did not in time.
 pub async fn propose(
     conn: &mut Connection,
@@ -128,6 +137,7 @@ pub async fn propose(
     must_be_maker(&entry, who, "a draft is proposed by the side that made it")?;
     let kept = entry.after(Step::Propose, now).map_err(api::no_such_edge)?;
     entry.campaign.not_over(now).map_err(api::bad_dates)?;
+    funders_must_agree(conn, &entry.campaign).await?;
     acknowledge(conn, who, &entry, acknowledged).await?;
 
     let subject = Subject {
@@ -159,6 +169,7 @@ pub async fn approve(
     let decision = approvals::decide(conn, who, (SUBJECT, id), content_hash, verdict).await?;
     if decision.complete {
         entry.campaign.not_over(now).map_err(api::bad_dates)?;
+        funders_must_agree(conn, &entry.campaign).await?;
         store::mark(conn, id, kept).await?;
         must_not_pump(conn).await?;
         db::publish(conn).await?;

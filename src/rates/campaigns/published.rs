@@ -23,6 +23,12 @@ impl PublishedCampaign {
         of_route && !self.halted.contains(&from)
     }
 
+    /// Who pays for what it gives.
+    pub fn funders(&self) -> impl Iterator<Item = i64> {
+        let funders = self.campaign.terms.funders.iter();
+        funders.map(|sponsor| sponsor.partner)
+    }
+
     /// Whether it is for who asks.
     pub fn is_for(&self, asker: Asker<'_>, now: Timestamp) -> bool {
         let when = self.campaign.terms.when.as_ref();
