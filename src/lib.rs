@@ -57,6 +57,7 @@ pub mod db;
 pub mod error;
 pub mod gather;
 pub mod pg;
+mod schema;
 pub mod secret;
 pub mod web;
 

@@ -37,6 +37,7 @@ mod races;
 mod rates;
 mod receivables;
 mod refusals;
+mod schema;
 mod seals;
 mod sponsors;
 mod sql;
