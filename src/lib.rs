@@ -54,6 +54,7 @@ pub mod points;
 // floor: plumbing
 pub mod config;
 pub mod db;
+pub mod environment;
 pub mod error;
 pub mod gather;
 pub mod pg;
@@ -88,6 +89,9 @@ pub mod events;
 
 // floor: proof
 pub mod verify;
+
+// floor: sandbox
+pub mod sandbox;
 
 // floor: server
 pub mod server;

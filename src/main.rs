@@ -153,7 +153,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let hub = Hub::new(&database.url, &base_url).await?;
             hub.sweep_now_and_then();
             hub.seal_all_along(anchors);
-            eprintln!("Interline serves at {base_url}; its documentation is at {base_url}/docs/");
+            let what = match hub.environment.is_sandbox() {
+                true => "Interline's sandbox",
+                false => "Interline",
+            };
+            eprintln!("{what} serves at {base_url}; its documentation is at {base_url}/docs/");
             hub.serve(listener)?.await?;
             Ok(ExitCode::SUCCESS)
         }

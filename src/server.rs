@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Serialize;
@@ -23,6 +23,7 @@ use crate::access::permission::{self, Permission};
 use crate::access::scope::SCOPES;
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Latest, Pool};
+use crate::environment::{self, Environment};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
@@ -34,7 +35,9 @@ use crate::secret::Secrets;
 use crate::web::Crowd;
 use crate::web::crowd;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
-use crate::{access, approvals, conversions, events, ledger, members, partners, rates, settlement};
+use crate::{
+    access, approvals, conversions, events, ledger, members, partners, rates, sandbox, settlement,
+};
 
 /// Everything a handler may ask for, made once per hub.
 #[derive(Clone)]
@@ -50,6 +53,7 @@ pub struct Hub {
     pub wallets: Data<Wallets>,
     pub attested: Data<Attested>,
     pub crowd: Data<Crowd>,
+    pub environment: Data<Environment>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -64,6 +68,7 @@ impl Hub {
         let pool = Pool::new(url, CONNECTIONS)?;
         let mut conn = pool.get().await?;
         let secrets = Secrets::load(&mut conn).await?;
+        let environment = environment::settle(&mut conn, Environment::Live).await?;
         drop(conn);
         let latest = Arc::new(Latest::default());
         Ok(Hub {
@@ -81,6 +86,7 @@ impl Hub {
             wallets: Data::new(Wallets::start(url)),
             attested: Data::new(Attested::start(url)),
             crowd: Data::default(),
+            environment: Data::new(environment),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
@@ -99,6 +105,7 @@ impl Hub {
             .app_data(self.wallets.clone())
             .app_data(self.attested.clone())
             .app_data(self.crowd.clone())
+            .app_data(self.environment.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
             .configure(access::api::routes)
@@ -109,6 +116,7 @@ impl Hub {
             .configure(rates::api::routes)
             .configure(settlement::api::routes)
             .configure(events::api::routes)
+            .configure(sandbox::api::routes)
             .configure(operations);
     }
 
@@ -117,7 +125,9 @@ impl Hub {
         let hub = self.clone();
         let server = HttpServer::new(move || {
             let hub = hub.clone();
+            let is_sandbox = hub.environment.is_sandbox();
             App::new()
+                .wrap(Condition::new(is_sandbox, from_fn(sandbox::outcomes::play)))
                 .wrap(from_fn(confirm))
                 .wrap(from_fn(crowd::admit))
                 .wrap(from_fn(problem::explain))
@@ -202,10 +212,10 @@ async fn readyz(pool: Data<Pool>) -> Result<web::Json<StatusBody>, Error> {
     description = "OpenAPI 3.1, made by the program that answers.",
     responses((status = 200, description = "The document.", body = serde_json::Value))
 )]
-async fn openapi() -> HttpResponse {
+async fn openapi(environment: Data<Environment>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(document_text())
+        .body(text_of(document_of(**environment)))
 }
 
 /// Whom each operation admits.
@@ -336,15 +346,32 @@ pub fn document() -> utoipa::openapi::OpenApi {
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         events::api::Doc::openapi(),
+        sandbox::api::Doc::openapi(),
     ] {
         document.merge(part);
     }
     document
 }
 
+/// The document as a hub of this environment serves it: that of a sandbox says so first.
+fn document_of(environment: Environment) -> utoipa::openapi::OpenApi {
+    let mut document = document();
+    if environment.is_sandbox() {
+        document.info.title = "Interline sandbox".to_owned();
+        for server in document.servers.iter_mut().flatten() {
+            server.description = Some("this sandbox".to_owned());
+        }
+    }
+    document
+}
+
 /// The document as it is kept in `openapi/`.
 pub fn document_text() -> String {
-    let mut text = document().to_pretty_json().unwrap_or_default();
+    text_of(document())
+}
+
+fn text_of(document: utoipa::openapi::OpenApi) -> String {
+    let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
 }

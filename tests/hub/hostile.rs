@@ -165,7 +165,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let asked = operations().into_iter().filter(|one| {
         // A sign-in and a token change nothing; a link token and a revocation have no body.
         let apart = ["signIn", "issueToken", "makeLinkToken", "revokeCredential"];
-        one.method != Method::GET && !apart.contains(&one.id.as_str())
+        // What only a sandbox has refuses everything else before the body is looked at.
+        let is_of_sandbox = one.said["tags"][0] == "sandbox";
+        !is_of_sandbox && one.method != Method::GET && !apart.contains(&one.id.as_str())
     });
     let write = |one: crate::openapi::Operation| {
         let (token, body) = known(&one.id);

@@ -37,6 +37,7 @@ mod races;
 mod rates;
 mod receivables;
 mod refusals;
+mod sandbox;
 mod schema;
 mod seals;
 mod sponsors;
