@@ -35,6 +35,7 @@ pub enum Kind {
     Release,
     Reversal,
     Wallet,
+    WebhookEndpoint,
     Window,
 }
 
@@ -64,6 +65,7 @@ impl Kind {
             Kind::Release => "rel",
             Kind::Reversal => "rev",
             Kind::Wallet => "wal",
+            Kind::WebhookEndpoint => "whe",
             Kind::Window => "win",
         }
     }

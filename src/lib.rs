@@ -18,6 +18,7 @@
 //! | the partner's position is a balance of those | [`settlement::position`] |
 //! | finished groups are sealed, in an order that no longer changes | [`ledger::seals`] |
 //! | both partners read what happened, each its own side | [`events`] |
+//! | or are told of it | [`webhooks`] |
 //!
 //! Read in this order, each file once, it is the whole story; `api.rs` and `store.rs` are for those
 //! who doubt HTTP or SQL.
@@ -86,6 +87,9 @@ pub mod settlement;
 
 // floor: feed
 pub mod events;
+
+// floor: webhooks
+pub mod webhooks;
 
 // floor: proof
 pub mod verify;

@@ -10,6 +10,7 @@ use interline::config::{AnchorArgs, DatabaseArgs, Use};
 use interline::ledger::seals::anchors;
 use interline::rates::imports::Way;
 use interline::server::{self, Hub};
+use interline::webhooks::reach::Reach;
 use interline::{bench, cli, db, demo, torture, verify};
 
 #[global_allocator]
@@ -42,6 +43,15 @@ enum Command {
         /// How the hub is reached from outside, when that is not http://HOST:PORT
         #[arg(long, value_name = "URL", env = "INTERLINE_BASE_URL")]
         base_url: Option<String>,
+        /// Send webhooks also to this range of addresses, and without TLS if it says http; several
+        /// with commas between
+        #[arg(
+            long,
+            value_name = "CIDR",
+            env = "INTERLINE_WEBHOOK_ALLOW",
+            value_delimiter = ','
+        )]
+        webhook_allow: Vec<ipnet::IpNet>,
     },
     /// Bring the schema of the database up to date
     Migrate {
@@ -145,18 +155,21 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             port,
             host,
             base_url,
+            webhook_allow,
         } => {
             let anchors = anchors.file(&database, "hub")?;
             let database = database.open("hub", Use::Alone).await?;
             let listener = listen(&host, port)?;
             let base_url = base_url.unwrap_or(format!("http://{}", listener.local_addr()?));
             let hub = Hub::new(&database.url, &base_url).await?;
+            let hub = hub.reaching(Reach::allowing(webhook_allow));
             hub.sweep_now_and_then();
             hub.seal_all_along(anchors);
             let what = match hub.environment.is_sandbox() {
                 true => "Interline's sandbox",
                 false => "Interline",
             };
+            hub.deliver_all_along()?;
             eprintln!("{what} serves at {base_url}; its documentation is at {base_url}/docs/");
             hub.serve(listener)?.await?;
             Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
 //! Secrets the hub makes for itself at its first start and shares with every other hub on the
-//! same database: for public ids, keyed hashes, quotes and access tokens.
+//! same database: for public ids, keyed hashes, quotes, access tokens and webhooks.
 
 use anyhow::{Context, anyhow};
 use diesel::OptionalExtension;
@@ -17,6 +17,7 @@ pub struct Secrets {
     pub quotes: [u8; 32],
     /// Newest first.
     pub tokens: Vec<TokenKey>,
+    pub webhooks: [u8; 32],
     hashes: [u8; 32],
 }
 
@@ -57,6 +58,7 @@ impl Secrets {
                 find_or_make(conn, "tokens").await?;
                 token_keys(conn).await?
             },
+            webhooks: find_or_make(conn, "webhooks").await?,
             hashes: find_or_make(conn, "hashes").await?,
         })
     }

@@ -35,8 +35,12 @@ use crate::secret::Secrets;
 use crate::web::Crowd;
 use crate::web::crowd;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
+use crate::webhooks::Webhooks;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::rounds::Postman;
 use crate::{
     access, approvals, conversions, events, ledger, members, partners, rates, sandbox, settlement,
+    webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -54,6 +58,7 @@ pub struct Hub {
     pub attested: Data<Attested>,
     pub crowd: Data<Crowd>,
     pub environment: Data<Environment>,
+    pub webhooks: Data<Webhooks>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -87,9 +92,16 @@ impl Hub {
             attested: Data::new(Attested::start(url)),
             crowd: Data::default(),
             environment: Data::new(environment),
+            webhooks: Data::new(Webhooks::new(&secrets, Reach::default())),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
+    }
+
+    /// The hub, sending webhooks also to addresses that are not on the public internet.
+    pub fn reaching(self, reach: Reach) -> Hub {
+        let webhooks = Data::new(Webhooks::new(&self.secrets, reach));
+        Hub { webhooks, ..self }
     }
 
     fn routes(&self, config: &mut ServiceConfig) {
@@ -106,6 +118,7 @@ impl Hub {
             .app_data(self.attested.clone())
             .app_data(self.crowd.clone())
             .app_data(self.environment.clone())
+            .app_data(self.webhooks.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
             .configure(access::api::routes)
@@ -117,6 +130,7 @@ impl Hub {
             .configure(settlement::api::routes)
             .configure(events::api::routes)
             .configure(sandbox::api::routes)
+            .configure(webhooks::api::routes)
             .configure(operations);
     }
 
@@ -161,6 +175,17 @@ impl Hub {
     /// Seals what is finished, as long as the hub lives, and anchors it in a file if one is named.
     pub fn seal_all_along(&self, anchors: Option<PathBuf>) -> JoinHandle<()> {
         tokio::spawn(Sealer::new(self.pool.url(), anchors).work())
+    }
+
+    /// Delivers events to webhook endpoints, as long as the hub lives.
+    pub fn deliver_all_along(&self) -> anyhow::Result<JoinHandle<()>> {
+        let postman = Postman::new(
+            self.pool.url(),
+            self.ids.clone().into_inner(),
+            self.directories.clone().into_inner(),
+            self.webhooks.clone().into_inner(),
+        )?;
+        Ok(tokio::spawn(postman.work()))
     }
 }
 
@@ -301,6 +326,7 @@ async fn docs(file: web::Path<String>) -> HttpResponse {
         (name = "conversions", description = "Points of one brand that become points of another."),
         (name = "settlement", description = "What partners owe each other, window by window."),
         (name = "events", description = "What happened, in one order, to be read on from where one was."),
+        (name = "webhooks", description = "Where events are sent to, and what became of them."),
         (name = "operations", description = "Health, problems and this document."),
     ),
     modifiers(&Doors)
@@ -347,9 +373,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         events::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),
+        webhooks::api::Doc::openapi(),
     ] {
         document.merge(part);
     }
+    document.webhooks = Some(webhooks::documented::webhooks());
     document
 }
 

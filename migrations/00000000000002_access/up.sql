@@ -58,7 +58,7 @@ comment on view live_principals is
   'Who may act now: credentials with their partner, people with their role.';
 
 create table audit (
-  id bigint generated always as identity,
+  position bigint not null,
   at timestamptz not null default hub_now(),
   principal_id bigint not null,
   request_id uuid not null,
@@ -66,12 +66,13 @@ create table audit (
   subject_id bigint not null,
   before text,
   after text not null,
-  constraint audit_pk primary key (id)
+  concerns bigint[],
+  constraint audit_pk primary key (position)
 );
 -- The history of one subject, newest last.
-create index audit_by_subject on audit (subject, subject_id, id);
+create index audit_by_subject on audit (subject, subject_id, position);
 comment on table audit is
-  'One row per change of state: who, what, when, in which request. Operations that move points carry the same facts on their own row.';
+  'One row per change of state: who, what, when, in which request. Operations that move points carry the same facts on their own row. position: its place among all that happens, operations too; audit_places gives it. concerns: the partners who are told, all of them when null. Sealed with the groups, append-only.';
 
 grant usage on sequence principal_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;

@@ -77,15 +77,34 @@ create table seals (
   last_group bigint not null,
   groups bigint not null,
   operations bigint not null,
+  changes bigint not null,
   hash bytea not null,
   at timestamptz not null,
   constraint seals_pk primary key (id),
   constraint seals_first_group_unique unique (first_group),
   constraint seals_last_group_unique unique (last_group),
-  constraint seals_of_something check (id > 0 and first_group <= last_group and groups > 0 and operations >= groups)
+  constraint seals_of_something check (id > 0 and first_group <= last_group and groups + changes > 0 and operations >= groups)
 );
 comment on table seals is
-  'Finished groups, chained in the order of their ids: 1, 2, 3 and so on without gaps. hash: SHA-256 over the hash before, these numbers and the groups; src/ledger/seals/seal.rs says it byte by byte. Append-only.';
+  'Finished groups and the changes of the audit trail, chained in the order of their transactions: 1, 2, 3 and so on without gaps. first_group, last_group: numbers of transactions, whether they moved points or changed something else. hash: SHA-256 over the hash before, these numbers, the groups and the changes; src/ledger/seals/seal.rs says it byte by byte. Append-only.';
+
+-- The first of some places for the changes of this transaction: behind its operations and its changes so far.
+create function audit_places(count integer) returns bigint language plpgsql as $$
+declare
+  number bigint;
+  first bigint;
+begin
+  select pg_current_xact_id()::text::bigint + group_base into number from control;
+  if (select max(last_group) from seals) >= number then
+    raise exception 'a change of transaction % would come before what is sealed: control.group_base is too low', number using constraint = 'audit_after_seals';
+  end if;
+  select 1 + coalesce(max(position), (number << 12) + 2047) into first from audit
+   where position between number << 12 and (number << 12) + 4095;
+  if (first + count - 1) >> 12 > number then
+    raise exception 'a transaction makes 2,048 changes at most: do it in parts' using constraint = 'audit_fits';
+  end if;
+  return first;
+end $$;
 
 create table operations (
   id bigint not null,

@@ -20,6 +20,7 @@
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
 //! | `settlement:read` | positions and statements |
+//! | `webhooks:write` | where it is told of events, and what is sent again |
 //! | `credentials:write` | the partner's own credentials |
 //!
 //! Lock order: an advisory lock per partner, then its credentials.
@@ -45,7 +46,7 @@ pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
-    ScopeSet, SettlementRead,
+    ScopeSet, SettlementRead, WebhooksWrite,
 };
 pub use store::LIVE;
 pub use who::{Party, Who};

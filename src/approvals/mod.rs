@@ -54,7 +54,8 @@ pub async fn open(
         now + PATIENCE,
     )
     .await?;
-    audit::record(conn, who, "approval", id, None, State::Created.name()).await?;
+    let about = audit::Subject::Approval.no(id).of(partners(parties));
+    audit::record(conn, who, about, None, State::Created.name()).await?;
     let maker = PartyName::of(who);
     if maker != PartyName::Hub && parties.contains(&maker) {
         store::insert_word(conn, id, maker, who.principal, Verdict::Proposed, now).await?;
@@ -108,15 +109,13 @@ async fn close(
     state: State,
 ) -> Result<(), Error> {
     store::mark(conn, approval.id, state).await?;
-    audit::record(
-        conn,
-        who,
-        "approval",
-        approval.id,
-        Some(approval.state.name()),
-        state.name(),
-    )
-    .await
+    let about = audit::Subject::Approval.no(approval.id);
+    let about = about.of(partners(&approval.parties));
+    audit::record(conn, who, about, Some(approval.state.name()), state.name()).await
+}
+
+fn partners(parties: &[PartyName]) -> impl Iterator<Item = i64> {
+    parties.iter().filter_map(|party| party.partner())
 }
 
 fn unknown() -> Problem {

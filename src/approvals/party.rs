@@ -19,6 +19,13 @@ impl PartyName {
         }
     }
 
+    pub fn partner(self) -> Option<i64> {
+        match self {
+            PartyName::Partner(partner) => Some(partner),
+            PartyName::Hub => None,
+        }
+    }
+
     /// The party that the database keeps as `hub` or `partner:ID`.
     pub fn named(name: &str) -> Option<PartyName> {
         match name.strip_prefix("partner:") {

@@ -53,7 +53,7 @@ const PROMISED: Duration = Duration::days(3650);
 const CAP: Micros = Micros(1_000_000_000_000_000);
 
 /// Members enrolled at a time.
-const CROWD: usize = 2_000;
+const CROWD: usize = members::MOST / BRANDS;
 
 pub struct Coalition {
     pub members: usize,
@@ -296,7 +296,7 @@ async fn wallets(
     for brand in brands {
         let no: Asset = brand.currency.no;
         let mut of_brand = Vec::with_capacity(members.len());
-        for crowd in members.chunks(CROWD * 5) {
+        for crowd in members.chunks(10_000) {
             let owners: Vec<(i64, Asset)> = crowd.iter().map(|member| (*member, no)).collect();
             let found = members::wallets_of(conn, &owners).await?;
             of_brand.extend(crowd.iter().filter_map(|member| found.get(&(*member, no))));

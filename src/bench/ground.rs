@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use reqwest::Client;
 use tokio::task::JoinHandle;
 
 use super::coalition::{self, Coalition};
@@ -15,6 +14,7 @@ use super::past::Past;
 use super::server::Server;
 use crate::db;
 use crate::server::Hub;
+use crate::web::client;
 
 pub struct Ground {
     pub url: String,
@@ -80,7 +80,8 @@ impl Ground {
     /// An access token for each brand, good for the next measurement.
     pub async fn tokens(&self) -> anyhow::Result<Vec<String>> {
         let base_url = format!("http://{}", self.address);
-        self.coalition.tokens(&Client::new(), &base_url).await
+        let http = client::builder().build()?;
+        self.coalition.tokens(&http, &base_url).await
     }
 
     /// Lets go of the database, so that the server can stop.

@@ -20,6 +20,7 @@ use anyhow::{Context, bail};
 use crate::cli;
 use crate::config::{AnchorArgs, Database, DatabaseArgs, Use};
 use crate::server::Hub;
+use crate::webhooks::reach::Reach;
 use credentials::Credentials;
 
 const HOST: &str = "127.0.0.1";
@@ -102,8 +103,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         credentials.write(file)?;
     }
 
+    // Who tries webhooks here has a receiver on this machine.
+    let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
     hub.seal_all_along(anchors);
+    hub.deliver_all_along()?;
     let server = hub.serve(listener)?;
     if !walk {
         let sandbox = match has_sandbox_beside {
@@ -145,8 +149,10 @@ async fn serve_sandbox(
     let base_url = format!("http://{}", listener.local_addr()?);
     let hub = Hub::new(&url, &base_url).await?;
     let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
+    let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
     hub.seal_all_along(None);
+    hub.deliver_all_along()?;
     tokio::spawn(hub.serve(listener)?);
     Ok(Some(credentials))
 }

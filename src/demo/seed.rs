@@ -270,10 +270,13 @@ async fn enrol(
         })
         .collect::<Result<Vec<Enrolment>, Error>>()?;
 
-    let ids = db::transaction(conn, async |conn| {
-        members::enrol_many(conn, operator, &enrolments).await
-    })
-    .await?;
+    let mut ids = Vec::new();
+    for crowd in enrolments.chunks(members::MOST / BRANDS.len()) {
+        let enrolled = db::transaction(conn, async |conn| {
+            members::enrol_many(conn, operator, crowd).await
+        });
+        ids.extend(enrolled.await?);
+    }
 
     let enrolled = ids.into_iter().zip(plans).enumerate();
     Ok(enrolled

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::credentials::Credentials;
 use crate::cli;
+use crate::web::client;
 
 /// One call of the walk.
 pub struct Step {
@@ -33,7 +34,7 @@ const EXPECTED: [(&str, &str); 3] = [("C1", "12187"), ("C2", "2281"), ("C3", "14
 /// Walks, and answers everything that was said as one document.
 pub async fn walk(credentials: &Credentials, tell: bool) -> anyhow::Result<Value> {
     let mut walk = Walk {
-        http: Client::new(),
+        http: client::builder().build()?,
         base_url: credentials.base_url.clone(),
         steps: Vec::new(),
     };

@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{Asked, LOOKED_AT, event, store};
+use super::{Asked, Happened, LOOKED_AT, Whose, event, store};
+use crate::access::audit::{Change, Subject};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
 use crate::conversions::body::ConversionBody;
+use crate::db::Connection;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
@@ -25,9 +27,9 @@ use crate::ledger::reversals::api::ReversalBody;
 use crate::ledger::seals::seal::Seal;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{
-    adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
+    self, adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
 };
-use crate::partners::AmountBody;
+use crate::partners::{AmountBody, Directory};
 use crate::rates::campaigns::{self, Names};
 use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
@@ -35,9 +37,12 @@ use crate::web::{Paging, Query};
 #[derive(OpenApi)]
 #[openapi(
     paths(list),
-    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, SealBody))
+    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, ChangeBody, SealBody))
 )]
 pub struct Doc;
+
+/// The list that cursors into the feed are of.
+pub const CURSOR: &str = "events";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/events").route(web::get().to(list)));
@@ -69,14 +74,23 @@ pub struct EventsBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventBody {
     /// The same however often it is read.
-    id: String,
+    pub id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
     /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
-    /// `award.reversed`, `redemption.reversed`, `conversion.reversed` or `capture.reversed`; there may be more.
+    /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
+    /// something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
-    kind: &'static str,
+    pub kind: &'static str,
+    /// Where it is in the feed.
+    #[serde(skip)]
+    pub place: i64,
     occurred_at: DateTime<Utc>,
+    /// The id of what it happened to: what was undone, say, by a reversal.
+    subject: String,
+    /// The how many-eth event of that it is: 1, 2, 3. Numbers that you do not see are events of others.
+    #[schema(example = 1)]
+    sequence: i64,
     data: DataBody,
 }
 
@@ -94,6 +108,20 @@ pub enum DataBody {
     Adjustment(AdjustedBody),
     Delivery(Box<DeliveryBody>),
     Reversal(Box<ReversalBody>),
+    Change(ChangeBody),
+}
+
+/// Something that is another than it was. Ask for it to see how it is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeBody {
+    /// `rate_card`, `campaign`, `partner`, `credential`, `membership`, ... of that the `subject` is one.
+    #[schema(value_type = String, example = "rate_card")]
+    of: &'static str,
+    /// Null when it was not there.
+    #[schema(example = "proposed")]
+    before: Option<String>,
+    #[schema(example = "active")]
+    after: String,
 }
 
 /// Points whose time had come.
@@ -120,8 +148,8 @@ pub struct SealBody {
 
 /// Read events
 ///
-/// Everything that moved points of a currency you issue, in an order that never changes, within a
-/// second or so of its happening. Go on with `next_cursor`: nothing is skipped and nothing comes
+/// Everything that moved points of a currency you issue, and every change of something that is yours
+/// or that you are a party to, in an order that never changes, within a second or so of its happening. Go on with `next_cursor`: nothing is skipped and nothing comes
 /// twice. An empty page is not the end; ask again later. The hub's people see the events of all.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
@@ -138,48 +166,126 @@ async fn list(
         cursor: place.after,
         limit: place.limit,
     };
-    let (limit, after) = (paging.limit()?, paging.after(&shelf.ids, "events")?);
+    let (limit, after) = (paging.limit()?, paging.after(&shelf.ids, CURSOR)?);
     let mut conn = shelf.pool.get().await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let partner = reader.partner();
-    let issued = |partner| {
-        directory
-            .issued_by(partner)
-            .iter()
-            .map(|it| it.no)
-            .collect()
-    };
-    let asked = Asked {
-        after: after.unwrap_or_default(),
-        currencies: partner.map(issued),
-        limit,
-        looked_at: LOOKED_AT,
-    };
+    let asked = asked(&directory, partner, after.unwrap_or_default(), limit);
 
     let found = super::read(&mut conn, &asked).await?;
-    let ids: Vec<i64> = found.operations.iter().map(|it| it.id).collect();
-    let mut references = match partner {
-        Some(partner) => store::references(&mut conn, partner, &ids).await?,
-        None => Default::default(),
-    };
-
-    let campaigns = found
-        .operations
-        .iter()
-        .flat_map(conversions::body::campaigns_in);
-    let names = campaigns::names(&mut conn, &campaigns.collect::<Vec<_>>()).await?;
-
-    let named = found.operations.into_iter().map(|operation| Named {
-        reference: references.remove(&operation.id),
-        operation,
-        directory: Arc::clone(&directory),
-    });
-    let items = named.map(|named| show(&shelf.ids, &named, partner, &names));
+    let items = bodies(&mut conn, &shelf.ids, &directory, partner, found.happened).await?;
     Ok(web::Json(EventsBody {
-        items: items.collect::<Result<_, Error>>()?,
-        next_cursor: shelf.ids.show_cursor("events", found.next),
+        items,
+        next_cursor: shelf.ids.show_cursor(CURSOR, found.next),
         sealed_through: found.sealed_through.as_ref().map(show_seal),
     }))
+}
+
+/// What is to be asked of the feed for a partner; for the hub's people when none.
+pub fn asked(directory: &Directory, partner: Option<i64>, after: i64, limit: i64) -> Asked {
+    Asked {
+        after,
+        whose: partner.map(|partner| whose(directory, partner)),
+        limit,
+        looked_at: LOOKED_AT,
+    }
+}
+
+/// A partner, with what it issues.
+pub fn whose(directory: &Directory, partner: i64) -> Whose {
+    let issued = directory.issued_by(partner);
+    Whose {
+        partner,
+        currencies: issued.iter().map(|it| it.no).collect(),
+    }
+}
+
+/// The events of what happened as `partner` sees them, in their order.
+pub async fn bodies(
+    conn: &mut Connection,
+    ids: &Ids,
+    directory: &Arc<Directory>,
+    partner: Option<i64>,
+    happened: Happened,
+) -> Result<Vec<EventBody>, Error> {
+    let places = happened.places();
+    let sequences = store::sequences(conn, &places).await?;
+    let sequence = |place: i64| sequences.get(&place).copied().unwrap_or(1);
+    let Happened {
+        operations,
+        changes,
+    } = happened;
+    let mut references = match partner {
+        Some(partner) => store::references(conn, partner, &places).await?,
+        None => Default::default(),
+    };
+    let campaigns = operations.iter().flat_map(conversions::body::campaigns_in);
+    let names = campaigns::names(conn, &campaigns.collect::<Vec<_>>()).await?;
+
+    let named = operations.into_iter().map(|operation| Named {
+        reference: references.remove(&operation.id),
+        operation,
+        directory: Arc::clone(directory),
+    });
+    let operations = named.map(|named| {
+        let sequence = sequence(named.operation.id);
+        show(ids, &named, partner, &names, sequence)
+    });
+    let changes = changes.into_iter().map(|change| {
+        let sequence = sequence(change.position);
+        show_change(ids, directory, change, sequence)
+    });
+    let mut events = operations.chain(changes).collect::<Result<Vec<_>, _>>()?;
+    events.sort_unstable_by_key(|event| event.place);
+    Ok(events)
+}
+
+fn show_change(
+    ids: &Ids,
+    directory: &Directory,
+    change: Change,
+    sequence: i64,
+) -> Result<EventBody, Error> {
+    let unknown = || anyhow::anyhow!("a change of {} is none that I know", change.subject);
+    let subject = Subject::named(&change.subject).ok_or_else(unknown)?;
+    Ok(EventBody {
+        id: ids.show(IdKind::Event, change.position),
+        kind: subject.event(),
+        place: change.position,
+        occurred_at: change.at,
+        subject: shown(ids, directory, subject, change.subject_id),
+        sequence,
+        data: DataBody::Change(ChangeBody {
+            of: subject.name(),
+            before: change.before,
+            after: change.after,
+        }),
+    })
+}
+
+/// What is said for something that changed.
+pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> String {
+    let kind = match subject {
+        Subject::Adjustment => IdKind::Adjustment,
+        Subject::Approval => IdKind::Approval,
+        Subject::Campaign => IdKind::Campaign,
+        Subject::Cap | Subject::Certification | Subject::Partner => IdKind::Partner,
+        Subject::CertificationRun => IdKind::CertificationRun,
+        Subject::Credential => IdKind::Credential,
+        Subject::ExchangeRate => IdKind::ExchangeRate,
+        Subject::Membership => IdKind::Membership,
+        Subject::Person => IdKind::Person,
+        Subject::RateCard => IdKind::RateCard,
+        Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
+        Subject::Window => IdKind::Window,
+        Subject::Clock | Subject::SigningKey => return id.to_string(),
+        Subject::Currency => {
+            let no = id.try_into().ok();
+            let code = no.and_then(|no| directory.code_of(no));
+            return code.map_or_else(|| id.to_string(), str::to_owned);
+        }
+    };
+    ids.show(kind, id)
 }
 
 /// The event of an operation as `partner` sees it; as the hub's people do when none.
@@ -188,6 +294,7 @@ pub fn show(
     named: &Named,
     partner: Option<i64>,
     names: &Names,
+    sequence: i64,
 ) -> Result<EventBody, Error> {
     let operation = &named.operation;
     let data = match operation.kind {
@@ -211,7 +318,13 @@ pub fn show(
     Ok(EventBody {
         id: ids.show(IdKind::Event, operation.id),
         kind: event::name(operation.kind),
+        place: operation.id,
         occurred_at: operation.at,
+        subject: match operation.followed() {
+            Some((kind, id)) => ids.show(ledger::id_kind(kind), id),
+            None => ledger::shown(ids, operation),
+        },
+        sequence,
         data,
     })
 }

@@ -21,21 +21,69 @@ pub fn name(kind: Kind) -> &'static str {
     }
 }
 
+/// The type of a test event, which only webhooks send.
+pub const PING: &str = "webhook.ping";
+
+/// Every type of event in the feed, sorted, and the schema of its data.
+pub const TYPES: [(&str, &str); 30] = [
+    ("adjustment.changed", "ChangeBody"),
+    ("adjustment.completed", "AdjustedBody"),
+    ("approval.changed", "ChangeBody"),
+    ("award.completed", "AwardBody"),
+    ("award.reversed", "ReversalBody"),
+    ("campaign.changed", "ChangeBody"),
+    ("capture.reversed", "ReversalBody"),
+    ("card.changed", "ChangeBody"),
+    ("certification.changed", "ChangeBody"),
+    ("certification_run.changed", "ChangeBody"),
+    ("clock.changed", "ChangeBody"),
+    ("conversion.completed", "ConversionBody"),
+    ("conversion.reversed", "ReversalBody"),
+    ("credential.changed", "ChangeBody"),
+    ("currency.changed", "ChangeBody"),
+    ("delivery.completed", "DeliveryBody"),
+    ("exchange_rate.changed", "ChangeBody"),
+    ("hold.captured", "HoldStepBody"),
+    ("hold.created", "HoldBody"),
+    ("hold.released", "HoldStepBody"),
+    ("limit.changed", "ChangeBody"),
+    ("lot.expired", "ExpiryBody"),
+    ("membership.changed", "ChangeBody"),
+    ("partner.changed", "ChangeBody"),
+    ("person.changed", "ChangeBody"),
+    ("redemption.completed", "RedemptionBody"),
+    ("redemption.reversed", "ReversalBody"),
+    ("signing_key.changed", "ChangeBody"),
+    ("webhook_endpoint.changed", "ChangeBody"),
+    ("window.changed", "ChangeBody"),
+];
+
+pub fn is_known(name: &str) -> bool {
+    TYPES.iter().any(|(known, _)| *known == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::audit::Subject;
 
     #[test]
-    fn each_kind_has_a_name_of_its_own_in_two_words() {
-        let mut names = Kind::ALL.map(name);
+    fn each_kind_and_each_subject_has_a_name_of_its_own_in_two_words() {
+        let changes = Subject::ALL.iter().map(|subject| subject.event());
+        let mut names: Vec<&str> = Kind::ALL.map(name).into_iter().chain(changes).collect();
         names.sort_unstable();
+        assert!(names.iter().all(|name| is_known(name)) && !is_known(PING));
         for two in names.windows(2) {
             assert_ne!(two[0], two[1]);
         }
-        let word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        assert_eq!(names, TYPES.map(|(name, _)| name));
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
         for name in names {
             let (what, happened) = name.split_once('.').expect("two words");
-            assert!(word(what) && word(happened), "{name}");
+            assert!(
+                what.bytes().all(is_word) && happened.bytes().all(is_word),
+                "{name}"
+            );
         }
     }
 }

@@ -357,7 +357,8 @@ pub async fn close_window(
     let hash = window::content_hash(open.id, &totals);
 
     let opened = store::mark_closed(conn, open.id, &hash, who.principal).await?;
-    audit::record(conn, who, "window", open.id, Some("open"), "closed").await?;
+    let about = audit::Subject::Window.no(open.id).of_all();
+    audit::record(conn, who, about, Some("open"), "closed").await?;
     let closed = store::window(conn, open.id).await?;
     let closed = closed.ok_or_else(|| anyhow::anyhow!("window {} is gone", open.id))?;
     Ok(Closing { closed, opened })

@@ -255,15 +255,21 @@ pub struct Operation {
 /// Bits of an operation's id below its group's number.
 const PLACE_BITS: u32 = 12;
 
-/// The most operations a group can hold.
-pub const LARGEST_GROUP: usize = 1 << PLACE_BITS;
+/// The most operations a group can hold. The other half of the places is for changes of its
+/// transaction that move no points (see [`crate::access::audit`]).
+pub const LARGEST_GROUP: usize = 1 << (PLACE_BITS - 1);
 
 /// The id of the operation at a place of a group.
 pub fn id(group: i64, place: usize) -> i64 {
     (group << PLACE_BITS) | place as i64
 }
 
-/// The group an operation is in.
+/// Whether a place is one of an operation.
+pub fn is_operation(place: i64) -> bool {
+    place & (LARGEST_GROUP as i64) == 0
+}
+
+/// The group an operation is in, or the transaction of a change.
 pub fn group_of(operation: i64) -> i64 {
     operation >> PLACE_BITS
 }

@@ -24,6 +24,7 @@ pub use membership::{Enrolment, Membership};
 pub use store::{find, is_member_of, list};
 pub use wallets::{Owned, Wallets, Wanted, wallet, wallet_of, wallets_of};
 
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::Connection;
 use crate::error::Error;
@@ -60,11 +61,15 @@ pub async fn join(
         .collect();
 
     wallets::open(conn, &owners).await?;
-    audit::record(conn, who, "membership", membership.id, None, "joined").await?;
+    let about = Subject::Membership.no(membership.id).of([partner]);
+    audit::record(conn, who, about, None, "joined").await?;
     Ok(membership)
 }
 
-/// Enrols many people at once, each in any number of programmes; answers their ids in order.
+/// The most memberships that one transaction makes.
+pub const MOST: usize = 2_000;
+
+/// Enrols many people at once, in up to [`MOST`] programmes together; answers their ids in order.
 pub async fn enrol_many(
     conn: &mut Connection,
     who: &Who,
@@ -97,6 +102,14 @@ pub async fn enrol_many(
 
     let memberships = store::insert_memberships(conn, &rows).await?;
     wallets::open(conn, &owners).await?;
-    audit::record_all(conn, who, "membership", &memberships, None, "joined").await?;
+    audit::record_all(
+        conn,
+        who,
+        Subject::Membership,
+        &memberships,
+        &partners,
+        "joined",
+    )
+    .await?;
     Ok(members)
 }

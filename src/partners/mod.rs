@@ -32,6 +32,7 @@ pub use partner::{NewPartner, Partner};
 use std::sync::Arc;
 
 use self::life::Act;
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
@@ -57,7 +58,8 @@ impl Directories {
 /// Writes a brand's application down and opens the sandbox to it.
 pub async fn admit(conn: &mut Connection, who: &Who, new: NewPartner) -> Result<Partner, Error> {
     let draft = store::insert(conn, &new).await?;
-    audit::record(conn, who, "partner", draft.id, None, draft.state.name()).await?;
+    let about = Subject::Partner.no(draft.id).of([draft.id]);
+    audit::record(conn, who, about, None, draft.state.name()).await?;
     steps::go(conn, who, draft, State::Sandbox, None).await
 }
 

@@ -103,6 +103,7 @@ pub use version::Version;
 
 use std::sync::Arc;
 
+use crate::access::audit::About;
 use crate::access::{Who, audit};
 use crate::approvals::{self, PartyName, Subject, Verdict};
 use crate::clock::Timestamp;
@@ -202,8 +203,9 @@ pub async fn draft(
 
     let hash = secrets.hash(&[SUBJECT.as_bytes(), &draft.approval_hash()]);
     let id = store::insert(conn, who, draft, hash.as_bytes(), now).await?;
-    audit::record(conn, who, SUBJECT, id, None, State::Draft.name()).await?;
-    find(conn, id).await
+    let drafted = find(conn, id).await?;
+    audit::record(conn, who, drafted.about(), None, State::Draft.name()).await?;
+    Ok(drafted)
 }
 
 /// Refuses a sponsor whose money cannot be turned into what the source owes. Rates are never taken back,
@@ -247,7 +249,7 @@ pub async fn propose(
         .map_err(api::no_such_edge)?;
     ends_after(version.start(now), version.valid_to, BadDates::IsOver).map_err(api::bad_dates)?;
     let grave = lint::grave(&version.card, version.scales);
-    acknowledge(conn, who, (SUBJECT, id), grave, acknowledged).await?;
+    acknowledge(conn, who, version.about(), grave, acknowledged).await?;
 
     let subject = Subject {
         kind: SUBJECT,
@@ -275,7 +277,7 @@ pub async fn approve(
         .map_err(api::no_such_edge)?;
     must_be_asked(&version, who)?;
     let grave = lint::grave(&version.card, version.scales);
-    acknowledge(conn, who, (SUBJECT, id), grave, acknowledged).await?;
+    acknowledge(conn, who, version.about(), grave, acknowledged).await?;
 
     let decision =
         approvals::decide(conn, who, (SUBJECT, id), content_hash, Verdict::Approved).await?;
@@ -290,7 +292,7 @@ pub async fn approve(
 async fn acknowledge(
     conn: &mut Connection,
     who: &Who,
-    (subject, id): (&'static str, i64),
+    about: About,
     grave: Vec<lint::Code>,
     acknowledged: &[lint::Code],
 ) -> Result<(), Error> {
@@ -302,7 +304,7 @@ async fn acknowledge(
     }
     for code in known {
         let said = format!("{} acknowledged", code.name());
-        audit::record(conn, who, subject, id, None, &said).await?;
+        audit::record(conn, who, about.clone(), None, &said).await?;
     }
     Ok(())
 }
@@ -323,7 +325,10 @@ async fn publish(
     let ended = store::end_predecessor(conn, version, start).await?;
     if let Some(predecessor) = ended {
         let after = format!("published until {start}");
-        audit::record(conn, who, SUBJECT, predecessor, Some("published"), &after).await?;
+        let about = audit::Subject::RateCard
+            .no(predecessor)
+            .of(version.partners());
+        audit::record(conn, who, about, Some("published"), &after).await?;
     }
     store::mark_published(conn, version.id, start).await?;
     must_not_pump(conn).await?;
@@ -429,15 +434,9 @@ pub async fn withdraw(conn: &mut Connection, who: &Who, id: i64) -> Result<Versi
     store::mark(conn, id, kept).await?;
     if is_agreed {
         if let Some(resumed) = store::resume_predecessor(conn, id).await? {
-            audit::record(
-                conn,
-                who,
-                SUBJECT,
-                resumed,
-                Some("published"),
-                "published, and goes on",
-            )
-            .await?;
+            let about = audit::Subject::RateCard.no(resumed).of(version.partners());
+            let after = "published, and goes on";
+            audit::record(conn, who, about, Some("published"), after).await?;
             must_not_pump(conn).await?;
         }
         db::publish(conn).await?;
@@ -531,7 +530,12 @@ async fn record(
     let after = find(conn, before.id).await?;
     let (was, is) = (before.state(now), after.state(now));
     if was != is {
-        audit::record(conn, who, SUBJECT, after.id, Some(was.name()), is.name()).await?;
+        // A draft that is withdrawn was nobody else's either.
+        let about = match is {
+            State::Withdrawn => before.about(),
+            _ => after.about(),
+        };
+        audit::record(conn, who, about, Some(was.name()), is.name()).await?;
     }
     Ok(after)
 }

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::boundary::{Boundary, Local};
 use super::card::Card;
 use super::state::{ApprovedBy, Kept, NoSuchEdge, State, Step};
+use crate::access::audit::{About, Subject};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
@@ -93,6 +94,20 @@ impl Version {
             parties.push(PartyName::Hub);
         }
         parties
+    }
+
+    /// Who has a say in it, or pays for it.
+    pub fn partners(&self) -> impl Iterator<Item = i64> {
+        let asked = self.asked(PartyName::Hub).into_iter();
+        asked.filter_map(PartyName::partner)
+    }
+
+    /// Its place in the audit trail. A draft is its maker's.
+    pub fn about(&self) -> About {
+        let is_draft = self.kept == Kept::Draft;
+        let concerned = self.partners();
+        let concerned = concerned.filter(|it| !is_draft || self.maker == PartyName::Partner(*it));
+        Subject::RateCard.no(self.id).of(concerned)
     }
 
     /// When it begins, on the clock it was wanted by.

@@ -18,6 +18,7 @@ pub mod turn;
 
 use turn::{Clock, Turn};
 
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
 use crate::error::Error;
@@ -30,6 +31,7 @@ pub async fn turn(conn: &mut Connection, who: &Who, turn: Turn) -> Result<Clock,
     let by = clock.turned(turn).map_err(api::not_turned)?;
 
     store::turn(conn, by).await?;
-    audit::record(conn, who, "clock", 1, None, &format!("forward {by} s")).await?;
+    let about = Subject::Clock.no(1).of_all();
+    audit::record(conn, who, about, None, &format!("forward {by} s")).await?;
     store::clock(conn).await
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::tally::{Answer, Tally, Wallet, Write};
 use crate::demo::credentials::Credentials;
+use crate::web::client;
 
 /// No hub is silent for longer, whatever was done to it.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -37,7 +38,7 @@ impl Caller {
     pub fn new(hubs: [String; 2], credentials: Credentials, seed: u64) -> anyhow::Result<Caller> {
         Ok(Caller {
             tally: Tally::new(),
-            http: Client::builder().timeout(SILENCE).build()?,
+            http: client::builder().timeout(SILENCE).build()?,
             hubs,
             credentials,
             tokens: tokio::sync::Mutex::default(),

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use reqwest::Client;
+
+use crate::web::client;
 
 /// What tokens are issued for: the same at every hub, so that each takes the others'.
 pub const ADDRESS: &str = "http://torture.test";
@@ -114,10 +115,10 @@ impl Served {
     }
 
     async fn is_ready(&self) -> bool {
-        let asked = Client::new()
-            .get(format!("{}/readyz", self.base_url()))
-            .timeout(Duration::from_secs(12))
-            .send();
+        let Ok(http) = client::builder().timeout(Duration::from_secs(12)).build() else {
+            return false;
+        };
+        let asked = http.get(format!("{}/readyz", self.base_url())).send();
         asked.await.is_ok_and(|answer| answer.status().is_success())
     }
 }

@@ -1,11 +1,12 @@
-//! The chain of seals, taken group by group: each group in one seal, in order, and each seal with
-//! the hash that its groups give.
+//! The chain of seals, taken group by group and change by change: each in one seal, in order, and
+//! each seal with the hash that they give.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Difference, Report};
+use crate::access::audit::Change;
 use crate::ledger::seals::anchors::Anchor;
-use crate::ledger::seals::seal::{Group, Hashing, Seal};
+use crate::ledger::seals::seal::{Group, Hashing, Link, Seal};
 
 /// What is carried from one group to the next.
 #[derive(Default)]
@@ -17,6 +18,9 @@ pub struct Chain {
     open: Option<Open>,
     last: Option<Seal>,
     read_up_to: i64,
+    /// Changes that come before a group that has not come.
+    changes: VecDeque<Change>,
+    changes_up_to: i64,
     unsealed: Option<i64>,
 }
 
@@ -24,8 +28,11 @@ pub struct Chain {
 struct Open {
     seal: Seal,
     hashing: Hashing,
+    /// The last number that was read.
+    reached: i64,
     groups: i64,
     operations: i64,
+    changes: i64,
 }
 
 impl Chain {
@@ -72,35 +79,63 @@ impl Chain {
         Ok(())
     }
 
-    /// The next group, in the order of ids.
+    /// Changes that come next, behind those told before.
+    pub fn expect_changes(&mut self, changes: Vec<Change>) {
+        if let Some(last) = changes.last() {
+            self.changes_up_to = last.position;
+        }
+        self.changes.extend(changes);
+    }
+
+    /// The last change that was read.
+    pub fn changes_up_to(&self) -> i64 {
+        self.changes_up_to
+    }
+
+    /// Whether every change before a group was read.
+    pub fn has_changes_before(&self, group: i64) -> bool {
+        let last = self.changes.back();
+        last.is_some_and(|change| Link::Change(change).number() >= group)
+    }
+
+    /// The next group, in the order of ids, and the changes before it.
     pub fn take(&mut self, group: &Group, report: &mut Report) -> Result<(), Difference> {
+        let is_before = |change: &mut Change| Link::Change(change).number() < group.id;
+        while let Some(change) = self.changes.pop_front_if(is_before) {
+            self.add(Link::Change(&change), report)?;
+        }
+        self.add(Link::Group(group), report)
+    }
+
+    fn add(&mut self, link: Link<'_>, report: &mut Report) -> Result<(), Difference> {
+        let number = link.number();
+        let is_behind = |open: &mut Open| number > open.seal.last_group;
+        if let Some(open) = self.open.take_if(is_behind) {
+            self.close(open, report)?;
+        }
         if self.open.is_none() {
-            self.begin(group)?;
+            self.begin(number)?;
         }
-        let Some(mut open) = self.open.take() else {
-            self.unsealed.get_or_insert(group.id);
-            report.unsealed += 1;
-            return Ok(());
-        };
-        if group.id > open.seal.last_group {
-            return Err(open.ends_missing());
-        }
-        open.hashing.add(group);
-        open.groups += 1;
-        open.operations += i64::from(group.size);
-        match group.id == open.seal.last_group {
-            true => {
-                self.last = Some(open.finish()?);
-                report.seals += 1;
+        match &mut self.open {
+            Some(open) => open.add(link),
+            None => {
+                self.unsealed.get_or_insert(number);
+                report.unsealed += i64::from(matches!(link, Link::Group(_)));
             }
-            false => self.open = Some(open),
         }
+        report.changes += i64::from(matches!(link, Link::Change(_)));
+        Ok(())
+    }
+
+    fn close(&mut self, open: Open, report: &mut Report) -> Result<(), Difference> {
+        self.last = Some(open.finish()?);
+        report.seals += 1;
         Ok(())
     }
 
     /// Opens the seal that begins here, if there is one.
-    fn begin(&mut self, group: &Group) -> Result<(), Difference> {
-        let Some(seal) = self.ahead.pop_front_if(|seal| seal.first_group <= group.id) else {
+    fn begin(&mut self, number: i64) -> Result<(), Difference> {
+        let Some(seal) = self.ahead.pop_front_if(|seal| seal.first_group <= number) else {
             return Ok(());
         };
         if let Some(loose) = self.unsealed {
@@ -109,22 +144,27 @@ impl Chain {
                 seal.id
             )));
         }
-        if seal.first_group != group.id {
+        if seal.first_group != number {
             return Err(begins_missing(&seal));
         }
         self.open = Some(Open {
             hashing: Hashing::begin(self.last.as_ref(), &seal),
+            reached: number,
             seal,
             groups: 0,
             operations: 0,
+            changes: 0,
         });
         Ok(())
     }
 
     /// After the last group: nothing that was sealed or anchored is missing.
-    pub fn none_left(&self) -> Result<(), Difference> {
-        if let Some(open) = &self.open {
-            return Err(open.ends_missing());
+    pub fn none_left(&mut self, report: &mut Report) -> Result<(), Difference> {
+        while let Some(change) = self.changes.pop_front() {
+            self.add(Link::Change(&change), report)?;
+        }
+        if let Some(open) = self.open.take() {
+            self.close(open, report)?;
         }
         if let Some(seal) = self.ahead.front() {
             return Err(begins_missing(seal));
@@ -147,6 +187,18 @@ fn begins_missing(seal: &Seal) -> Difference {
 }
 
 impl Open {
+    fn add(&mut self, link: Link<'_>) {
+        self.hashing.add(link);
+        self.reached = link.number();
+        match link {
+            Link::Group(group) => {
+                self.groups += 1;
+                self.operations += i64::from(group.size);
+            }
+            Link::Change(_) => self.changes += 1,
+        }
+    }
+
     fn ends_missing(&self) -> Difference {
         Difference(format!(
             "seal {} ends with group {}, which is not there",
@@ -154,24 +206,29 @@ impl Open {
         ))
     }
 
-    /// Its last group is read: is it what it says?
+    /// What comes is behind it: is it what it says?
     fn finish(self) -> Result<Seal, Difference> {
+        if self.reached != self.seal.last_group {
+            return Err(self.ends_missing());
+        }
         let Open {
             seal,
             hashing,
+            reached: _,
             groups,
             operations,
+            changes,
         } = self;
         let (id, first, last) = (seal.id, seal.first_group, seal.last_group);
-        if (seal.groups, seal.operations) != (groups, operations) {
+        if (seal.groups, seal.operations, seal.changes) != (groups, operations, changes) {
             return Err(Difference(format!(
-                "seal {id} is of {} groups with {} operations, and from group {first} to {last} there are {groups} with {operations}",
-                seal.groups, seal.operations
+                "seal {id} is of {} groups with {} operations and of {} changes, and from group {first} to {last} there are {groups} with {operations} and {changes}",
+                seal.groups, seal.operations, seal.changes
             )));
         }
         if seal.hash[..] != hashing.finish() {
             return Err(Difference(format!(
-                "seal {id} does not have the hash of groups {first} to {last} and the seal before: one of them was changed"
+                "seal {id} does not have the hash of groups and changes {first} to {last} and the seal before: one of them was changed"
             )));
         }
         Ok(seal)

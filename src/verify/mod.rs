@@ -4,7 +4,7 @@
 //! | what | is made again from |
 //! |------|--------------------|
 //! | a group's digest, size and instant | its operations and their references, read in order |
-//! | seals, one after another | the groups, whose digests are right by then |
+//! | seals, one after another | the groups, whose digests are right by then, and the changes of the audit trail |
 //! | totals per window, kind and accounts, and so positions and the trial balance | the figures and legs of operations |
 //! | what a conversion gave and cost | its card, its campaigns, its locked exchange rates and the amount it took |
 //! | a fee that covers a period | what its wallet paid before in that period |
@@ -64,6 +64,8 @@ pub struct Report {
     pub seals: i64,
     /// Groups behind the last seal.
     pub unsealed: i64,
+    /// Of the audit trail.
+    pub changes: i64,
     pub anchors: i64,
     pub conversions: i64,
     pub totals: i64,
@@ -177,6 +179,7 @@ async fn journal(
         let group = operation::group_of(last);
         proof.groups.read_up_to(conn, group).await?;
         seals_up_to(conn, &mut proof.chain, group, report).await?;
+        changes_before(conn, &mut proof.chain, group).await?;
         proof.references.read_up_to(conn, last).await?;
         for operation in page {
             proof.take(operation, report)?;
@@ -187,7 +190,8 @@ async fn journal(
     proof.finish_group(report)?;
     proof.groups.none_left(conn).await?;
     seals_up_to(conn, &mut proof.chain, i64::MAX, report).await?;
-    proof.chain.none_left()?;
+    changes_before(conn, &mut proof.chain, i64::MAX).await?;
+    proof.chain.none_left(report)?;
     store::totals(conn, &proof.sums, report).await
 }
 
@@ -227,6 +231,22 @@ async fn seals_up_to(
     Ok(())
 }
 
+async fn changes_before(
+    conn: &mut Connection,
+    chain: &mut Chain,
+    group: i64,
+) -> Result<(), Stopped> {
+    while !chain.has_changes_before(group) {
+        let places = (chain.changes_up_to(), i64::MAX);
+        let changes = seals::store::changes_between(conn, places, PAGE).await?;
+        if changes.is_empty() {
+            break;
+        }
+        chain.expect_changes(changes);
+    }
+    Ok(())
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report {
@@ -234,6 +254,7 @@ impl fmt::Display for Report {
             groups,
             seals,
             unsealed,
+            changes,
             anchors,
             conversions,
             totals,
@@ -258,7 +279,11 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "seals       {seals:>10}  chain the groups; {unsealed} groups are not sealed yet"
+            "seals       {seals:>10}  chain the groups and the changes; {unsealed} groups are not sealed yet"
+        )?;
+        writeln!(
+            f,
+            "changes     {changes:>10}  of the audit trail are in the chain"
         )?;
         if *anchors > 0 {
             writeln!(

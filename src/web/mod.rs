@@ -2,6 +2,7 @@
 //! paged, and how everything that goes wrong is told.
 
 pub mod body;
+pub mod client;
 pub mod crowd;
 pub mod form;
 pub mod once;

@@ -19,6 +19,7 @@ use interline::demo::seed;
 use interline::pg::{Cluster, Durability};
 use interline::server::Hub;
 use interline::torture::{Fault, Length, Plan, torture};
+use interline::web::client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Client;
@@ -91,7 +92,7 @@ impl Site {
         let hub = Served {
             process: command.spawn().expect("a hub"),
             base_url: format!("http://127.0.0.1:{port}"),
-            http: Client::builder().timeout(SOON).build().expect("a client"),
+            http: client::builder().timeout(SOON).build().expect("a client"),
         };
         hub.is_ready_soon().await;
         hub
@@ -449,7 +450,7 @@ async fn a_database_that_stands_still_makes_nobody_wait_for_ever() {
     };
     send_all(Signal::SIGSTOP);
 
-    let patient = Client::builder()
+    let patient = client::builder()
         .timeout(Duration::from_secs(20))
         .build()
         .expect("a client");

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use interline::db::GATE_LOCK;
-use interline::events::{self, Asked};
+use interline::events::{self, Asked, Whose};
 use interline::id::Kind;
 use interline::ledger::seals;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::bonuses;
 use crate::sql;
-use crate::world::{Member, World};
+use crate::world::{Member, World, card};
 
 /// A page of the feed.
 async fn page(world: &World, token: &str, after: &str, limit: usize) -> Value {
@@ -50,14 +51,15 @@ async fn rest(world: &World, token: &str, after: &str) -> (Vec<Value>, String) {
     }
 }
 
-/// The public ids of the events of the whole journal, in the order of their operations.
+/// The public ids of all events, in the order of what happened.
 async fn journal(world: &World) -> Vec<String> {
-    let operations = sql::texts(&world.url, "select id from operations order by id").await;
+    let all = "select id from operations union all select position from audit order by id";
+    let places = sql::texts(&world.url, all).await;
     let show = |id: String| {
         let id = id.parse().expect("a number");
         world.hub.ids.show(Kind::Event, id)
     };
-    operations.into_iter().map(show).collect()
+    places.into_iter().map(show).collect()
 }
 
 /// Reads page by page, from one hub and the other, until the last event of all has been seen.
@@ -273,8 +275,11 @@ async fn each_partner_reads_its_own_side_of_what_happened() {
         (by_bayview, "HPT"),
         (by_citymart, "STAR"),
     ] {
-        let whose = |event: &Value| event["data"].to_string().contains(&format!("\"{own}\""));
-        assert!(events.iter().all(whose), "{own}");
+        let own = format!("\"{own}\"");
+        let is_own = |event: &Value| {
+            event["type"] == "membership.changed" || event["data"].to_string().contains(&own)
+        };
+        assert!(events.iter().all(is_own), "{own}");
     }
     assert!(by_olivia.len() > by_aero.len());
 }
@@ -290,17 +295,22 @@ async fn a_page_without_anything_of_ones_own_moves_on() {
     world.seal().await;
     let mut conn = world.hub.pool.get().await.expect("a connection");
     let (_, directory) = world.hub.directories.current(&mut conn).await.expect("it");
-    let star = directory.currency("STAR").expect("STAR").no;
+    let star = directory.currency("STAR").expect("STAR");
+    let whose = Whose {
+        partner: star.issuer,
+        currencies: vec![star.no],
+    };
     let asked = |after, looked_at, limit| Asked {
         after,
-        currencies: Some(vec![star]),
+        whose: Some(whose.clone()),
         limit,
         looked_at,
     };
     let all = events::read(&mut conn, &asked(0, 5_000, 200))
         .await
         .expect("events");
-    assert!(!all.operations.is_empty() && all.operations.len() < 200);
+    let all_places = all.happened.places();
+    assert!(!all_places.is_empty() && all_places.len() < 200);
 
     for limit in [1, 200] {
         let (mut found, mut after, mut empty) = (Vec::new(), 0, 0);
@@ -309,15 +319,16 @@ async fn a_page_without_anything_of_ones_own_moves_on() {
                 .await
                 .expect("a page");
             if page.next == after {
-                assert!(page.operations.is_empty(), "{page:?}");
+                assert!(page.happened.places().is_empty(), "{page:?}");
                 break;
             }
             assert!(page.next > after, "{page:?}");
-            empty += usize::from(page.operations.is_empty());
-            found.extend(page.operations);
+            let places = page.happened.places();
+            empty += usize::from(places.is_empty());
+            found.extend(places);
             after = page.next;
         }
-        assert_eq!(found, all.operations);
+        assert_eq!(found, all_places);
         assert!(empty > 1, "{empty}");
         assert_eq!(after, all.next);
     }
@@ -378,4 +389,73 @@ async fn what_is_not_sealed_is_not_shown_and_a_wrong_cursor_is_refused() {
     let fiona = world.sign_in("fiona").await;
     let answer = world.get(&fiona, "/v1/events").await;
     assert_eq!(answer.problem(), "forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_told_to_whom_it_concerns_and_counted_by_what_changes() {
+    let world = World::new().await;
+    let tokens = [
+        world.token("AERO").await,
+        world.token("BAYVIEW").await,
+        world.token("CITYMART").await,
+        world.sign_in("olivia").await,
+    ];
+    world.seal().await;
+    let begins = join_all(tokens.iter().map(|token| rest(&world, token, ""))).await;
+    let since = async |at: usize| {
+        world.seal().await;
+        let (events, _) = rest(&world, &tokens[at], &begins[at].1).await;
+        let said = events.into_iter().map(|event| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (kind, subject) = (text(&event["type"]), text(&event["subject"]));
+            (
+                kind,
+                subject,
+                event["sequence"].clone(),
+                event["data"].clone(),
+            )
+        });
+        said.filter(|(kind, ..)| kind == "card.changed" || kind == "window.changed")
+            .collect::<Vec<_>>()
+    };
+
+    let (terms, settlement) = (bonuses::terms(), bonuses::settlement("hub"));
+    let draft = card("MILE", "HPT", terms, settlement);
+    let drafted = world.post(&tokens[0], "/v1/rate-cards", draft).await.ok();
+    let id = drafted["id"].as_str().expect("an id").to_owned();
+    let about = |sequence: i64, before: Option<&str>, after: &str| {
+        let data = json!({"of": "rate_card", "before": before, "after": after});
+        (
+            String::from("card.changed"),
+            id.clone(),
+            json!(sequence),
+            data,
+        )
+    };
+    assert_eq!(since(0).await, [about(1, None, "draft")]);
+    assert_eq!(since(1).await, [], "a draft is its maker's");
+    assert_eq!(since(3).await, [about(1, None, "draft")]);
+
+    let propose = format!("/v1/rate-cards/{id}/propose");
+    let word = json!({"acknowledges": ["splitting_pays"]});
+    world.post(&tokens[0], &propose, word).await.ok();
+    let proposed = about(2, Some("draft"), "proposed");
+    assert_eq!(since(0).await.last(), Some(&proposed));
+    assert_eq!(since(1).await, [proposed]);
+    assert_eq!(since(2).await, []);
+
+    let finance = world.sign_in("fiona").await;
+    let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
+    let mut windows = windows["items"].as_array().expect("windows").iter();
+    let open = windows.find(|window| window["state"] == "open");
+    let open = open.and_then(|window| window["id"].as_str()).expect("one");
+    let close = format!("/v1/settlement/windows/{open}/close");
+    world.post(&finance, &close, json!({})).await.ok();
+    for at in 0..4 {
+        let (kind, .., data) = since(at).await.pop().expect("a window");
+        assert_eq!(
+            (kind.as_str(), &data["after"]),
+            ("window.changed", &json!("closed"))
+        );
+    }
 }

@@ -45,5 +45,6 @@ mod sql;
 mod through;
 mod tokens;
 mod walkthrough;
+mod webhooks;
 mod wire;
 mod world;

@@ -340,6 +340,15 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         .await
         .ok();
 
+    let hook = json!({"url": "https://hooks.example.com/interline"});
+    let endpoints = [
+        made(&aero, "/v1/webhook-endpoints", hook.clone()).await,
+        made(&aero, "/v1/webhook-endpoints", hook).await,
+    ];
+    office
+        .delete(&aero, &format!("/v1/webhook-endpoints/{}", endpoints[1]))
+        .await;
+
     let mut adjustments = Vec::new();
     for _ in 0..2 {
         let mut body = miles("1");
@@ -405,6 +414,7 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ),
         ("credential", thing("AERO", &spare, &ended)),
         ("delivery", lasting("BAYVIEW", &delivery)),
+        ("endpoint", thing("AERO", &endpoints[0], &endpoints[1])),
         ("hold", thing("AERO", &holds[0], &holds[1])),
         ("member", lasting("AERO", &member.id)),
         ("partner", lasting("AERO", &partner)),

@@ -150,7 +150,8 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 20] = [
+    ("audit", "before is not null and concerns <> '{}'"),
     ("operations", "true"),
     ("more_legs", "true"),
     ("more_transfers", "true"),
@@ -274,6 +275,7 @@ fn least_change(kind: &str, column: &str) -> String {
         "bytea" => format!("set_byte({column}, 3, get_byte({column}, 3) # 1)"),
         "jsonb" => format!("{column} || '{{\"more\": \"1\"}}'"),
         "text" => format!("{column} || '1'"),
+        "ARRAY" => format!("array_append({column}, 1)"),
         other => panic!("{column} is of type {other}"),
     }
 }
@@ -332,8 +334,10 @@ async fn a_changed_digit_is_found_in_every_column_that_matters() {
             let Some(difference) = difference else {
                 panic!("{table}.{column} + 1 is not noticed: {row}")
             };
+            // A seal names the range that one of them was changed in.
+            let is_sealed = table == "audit" && difference.contains("groups and changes");
             assert!(
-                names(&difference, row),
+                is_sealed || names(&difference, row),
                 "{table}.{column}: {difference}: {row}"
             );
             let place = changed[0][0].as_deref().expect("a place");

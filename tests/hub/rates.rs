@@ -9,6 +9,7 @@ use interline::db::{self, Pool};
 use interline::id::{Ids, Kind};
 use interline::rates::condition::Asker;
 use interline::rates::{self, Books};
+use interline::web::client;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -57,7 +58,7 @@ impl Rates {
             pool: Pool::clone(&world.hub.pool),
             base: world.base_url.clone(),
             ids: world.hub.ids.clone(),
-            client: reqwest::Client::new(),
+            client: client::builder().build().expect("a client"),
             auditor: world.sign_in("ada").await,
             finance: world.sign_in("fiona").await,
             operator,

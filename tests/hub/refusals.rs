@@ -386,6 +386,21 @@ const PROVOCATIONS: &[Row] = table! {
     "unsupported-media-type" => async |w: World| {
         send(w.request(Method::POST, "/v1/sessions").header("content-type", "text/plain").body("{}")).await
     };
+    "webhook-endpoint-disabled" => async |w: World| {
+        let body = json!({"url": "https://example.com/", "enabled": false});
+        let aero = w.token("AERO").await;
+        let made = w.post(&aero, "/v1/webhook-endpoints", body).await.ok();
+        let path = format!("/v1/webhook-endpoints/{}/ping", made["id"].as_str().expect("an id"));
+        w.post(&aero, &path, json!({})).await
+    };
+    "webhook-endpoint-limit" => async |w: World| {
+        let aero = w.token("AERO").await;
+        let body = json!({"url": "https://example.com/"});
+        for _ in 0..10 {
+            w.post(&aero, "/v1/webhook-endpoints", body.clone()).await.ok();
+        }
+        w.post(&aero, "/v1/webhook-endpoints", body).await
+    };
     "window-closed" => async |w: World| {
         let fiona = w.sign_in("fiona").await;
         let windows = w.get(&fiona, "/v1/settlement/windows").await.ok();

@@ -138,7 +138,8 @@ async fn what_is_not_sealed_yet_is_counted() {
 }
 
 /// What moves points and is not read from elsewhere.
-const JOURNAL: [&str; 7] = [
+const JOURNAL: [&str; 8] = [
+    "audit",
     "operations",
     "more_legs",
     "operation_references",
@@ -261,7 +262,7 @@ async fn whatever_was_changed_is_named() {
         (
             "update seals set hash = set_byte(hash, 0, get_byte(hash, 0) # 1) where id = 2"
                 .to_owned(),
-            "seal 2 does not have the hash of groups".to_owned(),
+            "seal 2 does not have the hash of groups and changes".to_owned(),
         ),
         (
             "update seals set at = at + interval '1 microsecond' where id = 1".to_owned(),
@@ -291,9 +292,15 @@ async fn whatever_was_changed_is_named() {
             "seal 2 is not there: the next one is seal 3".to_owned(),
         ),
         (
+            "update seals set changes = changes + 1 where id = 1".to_owned(),
+            "seal 1 is of".to_owned(),
+        ),
+        (
             // The window is not in the group's own digest.
             format!("update groups set window_id = window_id + 1 where id = {first_group}"),
-            format!("seal {id} does not have the hash of groups {first_group} to {last_group}"),
+            format!(
+                "seal {id} does not have the hash of groups and changes {first_group} to {last_group}"
+            ),
         ),
     ] {
         change(sql, named).await;
@@ -335,7 +342,7 @@ async fn the_database_refuses_what_would_change_the_past() {
         ("4, last_group + 1, last_group", "seals_of_something"),
     ] {
         let twice = format!(
-            "insert into seals select {columns}, groups, operations, hash, at from seals where id = 3"
+            "insert into seals select {columns}, groups, operations, changes, hash, at from seals where id = 3"
         );
         let refused = session.batch_execute(&twice).await.expect_err(&twice);
         let refused = refused.as_db_error().expect("the database's word");

@@ -17,6 +17,8 @@ use interline::id::Kind;
 use interline::partners::steps;
 use interline::pg::{Cluster, Durability};
 use interline::server::Hub;
+use interline::web::client;
+use interline::webhooks::reach::Reach;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -181,7 +183,10 @@ impl World {
         // The issuer is the same for every hub of a database: tokens are good at all of them.
         let hub = Hub::new(&url, "http://interline.test")
             .await
-            .expect("a hub");
+            .expect("a hub")
+            .reaching(Reach::allowing(vec![
+                "127.0.0.1/32".parse().expect("a range"),
+            ]));
         tokio::spawn(hub.serve(listener).expect("a server"));
         let credentials = Credentials {
             base_url: base_url.clone(),
@@ -191,7 +196,7 @@ impl World {
             url,
             hub,
             base_url,
-            http: Client::new(),
+            http: client::builder().build().expect("a client"),
             credentials,
             olivia: OnceCell::new(),
         }

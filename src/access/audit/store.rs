@@ -4,51 +4,53 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid};
 use diesel_async::RunQueryDsl;
 
 use super::super::Who;
+use super::{About, Subject};
 use crate::db::Connection;
 use crate::error::Error;
 
-/// Writes down that `subject` went from `before` to `after`, in the transaction that did it.
+/// Writes down that something went from `before` to `after`, in the transaction that did it.
 pub async fn record(
     conn: &mut Connection,
     who: &Who,
-    subject: &str,
-    subject_id: i64,
+    about: About,
     before: Option<&str>,
     after: &str,
 ) -> Result<(), Error> {
     diesel::sql_query(
-        "insert into audit (principal_id, request_id, subject, subject_id, before, after)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into audit (position, principal_id, request_id, subject, subject_id, before, after, concerns)
+         values (audit_places(1), $1, $2, $3, $4, $5, $6, $7)",
     )
     .bind::<BigInt, _>(who.principal)
     .bind::<Uuid, _>(who.request.id)
-    .bind::<Text, _>(subject)
-    .bind::<BigInt, _>(subject_id)
+    .bind::<Text, _>(about.subject.name())
+    .bind::<BigInt, _>(about.id)
     .bind::<Nullable<Text>, _>(before)
     .bind::<Text, _>(after)
+    .bind::<Nullable<Array<BigInt>>, _>(about.concerns)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// The same change of many subjects at once.
+/// The same change of up to 2,048 things at once, each with the partner that it concerns.
 pub async fn record_all(
     conn: &mut Connection,
     who: &Who,
-    subject: &str,
-    subject_ids: &[i64],
-    before: Option<&str>,
+    subject: Subject,
+    ids: &[i64],
+    partners: &[i64],
     after: &str,
 ) -> Result<(), Error> {
     diesel::sql_query(
-        "insert into audit (principal_id, request_id, subject, subject_id, before, after)
-         select $1, $2, $3, id, $5, $6 from unnest($4) as id",
+        "insert into audit (position, principal_id, request_id, subject, subject_id, after, concerns)
+         select first + nth - 1, $1, $2, $3, id, $6, array[partner]
+           from audit_places(cardinality($4)) as first, unnest($4, $5) with ordinality as changed (id, partner, nth)",
     )
     .bind::<BigInt, _>(who.principal)
     .bind::<Uuid, _>(who.request.id)
-    .bind::<Text, _>(subject)
-    .bind::<Array<BigInt>, _>(subject_ids)
-    .bind::<Nullable<Text>, _>(before)
+    .bind::<Text, _>(subject.name())
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Array<BigInt>, _>(partners)
     .bind::<Text, _>(after)
     .execute(conn)
     .await?;

@@ -13,6 +13,7 @@ mod store;
 
 pub use store::{Credential, list, mark_used};
 
+use super::audit::Subject;
 use super::{Party, ScopeSet, Who, audit};
 use crate::clock::{self, Timestamp};
 use crate::db::{self, Connection};
@@ -99,7 +100,8 @@ async fn make(
     }
 
     let credential = store::insert(conn, ids, partner, kept).await?;
-    audit::record(conn, who, "credential", credential.id, None, "live").await?;
+    let about = Subject::Credential.no(credential.id).of([partner]);
+    audit::record(conn, who, about, None, "live").await?;
     Ok(credential)
 }
 
@@ -144,15 +146,8 @@ pub async fn revoke(
 
     if credential.revoked_at.is_none() {
         store::mark_revoked(conn, credential.id).await?;
-        audit::record(
-            conn,
-            who,
-            "credential",
-            credential.id,
-            Some("live"),
-            "revoked",
-        )
-        .await?;
+        let about = Subject::Credential.no(credential.id).of([partner]);
+        audit::record(conn, who, about, Some("live"), "revoked").await?;
     }
     Ok(())
 }

@@ -79,15 +79,8 @@ pub async fn change_role(
     let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
 
     store::set_role(conn, person, role).await?;
-    audit::record(
-        conn,
-        who,
-        "person",
-        person,
-        Some(before.name()),
-        role.name(),
-    )
-    .await
+    let about = audit::Subject::Person.no(person);
+    audit::record(conn, who, about, Some(before.name()), role.name()).await
 }
 
 /// Ends a person's employment. Their tokens are refused from now on.
@@ -95,15 +88,8 @@ pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<()
     let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
 
     store::mark_inactive(conn, person).await?;
-    audit::record(
-        conn,
-        who,
-        "person",
-        person,
-        Some(before.name()),
-        "dismissed",
-    )
-    .await
+    let about = audit::Subject::Person.no(person);
+    audit::record(conn, who, about, Some(before.name()), "dismissed").await
 }
 
 /// Signs a person in: the person and a token, or one refusal for every reason.

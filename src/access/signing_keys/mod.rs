@@ -6,6 +6,7 @@
 
 pub mod api;
 
+use super::audit::Subject;
 use super::{Who, audit};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -21,5 +22,12 @@ pub async fn rotate(conn: &mut Connection, who: &Who) -> Result<(), Error> {
         )
     };
     let generation = made.ok_or_else(too_young)?;
-    audit::record(conn, who, "signing key", generation, None, "published").await
+    audit::record(
+        conn,
+        who,
+        Subject::SigningKey.no(generation).of_all(),
+        None,
+        "published",
+    )
+    .await
 }

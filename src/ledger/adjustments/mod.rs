@@ -56,7 +56,7 @@ pub async fn propose(
     };
     approvals::open(conn, who, &subject, &hash, &[PartyName::Hub]).await?;
     let state = State::Proposed.name();
-    audit::record(conn, who, SUBJECT, id, None, state).await?;
+    audit::record(conn, who, audit::Subject::Adjustment.no(id), None, state).await?;
     Ok(store::find(conn, id).await?.ok_or_else(unknown)?)
 }
 
@@ -126,7 +126,8 @@ async fn mark(
     operation: Option<i64>,
 ) -> Result<(), Error> {
     store::mark(conn, id, to, operation).await?;
-    audit::record(conn, who, SUBJECT, id, Some(from.name()), to.name()).await
+    let about = audit::Subject::Adjustment.no(id);
+    audit::record(conn, who, about, Some(from.name()), to.name()).await
 }
 
 /// Whoever posts it, the operation is that of who proposed it, under one key.

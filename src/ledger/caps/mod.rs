@@ -179,5 +179,6 @@ async fn set(
     }
     let text = |cap: Option<Micros>| cap.map_or("none".to_owned(), String::from);
     let (before, after) = (text(before), text(proposal.amount));
-    audit::record(conn, who, SUBJECT, partner, Some(&before), &after).await
+    let about = audit::Subject::Cap.no(partner).of([partner]);
+    audit::record(conn, who, about, Some(&before), &after).await
 }

@@ -1,11 +1,12 @@
-//! Seals: finished groups, in their order, chained by hashes, so that the past cannot change
-//! unnoticed and a reader of it never misses anything.
+//! Seals: finished groups and the changes of the audit trail, in their order, chained by hashes, so
+//! that the past cannot change unnoticed and a reader of it never misses anything.
 //!
 //! Groups commit in another order than that of their ids, and a chain inside each would make the
 //! hubs wait for one another. So groups only take an id from their transaction's, and a *sealer*
 //! chains them afterwards. An id is final once every transaction below it has ended, which
 //! PostgreSQL tells (`pg_snapshot_xmin`); a seal takes the groups below that and behind the last
-//! seal. Nothing can come before them any more, and the database refuses a group that would.
+//! seal. Nothing can come before them any more, and the database refuses a group that would. A
+//! change that moves no points has its place by its transaction too, and is sealed with them.
 //!
 //! Every hub runs a sealer, and one at a time seals: whoever gets the lock. What was sealed is read
 //! after the lock is taken, in a statement of its own, so that it is what the one before left. The
@@ -28,12 +29,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::operation;
+use crate::access::audit::Change;
 use crate::db::{self, Connection};
 use crate::error::Error;
 use anchors::Anchors;
-use seal::Seal;
+use seal::{Group, Seal};
 
-/// The most groups in one seal, which bounds memory when a hub comes back to millions.
+/// The most groups in one seal, and the most changes, which bounds memory when a hub comes back to millions.
 const MOST: i64 = 4_096;
 
 /// How long a sealer rests when everything is sealed.
@@ -56,10 +59,16 @@ pub async fn seal(conn: &mut Connection) -> Result<Option<Seal>, Error> {
         }
         let last = store::last(conn).await?;
         let after = last.as_ref().map_or(0, |last| last.last_group);
-        let groups = store::finished_after(conn, after, MOST).await?;
+        let horizon = store::horizon(conn).await?;
+        let mut groups = store::groups_after(conn, after, horizon, MOST).await?;
+        let places = (operation::id(after + 1, 0) - 1, operation::id(horizon, 0));
+        let mut changes = store::changes_between(conn, places, MOST).await?;
+        let whole = whole(&groups, &changes);
+        groups.retain(|group| group.id <= whole);
+        changes.retain(|change| operation::group_of(change.position) <= whole);
         let now = db::now(conn).await?;
 
-        let seal = Seal::of(last.as_ref(), &groups, now);
+        let seal = Seal::of(last.as_ref(), &groups, &changes, now);
 
         if let Some(seal) = &seal {
             store::insert(conn, seal).await?;
@@ -67,6 +76,16 @@ pub async fn seal(conn: &mut Connection) -> Result<Option<Seal>, Error> {
         Ok(seal)
     })
     .await
+}
+
+/// The last transaction of which all was read: of a full page the last may go on behind it.
+fn whole(groups: &[Group], changes: &[Change]) -> i64 {
+    let is_full = |length: usize| length as i64 == MOST;
+    let groups = groups.last().filter(|_| is_full(groups.len()));
+    let changes = changes.last().filter(|_| is_full(changes.len()));
+    let groups = groups.map(|group| group.id);
+    let changes = changes.map(|change| operation::group_of(change.position) - 1);
+    groups.into_iter().chain(changes).min().unwrap_or(i64::MAX)
 }
 
 /// What seals on behalf of a hub, on a connection of its own.

@@ -5,9 +5,14 @@
 //! | what | as |
 //! |------|----|
 //! | the hash of the seal before | 32 bytes, zero before the first |
-//! | this seal's `id`, `first_group`, `last_group`, `groups`, `operations`, `at` | numbers |
-//! | of each group in the order of ids: `id`, `window_id`, `at`, `size`, `rules` | numbers |
+//! | this seal's `id`, `first_group`, `last_group`, `groups`, `operations`, `changes`, `at` | numbers |
+//! | of each group: `id`, `window_id`, `at`, `size`, `rules` | numbers |
 //! | and its `digest` | 32 bytes |
+//! | of each change of the audit trail: `position` | number |
+//! | and its digest | 32 bytes |
+//!
+//! Groups and changes come in the order of their transactions, and the group before the changes
+//! of the same one. The digest of a change is in [`crate::access::audit::Change`].
 //!
 //! A number is eight bytes, the highest first, negative ones in two's complement; an instant is
 //! the number of microseconds since 1970. Nothing has a variable length, so no two chains have
@@ -16,7 +21,9 @@
 use diesel::sql_types::{BigInt, Binary, SmallInt, Timestamptz};
 use sha2::{Digest, Sha256};
 
+use crate::access::audit::Change;
 use crate::clock::Timestamp;
+use crate::ledger::operation;
 
 /// A row of groups: one transaction that moved points.
 #[derive(Debug, Clone, diesel::QueryableByName)]
@@ -36,7 +43,33 @@ pub struct Group {
     pub digest: Vec<u8>,
 }
 
-/// Some groups that follow one another, for good.
+/// What is sealed.
+#[derive(Debug, Clone, Copy)]
+pub enum Link<'a> {
+    Group(&'a Group),
+    Change(&'a Change),
+}
+
+impl Link<'_> {
+    /// The number of its transaction.
+    pub fn number(self) -> i64 {
+        match self {
+            Link::Group(group) => group.id,
+            Link::Change(change) => operation::group_of(change.position),
+        }
+    }
+}
+
+/// Groups and changes in their order.
+pub fn links<'a>(groups: &'a [Group], changes: &'a [Change]) -> Vec<Link<'a>> {
+    let groups = groups.iter().map(Link::Group);
+    let mut links: Vec<_> = groups.chain(changes.iter().map(Link::Change)).collect();
+    // Stable: a group stays before the changes of its transaction, and those in their order.
+    links.sort_by_key(|link| link.number());
+    links
+}
+
+/// Some groups and changes that follow one another, for good.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
 pub struct Seal {
     /// 1, 2, 3 and so on.
@@ -50,6 +83,8 @@ pub struct Seal {
     pub groups: i64,
     #[diesel(sql_type = BigInt)]
     pub operations: i64,
+    #[diesel(sql_type = BigInt)]
+    pub changes: i64,
     #[diesel(sql_type = Binary)]
     pub hash: Vec<u8>,
     #[diesel(sql_type = Timestamptz)]
@@ -57,20 +92,27 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// The seal of these groups, after the last one. None when there are no groups.
-    pub fn of(last: Option<&Seal>, groups: &[Group], at: Timestamp) -> Option<Seal> {
-        let (first, end) = groups.first().zip(groups.last())?;
+    /// The seal of these, after the last one. None when there is nothing.
+    pub fn of(
+        last: Option<&Seal>,
+        groups: &[Group],
+        changes: &[Change],
+        at: Timestamp,
+    ) -> Option<Seal> {
+        let links = links(groups, changes);
+        let (first, end) = links.first().zip(links.last())?;
         let seal = Seal {
             id: last.map_or(1, |last| last.id + 1),
-            first_group: first.id,
-            last_group: end.id,
+            first_group: first.number(),
+            last_group: end.number(),
             groups: groups.len() as i64,
             operations: groups.iter().map(|group| i64::from(group.size)).sum(),
+            changes: changes.len() as i64,
             hash: Vec::new(),
             at,
         };
         let mut hashing = Hashing::begin(last, &seal);
-        groups.iter().for_each(|group| hashing.add(group));
+        links.into_iter().for_each(|link| hashing.add(link));
         Some(Seal {
             hash: hashing.finish().to_vec(),
             ..seal
@@ -78,7 +120,7 @@ impl Seal {
     }
 }
 
-/// The hash of a seal, under way from group to group.
+/// The hash of a seal, under way from link to link.
 pub struct Hashing(Sha256);
 
 impl Hashing {
@@ -89,6 +131,7 @@ impl Hashing {
             last_group,
             groups,
             operations,
+            changes,
             hash: _,
             at,
         } = seal;
@@ -98,13 +141,31 @@ impl Hashing {
             None => digest.update([0; 32]),
         }
         let at = at.timestamp_micros();
-        for number in [*id, *first_group, *last_group, *groups, *operations, at] {
+        for number in [
+            *id,
+            *first_group,
+            *last_group,
+            *groups,
+            *operations,
+            *changes,
+            at,
+        ] {
             digest.update(number.to_be_bytes());
         }
         Hashing(digest)
     }
 
-    pub fn add(&mut self, group: &Group) {
+    pub fn add(&mut self, link: Link<'_>) {
+        match link {
+            Link::Group(group) => self.add_group(group),
+            Link::Change(change) => {
+                self.0.update(change.position.to_be_bytes());
+                self.0.update(change.digest());
+            }
+        }
+    }
+
+    fn add_group(&mut self, group: &Group) {
         let Group {
             id,
             window_id,
@@ -144,23 +205,42 @@ mod tests {
         }
     }
 
+    fn change(number: i64, place: i64) -> Change {
+        Change {
+            position: (number << 12) + 2048 + place,
+            at: at(1_700_000_000_000_002),
+            principal_id: 3,
+            request_id: uuid::Uuid::nil(),
+            subject: "window".to_owned(),
+            subject_id: 1,
+            before: None,
+            after: "closed".to_owned(),
+            concerns: None,
+        }
+    }
+
     /// Computed with another program from the table above.
     #[test]
     fn a_chain_has_the_hashes_that_its_form_gives() {
-        let first = Seal::of(None, &[group(5), group(9)], at(1_700_000_000_500_000));
+        let (groups, changes) = ([group(5), group(9)], [change(5, 0), change(7, 0)]);
+        let first = Seal::of(None, &groups, &changes, at(1_700_000_000_500_000));
         let first = first.expect("a seal");
-        assert_eq!((first.id, first.groups, first.operations), (1, 2, 4));
+        assert_eq!(
+            (first.id, first.groups, first.operations, first.changes),
+            (1, 2, 4, 2)
+        );
         assert_eq!(hex::encode(&first.hash), FIRST);
-        let second = Seal::of(Some(&first), &[group(12)], at(1_700_000_001_000_000));
+        let last = [change(12, 0), change(12, 1)];
+        let second = Seal::of(Some(&first), &[group(11)], &last, at(1_700_000_001_000_000));
         let second = second.expect("a seal");
         assert_eq!(
             (second.id, second.first_group, second.last_group),
-            (2, 12, 12)
+            (2, 11, 12)
         );
         assert_eq!(hex::encode(&second.hash), SECOND);
-        assert_eq!(Seal::of(Some(&second), &[], at(0)), None);
+        assert_eq!(Seal::of(Some(&second), &[], &[], at(0)), None);
     }
 
-    const FIRST: &str = "8aeee8b2f6a228e00f2e0451a180ad9363b6314667c93460617b5b644061c250";
-    const SECOND: &str = "92ef0ee30c39b59c8962ee4f8f1c3763f2f2d823e48094aaeb894c3d23a623b9";
+    const FIRST: &str = "b27825870a647d3adfb32e877dd1ccb86e2215c8713504c864f48e66227805e9";
+    const SECOND: &str = "213d384f87ded926432c4ad691d83cde1e80b2d61a30db72ace227979bc92766";
 }

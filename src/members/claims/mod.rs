@@ -15,6 +15,7 @@ mod store;
 
 pub use claim::Claims;
 
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::Connection;
 use crate::error::Error;
@@ -47,6 +48,7 @@ pub async fn attest(
     let Some(membership) = store::replace(conn, member, partner, claims).await? else {
         return Ok(false);
     };
-    audit::record(conn, who, "membership", membership, None, "claims attested").await?;
+    let about = Subject::Membership.no(membership).of([partner]);
+    audit::record(conn, who, about, None, "claims attested").await?;
     Ok(true)
 }

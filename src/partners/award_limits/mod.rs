@@ -15,6 +15,7 @@ mod store;
 pub use limit::{AwardLimit, Reason};
 pub(super) use store::rows;
 
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub async fn set(
 
     store::replace(conn, who, currency.no, limits).await?;
     let said = format!("{} award limits set", limits.len());
-    audit::record(conn, who, "currency", i64::from(currency.no), None, &said).await?;
+    let about = Subject::Currency.no(i64::from(currency.no));
+    audit::record(conn, who, about.of([currency.issuer]), None, &said).await?;
     db::publish(conn).await
 }

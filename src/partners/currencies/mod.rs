@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::life::Act;
 use super::{Currency, NewCurrency, Partner};
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem};
@@ -30,15 +31,8 @@ pub async fn issue(
     let currency = store::insert(conn, &new)
         .await?
         .issued_by(std::slice::from_ref(issuer), &mut HashMap::new())?;
-    audit::record(
-        conn,
-        who,
-        "currency",
-        i64::from(currency.no),
-        None,
-        "issued",
-    )
-    .await?;
+    let about = Subject::Currency.no(i64::from(currency.no));
+    audit::record(conn, who, about.of([issuer.id]), None, "issued").await?;
     db::publish(conn).await?;
     Ok(currency)
 }

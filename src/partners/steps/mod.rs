@@ -175,9 +175,12 @@ pub async fn certify(
         return Err(api::not_certifying(&partner).into());
     }
     let passed = certification::passed(checks);
-    let id = store::insert_certification(conn, partner.id, checks, passed, who.principal).await?;
+    store::insert_certification(conn, partner.id, checks, passed, who.principal).await?;
     let result = if passed { "passed" } else { "failed" };
-    audit::record(conn, who, "certification", id, None, result).await
+    let about = audit::Subject::Certification
+        .no(partner.id)
+        .of([partner.id]);
+    audit::record(conn, who, about, None, result).await
 }
 
 /// Keeps what a partner's program was seen to do, where that is what the partner waits for.
@@ -247,7 +250,8 @@ pub(super) async fn go(
     let (last_day, ends_at) = end.unzip();
     super::store::set_state(conn, partner.id, state, last_day, ends_at).await?;
     let (before, after) = (partner.state.name(), state.name());
-    audit::record(conn, who, "partner", partner.id, Some(before), after).await?;
+    let about = audit::Subject::Partner.no(partner.id).of([partner.id]);
+    audit::record(conn, who, about, Some(before), after).await?;
     if state == State::Closed {
         credentials::revoke_all(conn, who, partner.id).await?;
     }

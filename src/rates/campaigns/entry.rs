@@ -2,6 +2,7 @@
 
 use super::campaign::Campaign;
 use super::state::{Kept, NoSuchEdge, State, Step};
+use crate::access::audit::{About, Subject};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
@@ -63,6 +64,15 @@ impl Entry {
             parties.push(PartyName::Hub);
         }
         parties
+    }
+
+    /// Its place in the audit trail. A draft is its maker's.
+    pub fn about(&self) -> About {
+        let is_draft = self.kept == Kept::Draft;
+        let concerned = self.asked(PartyName::Hub).into_iter();
+        let concerned = concerned.filter(|it| !is_draft || self.maker == *it);
+        let concerned = concerned.filter_map(PartyName::partner);
+        Subject::Campaign.no(self.id).of(concerned)
     }
 
     /// Which routes a party stops when it halts the campaign, by what is given there. Who pays for the

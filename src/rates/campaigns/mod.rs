@@ -89,8 +89,9 @@ pub async fn draft(
 
     let hash = secrets.hash(&[SUBJECT.as_bytes(), &campaign.content_hash()]);
     let id = store::insert(conn, who, campaign, hash.as_bytes(), now).await?;
-    audit::record(conn, who, SUBJECT, id, None, State::Draft.name()).await?;
-    find(conn, id).await
+    let drafted = find(conn, id).await?;
+    audit::record(conn, who, drafted.about(), None, State::Draft.name()).await?;
+    Ok(drafted)
 }
 
 /// Refuses sponsors whose money cannot be turned into what the points cost. Rates are never taken back,
@@ -172,7 +173,7 @@ async fn acknowledge(
     acknowledged: &[Code],
 ) -> Result<(), Error> {
     let grave = entry.campaign.terms.grave(entry.scale);
-    super::acknowledge(conn, who, (SUBJECT, entry.id), grave, acknowledged).await
+    super::acknowledge(conn, who, entry.about(), grave, acknowledged).await
 }
 
 /// Does not agree, which ends the proposal.
@@ -250,7 +251,7 @@ pub async fn halt(
     store::halt(conn, id, &halted).await?;
     let codes = halted.iter().filter_map(|no| directory.code_of(*no));
     let codes = format!("stopped for {}", codes.collect::<Vec<_>>().join(", "));
-    audit::record(conn, who, SUBJECT, id, Some("active"), &codes).await?;
+    audit::record(conn, who, entry.about(), Some("active"), &codes).await?;
     if halted.len() == entry.campaign.sources.len() {
         store::mark(conn, id, kept).await?;
     }
@@ -348,7 +349,12 @@ async fn record(
     let after = find(conn, before.id).await?;
     let (was, is) = (before.state(now), after.state(now));
     if was != is {
-        audit::record(conn, who, SUBJECT, after.id, Some(was.name()), is.name()).await?;
+        // A draft that is withdrawn was nobody else's either.
+        let about = match is {
+            State::Withdrawn => before.about(),
+            _ => after.about(),
+        };
+        audit::record(conn, who, about, Some(was.name()), is.name()).await?;
     }
     Ok(after)
 }

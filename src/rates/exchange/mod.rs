@@ -15,6 +15,7 @@ pub use store::{find, list};
 use chrono::Duration;
 
 use super::settlement::Exchange;
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::clock::{self, Timestamp};
 use crate::db::{self, Connection};
@@ -70,7 +71,14 @@ pub async fn publish(
     new.check(now)?;
 
     let rate = store::insert(conn, who, &new, now).await?;
-    audit::record(conn, who, "exchange_rate", rate.id, None, "published").await?;
+    audit::record(
+        conn,
+        who,
+        Subject::ExchangeRate.no(rate.id).of_all(),
+        None,
+        "published",
+    )
+    .await?;
     super::must_not_pump(conn).await?;
     db::publish(conn).await?;
     Ok(rate)

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::call::Call;
 use self::check::CHECKS;
+use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::clock::Timestamp;
 use crate::db::{Connection, Pool};
@@ -62,7 +63,8 @@ pub(super) async fn saw(pool: &Pool, partner: i64, call: &Call) -> Result<(), Er
 /// Begins a run, or goes on with the one that is open.
 pub async fn start(conn: &mut Connection, who: &Who, partner: i64) -> Result<Run, Error> {
     if let Some(id) = store::begin(conn, partner).await? {
-        audit::record(conn, who, "certification_run", id, None, "open").await?;
+        let about = Subject::CertificationRun.no(id).of([partner]);
+        audit::record(conn, who, about, None, "open").await?;
     }
     let open = store::open(conn, partner).await?;
     let run = open.ok_or_else(|| anyhow::anyhow!("a run was begun and is not there"))?;
@@ -77,7 +79,8 @@ pub async fn close(conn: &mut Connection, who: &Who, run: i64) -> Result<Option<
     if run.closed_at.is_none() {
         store::close(conn, &run).await?;
         let result = if run.passed() { "passed" } else { "failed" };
-        audit::record(conn, who, "certification_run", run.id, Some("open"), result).await?;
+        let about = Subject::CertificationRun.no(run.id).of([run.partner]);
+        audit::record(conn, who, about, Some("open"), result).await?;
         steps::certify_if_certifying(conn, who, run.partner, &checks(&run)?).await?;
     }
     store::find(conn, run.id).await

@@ -55,7 +55,7 @@ async fn caps_are_what_was_approved(conn: &mut Connection) -> Result<(), Stopped
         "select 'position ' || position || ' has a cap of ' || amount || ', which is not what was approved' as what \
            from caps where (amount::numeric / 1000000)::numeric(38, 6)::text is distinct from ( \
              select after from audit where subject = 'partner_cap' \
-                and subject_id = position & ((1::bigint << 39) - 1) order by id desc limit 1) limit 1",
+                and subject_id = caps.position & ((1::bigint << 39) - 1) order by position desc limit 1) limit 1",
     )
     .await
 }
