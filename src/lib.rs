@@ -43,6 +43,7 @@
 //!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
 //!   What is undone comes back to all of them.
 //! * A partner never owes more than its cap, however many hubs there are, unless by what is undone.
+//! * A sandbox is a database of its own and stays one; the clock of a live hub is never turned.
 //! * A partner goes through its life by the steps there are, and who is closed left nothing behind.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.

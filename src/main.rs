@@ -137,7 +137,8 @@ enum PeopleCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     cli::log_to_stderr();
-    match run(Arguments::parse().command).await {
+    // What the largest of the commands waits for does not lie on the stack.
+    match Box::pin(run(Arguments::parse().command)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("interline: {error:#}");

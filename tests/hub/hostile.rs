@@ -795,7 +795,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
             if !own {
                 let code = answer.problem();
                 assert!(
-                    matches!(code, "not-found" | "route-unknown"),
+                    matches!(code, "not-found" | "route-unknown" | "not-a-sandbox"),
                     "{} {path}: {}",
                     one.id,
                     answer.body

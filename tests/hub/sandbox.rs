@@ -42,6 +42,20 @@ async fn numbered(world: &World, number: &str) -> Member {
     Member { id }
 }
 
+/// The same, linked to BAYVIEW too.
+async fn linked(world: &World, number: &str) -> Member {
+    let member = numbered(world, number).await;
+    let link = format!("/v1/members/{}/link-tokens", member.id);
+    let link = world
+        .post(&world.token("AERO").await, &link, json!({}))
+        .await
+        .ok();
+    let joins = json!({"link_token": link["link_token"], "number": number});
+    let bayview = world.token("BAYVIEW").await;
+    world.post(&bayview, "/v1/memberships", joins).await.ok();
+    member
+}
+
 /// The request is sent; whether an answer comes is the question.
 async fn try_post(
     world: &World,
@@ -286,7 +300,7 @@ async fn who_is_on_the_way_to_live_does_in_a_sandbox_what_it_will_do_then() {
 }
 
 #[tokio::test]
-async fn every_refusal_of_the_table_is_met_by_its_amount_and_by_its_members() {
+async fn every_refusal_of_the_table_is_met_by_its_amount_or_its_members() {
     let world = World::sandbox().await;
     let aero = world.token("AERO").await;
     let plain = numbered(&world, "plain").await;
@@ -316,6 +330,15 @@ async fn every_refusal_of_the_table_is_met_by_its_amount_and_by_its_members() {
         let member = numbered(&world, &of_them).await;
         let by_member = world.post(&aero, path, body(&member, "1")).await;
         assert_eq!(by_member.problem(), name, "{path}");
+    }
+    for name in ["partner-cap-reached", "quote-expired"] {
+        let row = TABLE.iter().find(|row| row.name == name).expect(name);
+        let member = linked(&world, &row.number()).await;
+        world.award(&member, "10000", "MILE").await;
+        let body = json!({"quote": world.quote(&member, "10000", "MILE", "HPT").await});
+        let by_member = world.post(&aero, "/v1/conversions", body).await;
+        assert_eq!(by_member.problem(), name);
+        assert_eq!(world.balance(&member, "MILE").await, "10000");
     }
     // A refusal leaves its key free, and nobody is told who may not ask.
     let without = world.post("x", "/v1/awards", award(&plain, "900001")).await;
@@ -367,14 +390,7 @@ async fn a_dropped_connection_left_the_write_done_once() {
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(world.balance(&plain, "MILE").await, "900011");
 
-    let member = numbered(&world, "SANDBOX-CONNECTION-DROPPED").await;
-    let link = format!("/v1/members/{}/link-tokens", member.id);
-    let link = world.post(&aero, &link, json!({})).await.ok();
-    let joins = json!({"link_token": link["link_token"], "number": "1"});
-    world
-        .post(&world.token("BAYVIEW").await, "/v1/memberships", joins)
-        .await
-        .ok();
+    let member = linked(&world, "SANDBOX-CONNECTION-DROPPED").await;
     assert!(
         try_post(&world, &aero, "/v1/awards", "a", &award(&member, "10000"))
             .await

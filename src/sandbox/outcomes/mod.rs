@@ -49,7 +49,7 @@ enum Named {
     Wallet(i64),
 }
 
-/// What the wrapper needs of the server.
+/// What the server hands to the wrapper.
 type Taken = (
     Data<Pool>,
     Data<Ids>,
@@ -59,6 +59,7 @@ type Taken = (
     Data<Directories>,
 );
 
+/// The same by name.
 struct Parts {
     pool: Data<Pool>,
     ids: Data<Ids>,
