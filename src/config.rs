@@ -9,10 +9,14 @@ use anyhow::{Context, bail};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 use crate::db::{self, Connection};
+use crate::environment::{self, Environment};
 use crate::pg::{Cluster, Durability};
 
 /// The name of the hub's database in a cluster of its own.
 pub const DATABASE: &str = "interline";
+
+/// The sandbox beside it.
+const BESIDE: &str = "interline_sandbox";
 
 /// The file of anchors in the data directory.
 const ANCHORS: &str = "anchors.ndjson";
@@ -27,6 +31,10 @@ pub struct DatabaseArgs {
     /// An existing PostgreSQL 15 or newer, instead of the embedded one
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// A sandbox, where partners try things out: a database of its own, with a clock that can be turned
+    /// forward. Its default directory is hub-sandbox
+    #[arg(long, env = "INTERLINE_SANDBOX")]
+    pub sandbox: bool,
 }
 
 /// Where the hashes of seals are kept outside of the database.
@@ -61,6 +69,7 @@ pub struct Database {
     pub url: String,
     /// Its drop stops the server.
     cluster: Option<Kept>,
+    said: Environment,
 }
 
 /// An embedded server under watch.
@@ -122,16 +131,38 @@ impl Drop for Kept {
 impl Database {
     /// Empties an embedded database, for who knows that nothing in it was finished.
     pub async fn start_over(&self) -> anyhow::Result<()> {
-        let Some(admin) = self.cluster.as_ref().and_then(|kept| kept.url("postgres")) else {
+        let Some(admin) = self.admin() else {
             bail!("only an embedded database is started over: empty yours, or name another");
         };
-        let mut conn = Connection::establish(&admin).await?;
-        conn.batch_execute(&format!("drop database {DATABASE} with (force)"))
-            .await?;
+        drop_database(&admin, DATABASE).await?;
         create_database(&admin).await?;
-        db::migrate(&self.url).await?;
-        Ok(())
+        prepare(&self.url, self.said).await
     }
+
+    /// The sandbox beside a hub, in the same embedded server, emptied first where it was not finished. None
+    /// beside an existing PostgreSQL, where whoever runs it makes databases.
+    pub async fn sandbox_beside(&self, is_unfinished: bool) -> anyhow::Result<Option<String>> {
+        let url = |database| self.cluster.as_ref().and_then(|kept| kept.url(database));
+        let (Some(admin), Some(url)) = (self.admin(), url(BESIDE)) else {
+            return Ok(None);
+        };
+        if is_unfinished {
+            drop_database(&admin, BESIDE).await?;
+        }
+        create_named(&admin, BESIDE).await?;
+        prepare(&url, Environment::Sandbox).await?;
+        Ok(Some(url))
+    }
+
+    fn admin(&self) -> Option<String> {
+        self.cluster.as_ref().and_then(|kept| kept.url("postgres"))
+    }
+}
+
+/// Brings the schema up to date, for what the database is said to be.
+async fn prepare(url: &str, said: Environment) -> anyhow::Result<()> {
+    db::migrate(url).await?;
+    environment::must_be(&mut Connection::establish(url).await?, said).await
 }
 
 /// Whether a server that runs already may be used.
@@ -149,6 +180,7 @@ impl DatabaseArgs {
         match &self.data_dir {
             Some(dir) => std::path::absolute(dir)
                 .with_context(|| format!("{} is no directory", dir.display())),
+            None if self.sandbox => Ok(default_dir()?.join(format!("{name}-sandbox"))),
             None => Ok(default_dir()?.join(name)),
         }
     }
@@ -181,7 +213,27 @@ impl DatabaseArgs {
         };
         let applied = db::migrate(&url).await?;
         tracing::debug!(applied, "the schema is up to date");
-        Ok(Database { url, cluster })
+        self.must_be_as_said(&url, mode).await?;
+        let said = self.said();
+        Ok(Database { url, cluster, said })
+    }
+
+    fn said(&self) -> Environment {
+        match self.sandbox {
+            true => Environment::Sandbox,
+            false => Environment::Live,
+        }
+    }
+
+    /// Refuses a live hub's database for a sandbox, and the reverse. Commands beside a hub take what there is,
+    /// unless a sandbox was said.
+    async fn must_be_as_said(&self, url: &str, mode: Use) -> anyhow::Result<()> {
+        let said = self.said();
+        let mut conn = Connection::establish(url).await?;
+        match mode {
+            Use::Beside if !self.sandbox => environment::settle(&mut conn, said).await.map(|_| ()),
+            Use::Alone | Use::Beside => environment::must_be(&mut conn, said).await,
+        }
     }
 }
 
@@ -206,15 +258,23 @@ fn default_dir() -> anyhow::Result<PathBuf> {
 
 /// Makes the hub's database in a cluster of its own, unless it is there.
 pub async fn create_database(url: &str) -> anyhow::Result<()> {
+    create_named(url, DATABASE).await
+}
+
+async fn create_named(url: &str, name: &str) -> anyhow::Result<()> {
     let mut conn = Connection::establish(url)
         .await
         .context("cannot connect to the embedded database")?;
-    match conn
-        .batch_execute(&format!("create database {DATABASE}"))
-        .await
-    {
+    match conn.batch_execute(&format!("create database {name}")).await {
         Ok(()) => Ok(()),
         Err(error) if error.to_string().contains("already exists") => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+async fn drop_database(url: &str, name: &str) -> anyhow::Result<()> {
+    let mut conn = Connection::establish(url).await?;
+    conn.batch_execute(&format!("drop database if exists {name} with (force)"))
+        .await?;
+    Ok(())
 }

@@ -25,6 +25,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
+use crate::schema;
 
 pub type Connection = AsyncPgConnection;
 
@@ -167,8 +168,8 @@ pub async fn connect(url: String) -> diesel::ConnectionResult<Connection> {
     Ok(conn)
 }
 
-/// Brings the schema up to date; hubs that start together wait for the first. Returns how many
-/// migrations were applied.
+/// Brings the schema up to date, if it is this program's; hubs that start together wait for the first.
+/// Returns how many migrations were applied.
 pub async fn migrate(url: &str) -> anyhow::Result<usize> {
     let mut conn = Connection::establish(url)
         .await
@@ -177,6 +178,7 @@ pub async fn migrate(url: &str) -> anyhow::Result<usize> {
         "set timezone = 'UTC'; select pg_advisory_lock({MIGRATION_LOCK})"
     ))
     .await?;
+    schema::must_be_ours(&mut conn).await?;
     let applied = tokio::task::spawn_blocking(move || {
         let mut harness = AsyncMigrationHarness::new(conn);
         harness

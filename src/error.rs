@@ -75,6 +75,7 @@ problems! {
     MoreThanLeft 422 "more-than-left" "That is more than is left" "Send at most `left`, or leave the amount out for all of it.";
     NoRateCard 422 "no-rate-card" "These currencies are not exchanged now" "`GET /v1/rate-cards` lists what is.";
     NoThroughRoute 422 "no-through-route" "These two cards are not joined in one conversion" "Convert in two steps where the cards allow it; the detail says what keeps `card` from being passed through.";
+    NotASandbox 404 "not-a-sandbox" "Only a sandbox has that" "Send it to the sandbox, with its own credentials: it has an address of its own.";
     NotEligible 422 "not-eligible" "The cards of this route are for others" "`needs` says for whom each is, in English and Traditional Chinese: another channel, or a fact that the named brand attests of the member.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";

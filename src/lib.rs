@@ -44,6 +44,7 @@
 //!   What is undone comes back to all of them.
 //! * What is counted of what a partner owes stays within its cover and its cap, however many hubs there are,
 //!   unless by what is undone.
+//! * A sandbox is a database of its own and stays one; the clock of a live hub is never turned.
 //! * A partner goes through its life by the steps there are, and who is closed left nothing behind.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.
@@ -56,9 +57,11 @@ pub mod points;
 // floor: plumbing
 pub mod config;
 pub mod db;
+pub mod environment;
 pub mod error;
 pub mod gather;
 pub mod pg;
+mod schema;
 pub mod secret;
 pub mod web;
 
@@ -95,6 +98,9 @@ pub mod verify;
 
 // floor: documentation
 pub mod docs;
+
+// floor: sandbox
+pub mod sandbox;
 
 // floor: server
 pub mod server;

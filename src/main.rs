@@ -162,6 +162,7 @@ enum PeopleCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     cli::log_to_stderr();
+    // What the largest of the commands waits for does not lie on the stack.
     match Box::pin(run(Arguments::parse().command)).await {
         Ok(code) => code,
         Err(error) => {
@@ -190,8 +191,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let hub = hub.reaching(Reach::allowing(webhook_allow));
             hub.sweep_now_and_then();
             hub.seal_all_along(anchors);
+            let what = match hub.environment.is_sandbox() {
+                true => "Interline's sandbox",
+                false => "Interline",
+            };
             hub.deliver_all_along()?;
-            eprintln!("Interline serves at {base_url}; its documentation is at {base_url}/docs/");
+            eprintln!("{what} serves at {base_url}; its documentation is at {base_url}/docs/");
             hub.serve(listener)?.await?;
             Ok(ExitCode::SUCCESS)
         }

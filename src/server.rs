@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Serialize;
@@ -28,6 +28,7 @@ use crate::db::{self, Latest, Pool};
 use crate::docs::api::{Announced, announce};
 use crate::docs::deprecation::DEPRECATED;
 use crate::docs::example::Missing;
+use crate::environment::{self, Environment};
 use crate::error::Error;
 use crate::id::Ids;
 use crate::ledger::Ledger;
@@ -42,8 +43,8 @@ use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, docs, events, ledger, members, partners, rates, settlement,
-    webhooks,
+    access, approvals, conversions, docs, events, ledger, members, partners, rates, sandbox,
+    settlement, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -62,6 +63,7 @@ pub struct Hub {
     pub crowd: Data<Crowd>,
     pub lines: Arc<Lines>,
     pub announced: Data<Announced>,
+    pub environment: Data<Environment>,
     pub webhooks: Data<Webhooks>,
 }
 
@@ -80,6 +82,7 @@ impl Hub {
         let pool = Pool::new(url, CONNECTIONS)?;
         let mut conn = pool.get().await?;
         let secrets = Secrets::load(&mut conn).await?;
+        let environment = environment::settle(&mut conn, Environment::Live).await?;
         drop(conn);
         let latest = Arc::new(Latest::default());
         Ok(Hub {
@@ -99,6 +102,7 @@ impl Hub {
             crowd: Data::default(),
             lines: Arc::default(),
             announced: Data::default(),
+            environment: Data::new(environment),
             webhooks: Data::new(Webhooks::new(&secrets, Reach::default())),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
@@ -125,6 +129,7 @@ impl Hub {
             .app_data(self.attested.clone())
             .app_data(self.crowd.clone())
             .app_data(self.announced.clone())
+            .app_data(self.environment.clone())
             .app_data(self.webhooks.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
@@ -137,6 +142,7 @@ impl Hub {
             .configure(settlement::api::routes)
             .configure(events::api::routes)
             .configure(events::trail::api::routes)
+            .configure(sandbox::api::routes)
             .configure(webhooks::api::routes)
             .configure(docs::api::routes)
             .configure(operations);
@@ -150,7 +156,9 @@ impl Hub {
         tokio::spawn(self.lines.clone().watch());
         let server = HttpServer::new(move || {
             let hub = hub.clone();
+            let is_sandbox = hub.environment.is_sandbox();
             App::new()
+                .wrap(Condition::new(is_sandbox, from_fn(sandbox::outcomes::play)))
                 .wrap(from_fn(confirm))
                 .wrap(from_fn(announce))
                 .wrap(from_fn(crowd::admit))
@@ -251,10 +259,10 @@ async fn readyz(pool: Data<Pool>) -> Result<web::Json<StatusBody>, Error> {
     description = "OpenAPI 3.1, made by the program that answers.",
     responses((status = 200, description = "The document.", body = serde_json::Value))
 )]
-async fn openapi() -> HttpResponse {
+async fn openapi(environment: Data<Environment>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(document_text())
+        .body(text_of(document_of(**environment)))
 }
 
 /// Whom each operation admits.
@@ -408,6 +416,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
+        sandbox::api::Doc::openapi(),
         webhooks::api::Doc::openapi(),
         docs::api::Doc::openapi(),
     ] {
@@ -424,9 +433,25 @@ pub fn published() -> serde_json::Result<utoipa::openapi::OpenApi> {
     Ok(document)
 }
 
-/// The same as it is kept in `openapi/`.
+/// The document as a hub of this environment serves it: that of a sandbox says so first.
+fn document_of(environment: Environment) -> serde_json::Result<utoipa::openapi::OpenApi> {
+    let mut document = published()?;
+    if environment.is_sandbox() {
+        document.info.title = "Interline sandbox".to_owned();
+        for server in document.servers.iter_mut().flatten() {
+            server.description = Some("this sandbox".to_owned());
+        }
+    }
+    Ok(document)
+}
+
+/// The document as it is kept in `openapi/`.
 pub fn document_text() -> String {
-    let written = published().and_then(|document| document.to_pretty_json());
+    text_of(published())
+}
+
+fn text_of(document: serde_json::Result<utoipa::openapi::OpenApi>) -> String {
+    let written = document.and_then(|document| document.to_pretty_json());
     let mut text = written.unwrap_or_default();
     text.push('\n');
     text

@@ -1,7 +1,8 @@
 //! The demo: from nothing to a running hub with a sample coalition.
 //!
 //! It starts a database of its own, fills it if it is empty, serves, and says where to look, who
-//! can log in with what, and what to try. Everything is made by the use cases that partners and
+//! can log in with what, and what to try. Beside the hub it serves a sandbox with the same brands and other
+//! secrets, for whoever wants to try a program out at once. Everything is made by the use cases that partners and
 //! people use; nothing is written past them. What it needs to say the same again is kept beside
 //! the data, for its owner only.
 
@@ -10,27 +11,47 @@ pub mod credentials;
 pub mod seed;
 pub mod walk;
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
 use crate::cli;
-use crate::config::{AnchorArgs, DatabaseArgs, Use};
+use crate::config::{AnchorArgs, Database, DatabaseArgs, Use};
 use crate::server::Hub;
 use crate::webhooks::reach::Reach;
 use credentials::Credentials;
 
-/// How many members the sample has.
-const MEMBERS: usize = 2_000;
+const HOST: &str = "127.0.0.1";
 
-/// The file beside the data that says how to use the sample.
-const KEPT: &str = "demo-credentials.json";
+/// A sample and its files beside the data.
+struct Sample {
+    members: usize,
+    /// Says how to use it.
+    kept: PathBuf,
+    /// Stands there while the sample is being filled in: whoever finds it at a start knows that the last one
+    /// did not finish, and begins again.
+    unfinished: PathBuf,
+}
 
-/// The file that stands beside the data while the sample is being filled in: whoever finds it at a
-/// start knows that the last one did not finish, and begins again.
-const UNFINISHED: &str = "demo-unfinished";
+impl Sample {
+    fn of_the_hub(dir: &Path) -> Sample {
+        Sample {
+            members: 2_000,
+            kept: dir.join("demo-credentials.json"),
+            unfinished: dir.join("demo-unfinished"),
+        }
+    }
+
+    fn of_the_sandbox(dir: &Path) -> Sample {
+        Sample {
+            members: 20,
+            kept: dir.join("sandbox-credentials.json"),
+            unfinished: dir.join("sandbox-unfinished"),
+        }
+    }
+}
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -61,26 +82,25 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         json,
         credentials: file,
     } = arguments;
-    let host = "127.0.0.1";
-    let listener = TcpListener::bind((host, port))
-        .with_context(|| format!("cannot listen on {host}:{port}: choose another with --port"))?;
+    let listener = TcpListener::bind((HOST, port))
+        .with_context(|| format!("cannot listen on {HOST}:{port}: choose another with --port"))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let dir = database.dir("demo")?;
     let anchors = anchors.file(&database, "demo")?;
+    let has_sandbox_beside = !database.sandbox && !walk;
 
     eprintln!("Starting PostgreSQL and bringing the schema up to date ...");
     let database = database.open("demo", Use::Alone).await?;
     // With a database of somebody else's the directory holds the credentials only.
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    if dir.join(UNFINISHED).exists() {
+    let sample = Sample::of_the_hub(&dir);
+    if sample.unfinished.exists() {
         database.start_over().await?;
     }
     let hub = Hub::new(&database.url, &base_url).await?;
     // Programs that are tried out beside the demo are on its machine.
-    let hub = hub.reaching(Reach::allowing(vec![
-        IpAddr::from(Ipv4Addr::LOCALHOST).into(),
-    ]));
-    let credentials = fill_or_recall(&hub, &base_url, &dir).await?;
+    let hub = hub.reaching(Reach::this_machine());
+    let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
     if let Some(file) = &file {
         credentials.write(file)?;
     }
@@ -92,7 +112,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     hub.deliver_all_along()?;
     let server = hub.serve(listener)?;
     if !walk {
-        cli::say(welcome(&credentials, &dir));
+        let sandbox = match has_sandbox_beside {
+            true => serve_sandbox(&database, &dir, port).await?,
+            false => None,
+        };
+        let sandbox = sandbox.map_or_else(String::new, |it| said_of(&it, &dir));
+        cli::say(welcome(&credentials, &dir, &sandbox));
         server.await?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -111,14 +136,41 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn fill_or_recall(hub: &Hub, base_url: &str, dir: &Path) -> anyhow::Result<Credentials> {
-    let (kept, unfinished) = (dir.join(KEPT), dir.join(UNFINISHED));
+/// Serves a sandbox on the next port, or on any when that is taken.
+async fn serve_sandbox(
+    database: &Database,
+    dir: &Path,
+    port: u16,
+) -> anyhow::Result<Option<Credentials>> {
+    let sample = Sample::of_the_sandbox(dir);
+    let Some(url) = database.sandbox_beside(sample.unfinished.exists()).await? else {
+        return Ok(None);
+    };
+    let next = if port == 0 { 0 } else { port.wrapping_add(1) };
+    let listener = TcpListener::bind((HOST, next)).or_else(|_| TcpListener::bind((HOST, 0)))?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let hub = Hub::new(&url, &base_url).await?;
+    let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
+    let hub = hub.reaching(Reach::this_machine());
+    hub.sweep_now_and_then();
+    hub.seal_all_along(None);
+    hub.deliver_all_along()?;
+    tokio::spawn(hub.serve(listener)?);
+    Ok(Some(credentials))
+}
+
+async fn fill_or_recall(hub: &Hub, base_url: &str, sample: &Sample) -> anyhow::Result<Credentials> {
+    let Sample {
+        members,
+        kept,
+        unfinished,
+    } = sample;
     if seed::is_empty(hub).await? {
-        eprintln!("Filling it with ten brands and {MEMBERS} members ...");
-        std::fs::write(&unfinished, "")?;
-        let credentials = seed::fill(hub, base_url, MEMBERS).await?;
-        credentials.write(&kept)?;
-        std::fs::remove_file(&unfinished)?;
+        eprintln!("Filling it with ten brands and {members} members ...");
+        std::fs::write(unfinished, "")?;
+        let credentials = seed::fill(hub, base_url, *members).await?;
+        credentials.write(kept)?;
+        std::fs::remove_file(unfinished)?;
         return Ok(credentials);
     }
     if !kept.exists() {
@@ -128,15 +180,29 @@ async fn fill_or_recall(hub: &Hub, base_url: &str, dir: &Path) -> anyhow::Result
             kept.display()
         );
     }
-    let known = Credentials::read(&kept)?;
+    let known = Credentials::read(kept)?;
     Ok(Credentials {
         base_url: base_url.to_owned(),
         ..known
     })
 }
 
+/// Where the sandbox is, for the newcomer.
+fn said_of(sandbox: &Credentials, dir: &Path) -> String {
+    let base_url = &sandbox.base_url;
+    let aero = sandbox.partners.first();
+    let aero = aero.map(|it| format!("{} {}", it.client_id, it.client_secret));
+    format!(
+        "  Sandbox         {base_url}/docs/ to try a program out, with a clock that can be turned\n  {:16}Aero there: \
+         {}; everybody: {}\n",
+        "",
+        aero.unwrap_or_default(),
+        Sample::of_the_sandbox(dir).kept.display()
+    )
+}
+
 /// What a newcomer reads.
-fn welcome(credentials: &Credentials, dir: &Path) -> String {
+fn welcome(credentials: &Credentials, dir: &Path, sandbox: &str) -> String {
     let Credentials {
         base_url,
         partners,
@@ -169,7 +235,7 @@ fn welcome(credentials: &Credentials, dir: &Path) -> String {
         "\nInterline is running: ten brands, their rate cards, 2,000 members with wallets.\n\
          \n  Documentation   {base_url}/docs/\n  OpenAPI         {base_url}/openapi.json\n  Problems        \
          {base_url}/problems\n  Data            {dir}\n  Proof           {program} verify \
-         --data-dir {dir}\n\
+         --data-dir {dir}\n{sandbox}\
          \nBrands: code, currency, client id, client secret (for /oauth/token)\n{partners}\
          \nPeople: role, login, password (for /v1/sessions)\n{people}\
          \nRate cards: from, to, the published rule each is taken from (tests/published_rates.csv)\n{cards}\

@@ -272,6 +272,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Cap | Subject::Certification | Subject::Partner | Subject::RequestLimit => {
             IdKind::Partner
         }
+        Subject::CertificationRun => IdKind::CertificationRun,
         Subject::Credential => IdKind::Credential,
         Subject::ExchangeRate => IdKind::ExchangeRate,
         Subject::Membership => IdKind::Membership,
@@ -279,7 +280,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::RateCard => IdKind::RateCard,
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
-        Subject::SigningKey => return id.to_string(),
+        Subject::Clock | Subject::SigningKey => return id.to_string(),
         Subject::Currency => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));

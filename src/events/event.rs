@@ -25,7 +25,7 @@ pub fn name(kind: Kind) -> &'static str {
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 29] = [
+pub const TYPES: [(&str, &str); 31] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -35,6 +35,8 @@ pub const TYPES: [(&str, &str); 29] = [
     ("capture.reversed", "ReversalBody"),
     ("card.changed", "ChangeBody"),
     ("certification.changed", "ChangeBody"),
+    ("certification_run.changed", "ChangeBody"),
+    ("clock.changed", "ChangeBody"),
     ("conversion.completed", "ConversionBody"),
     ("conversion.reversed", "ReversalBody"),
     ("credential.changed", "ChangeBody"),

@@ -225,6 +225,8 @@ pub fn allows(state: State, act: Act) -> bool {
 pub struct Standing {
     pub state: State,
     pub ends_at: Option<Timestamp>,
+    /// In a sandbox, whoever is on the way to live may do what it will do then.
+    pub rehearses: bool,
 }
 
 impl Standing {
@@ -232,16 +234,22 @@ impl Standing {
     pub const NONE: Standing = Standing {
         state: Draft,
         ends_at: None,
+        rehearses: false,
     };
 
     pub const LIVE: Standing = Standing {
         state: Live,
         ends_at: None,
+        rehearses: false,
     };
 
     pub fn allows(self, act: Act, now: Timestamp) -> bool {
         let is_over = self.ends_at.is_some_and(|end| end <= now);
-        allows(self.state, act) && !(is_over && act.ends_on_the_last_day())
+        let state = match self.state {
+            Sandbox | Certifying | PendingApproval if self.rehearses => Live,
+            state => state,
+        };
+        allows(state, act) && !(is_over && act.ends_on_the_last_day())
     }
 }
 
@@ -324,11 +332,35 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_on_the_way_to_live_rehearses_in_a_sandbox() {
+        let now = at("2027-03-31T16:00:00Z");
+        for state in State::ALL {
+            let standing = |rehearses| Standing {
+                state,
+                ends_at: None,
+                rehearses,
+            };
+            for act in Act::ALL {
+                let is_on_the_way = matches!(state, Sandbox | Certifying | PendingApproval);
+                let expected = allows(state, act) || is_on_the_way && allows(Live, act);
+                assert_eq!(
+                    standing(true).allows(act, now),
+                    expected,
+                    "{}",
+                    state.name()
+                );
+                assert_eq!(standing(false).allows(act, now), allows(state, act));
+            }
+        }
+    }
+
+    #[test]
     fn after_the_last_day_nothing_is_used_up_any_more() {
         let end = at("2027-03-31T16:00:00Z");
         let standing = Standing {
             state: WindingDown,
             ends_at: Some(end),
+            rehearses: false,
         };
         let before = end - chrono::Duration::microseconds(1);
         for act in Act::ALL

@@ -87,6 +87,12 @@ pub async fn issuer_must_allow(
     }
 }
 
+/// Refuses what names a partner that is not there.
+pub async fn must_be_there(conn: &mut Connection, partner: i64) -> Result<(), Error> {
+    let found = store::find(conn, partner).await?;
+    Ok(found.map(|_| ()).ok_or_else(unknown)?)
+}
+
 /// The refusal of what somebody's state does not allow.
 pub fn barred(who: &str, state: State, act: Act) -> Problem {
     let slug = match state {

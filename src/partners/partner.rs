@@ -26,6 +26,8 @@ pub struct Partner {
     /// The zone of its business dates.
     pub zone: Tz,
     pub created_at: Timestamp,
+    /// It is in a sandbox.
+    pub rehearses: bool,
 }
 
 impl Partner {
@@ -33,6 +35,7 @@ impl Partner {
         Standing {
             state: self.state,
             ends_at: self.ends_at,
+            rehearses: self.rehearses,
         }
     }
 }

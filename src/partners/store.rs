@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Date, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies};
@@ -36,6 +36,8 @@ struct Row {
     zone: String,
     #[diesel(sql_type = Timestamptz)]
     created_at: Timestamp,
+    #[diesel(sql_type = Bool)]
+    rehearses: bool,
 }
 
 impl TryFrom<Row> for Partner {
@@ -54,6 +56,7 @@ impl TryFrom<Row> for Partner {
             money,
             zone,
             created_at,
+            rehearses,
         } = row;
         let state = State::named(&state)
             .ok_or_else(|| anyhow::anyhow!("partner {code} is in the unknown state {state}"))?;
@@ -72,6 +75,7 @@ impl TryFrom<Row> for Partner {
             money,
             zone,
             created_at,
+            rehearses,
         })
     }
 }
@@ -114,7 +118,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at from partners",
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses from partners",
     )
     .load(conn)
     .await?;
@@ -126,7 +130,7 @@ async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
 
 pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
            from partners where id = $1 for no key update",
     )
     .bind::<BigInt, _>(id)
@@ -138,7 +142,7 @@ pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partne
 
 pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
            from partners where id = $1",
     )
     .bind::<BigInt, _>(id)
@@ -154,7 +158,7 @@ pub(super) async fn lock_issuer(
     currency: Asset,
 ) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
            from partners where id = (select issuer_id from currencies where no = $1) for no key update",
     )
     .bind::<SmallInt, _>(currency)
@@ -168,7 +172,7 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Pa
     let inserted: Result<Row, _> = diesel::sql_query(
         "insert into partners (code, name, name_zh, kind, state, money, zone, created_at)
          values ($1, $2, $3, $4, 'draft', $5, $6, hub_now())
-         returning id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at",
+         returning id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses",
     )
     .bind::<Text, _>(&*new.code)
     .bind::<Text, _>(&*new.name)

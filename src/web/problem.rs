@@ -10,7 +10,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::Json;
+use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::request::{self, RequestId};
+use crate::environment::{self, Environment};
 use crate::error::{CATALOGUE, Entry, Error, FieldError, Problem, Slug};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -58,7 +59,7 @@ fn status(slug: Slug) -> StatusCode {
 }
 
 /// The body of a problem.
-fn body(problem: &Problem, request: &RequestId) -> Value {
+fn body(problem: &Problem, request: &RequestId, sandbox: Option<Environment>) -> Value {
     let entry = problem.slug.entry();
     let mut body = problem.facts.clone();
     body.insert("type".into(), format!("/problems/{}", entry.slug).into());
@@ -67,6 +68,9 @@ fn body(problem: &Problem, request: &RequestId) -> Value {
     body.insert("detail".into(), problem.detail.clone().into());
     body.insert("code".into(), entry.slug.into());
     body.insert("request_id".into(), request.text.clone().into());
+    if let Some(sandbox) = sandbox {
+        body.insert("environment".into(), sandbox.name().into());
+    }
     if !problem.errors.is_empty() {
         body.insert("errors".into(), json!(problem.errors));
     }
@@ -92,6 +96,10 @@ pub struct ProblemBody {
     code: String,
     /// The id of the request, for the hub's support.
     request_id: String,
+    /// `sandbox` in a sandbox; a live hub leaves it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "sandbox")]
+    environment: Option<String>,
     /// Which fields were wrong, and the rule each one breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FieldError>>,
@@ -152,6 +160,7 @@ pub async fn explain(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::assign(&request);
+    let sandbox = sandbox(&request);
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let started = std::time::Instant::now();
 
@@ -160,11 +169,15 @@ pub async fn explain(
     let answer = tokio::time::timeout(LONGEST, next.call(request)).await;
     let Ok(answer) = answer else {
         tracing::warn!(request_id = %id.text, %method, path, "a request took too long");
-        return Err(too_late(&id));
+        return Err(too_late(&id, sandbox));
     };
     let mut answer = answer?.map_into_boxed_body();
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        answer = told(answer, &id);
+        answer = told(answer, &id, sandbox);
+    }
+    if let Some(sandbox) = sandbox {
+        let headers = answer.headers_mut();
+        headers.insert(environment::HEADER, sandbox.header());
     }
     answer.headers_mut().insert(request::HEADER, id.header());
 
@@ -176,27 +189,37 @@ pub async fn explain(
     Ok(answer)
 }
 
+/// The environment, where an answer names it.
+fn sandbox(request: &ServiceRequest) -> Option<Environment> {
+    let environment = request.app_data::<Data<Environment>>();
+    environment.map(|it| ***it).filter(|it| it.is_sandbox())
+}
+
 /// The answer to a request whose handler was given up. What it began is undone, or goes on without
 /// it: the key tells which.
-fn too_late(id: &RequestId) -> actix_web::Error {
+fn too_late(id: &RequestId, sandbox: Option<Environment>) -> actix_web::Error {
     let problem = Problem::new(
         Slug::Unavailable,
         format!("nothing came of it within {} s", LONGEST.as_secs()),
     );
-    let answer = HttpResponse::build(status(problem.slug))
+    let mut answer = HttpResponse::build(status(problem.slug));
+    if let Some(sandbox) = sandbox {
+        answer.insert_header((environment::HEADER, sandbox.header()));
+    }
+    let answer = answer
         .content_type(CONTENT_TYPE)
         .insert_header((header::RETRY_AFTER, "1"))
         .insert_header((request::HEADER, id.header()))
-        .body(body(&problem, id).to_string());
+        .body(body(&problem, id, sandbox).to_string());
     InternalError::from_response("too late", answer).into()
 }
 
 /// The same answer with a problem as its body.
-fn told(answer: ServiceResponse, id: &RequestId) -> ServiceResponse {
+fn told(answer: ServiceResponse, id: &RequestId, sandbox: Option<Environment>) -> ServiceResponse {
     let bare = answer.status();
     let problem = answer.response().extensions().get::<Problem>().cloned();
     let problem = problem.unwrap_or_else(|| of_status(bare));
-    let body = body(&problem, id).to_string();
+    let body = body(&problem, id, sandbox).to_string();
     let mut told = answer.map_body(|_, _| BoxBody::new(body));
     *told.response_mut().status_mut() = status(problem.slug);
     let headers = told.headers_mut();

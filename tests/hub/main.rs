@@ -40,6 +40,8 @@ mod rates;
 mod receivables;
 mod refusals;
 mod request_limits;
+mod sandbox;
+mod schema;
 mod seals;
 mod slow;
 mod sponsors;

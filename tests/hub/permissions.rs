@@ -403,6 +403,10 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ("approval", lasting("AERO", &approval)),
         ("award", thing("AERO", &award, &taken_back)),
         ("campaign", thing("CITYMART", &campaigns[0], &campaigns[1])),
+        (
+            "certification_run",
+            lasting("AERO", "crun_0123456789abcdef"),
+        ),
         ("code", lasting("AERO", "MILE")),
         (
             "conversion",
@@ -515,6 +519,8 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
                 && row.method == "GET"
                 && row.path.contains('{')
                 && !answer.status.is_success()
+                // What only a sandbox has is walked there.
+                && answer.body["code"] != "not-a-sandbox"
             {
                 complaints.push(format!("its own is kept from its owner: {cell}"));
             }

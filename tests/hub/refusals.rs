@@ -270,6 +270,9 @@ const PROVOCATIONS: &[Row] = table! {
         let wish = json!({"member": member.id, "gives": {"amount": "100", "currency": "STAR"}, "to": "MILE", "through": "HPT"});
         w.post(&w.token("CITYMART").await, "/v1/quotes", wish).await
     };
+    "not-a-sandbox" => async |w: World| {
+        w.get(&w.token("AERO").await, "/v1/sandbox/clock").await
+    };
     "not-eligible" => async |w: World| {
         let mut card = card("STAR", "HPT", ratio());
         card["when"] = json!({"claims": {"tier": ["gold"]}});

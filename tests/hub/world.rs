@@ -12,6 +12,7 @@ use interline::access::{Role, Who};
 use interline::db::{self, Connection};
 use interline::demo::credentials::Credentials;
 use interline::demo::seed;
+use interline::environment::{self, Environment};
 use interline::id::Kind;
 use interline::partners::steps;
 use interline::pg::{Cluster, Durability};
@@ -43,25 +44,43 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
         .expect("a throw-away cluster")
 });
 
-/// How to use the sample coalition in any clone of the template.
-static TEMPLATE: OnceCell<Credentials> = OnceCell::const_new();
+/// A database to clone, and how to use the sample coalition in any clone of it.
+struct Template {
+    name: &'static str,
+    environment: Environment,
+    credentials: OnceCell<Credentials>,
+}
 
-const TEMPLATE_NAME: &str = "template_of_all";
+static LIVE: Template = Template {
+    name: "template_of_all",
+    environment: Environment::Live,
+    credentials: OnceCell::const_new(),
+};
 
-async fn template() -> &'static Credentials {
-    TEMPLATE
-        .get_or_init(|| async {
-            create(TEMPLATE_NAME, None).await;
-            let url = CLUSTER.url(TEMPLATE_NAME);
-            db::migrate(&url).await.expect("the schema");
-            let hub = Hub::new(&url, "http://template").await.expect("a hub");
-            let credentials = seed::fill(&hub, "http://template", MEMBERS)
-                .await
-                .expect("the sample coalition");
-            drop(hub);
-            credentials
-        })
-        .await
+static SANDBOX: Template = Template {
+    name: "template_of_sandboxes",
+    environment: Environment::Sandbox,
+    credentials: OnceCell::const_new(),
+};
+
+async fn filled(template: &'static Template) -> &'static Credentials {
+    let filled = template.credentials.get_or_init(|| async {
+        create(template.name, None).await;
+        let url = CLUSTER.url(template.name);
+        db::migrate(&url).await.expect("the schema");
+        let mut owner = Connection::establish(&url).await.expect("a connection");
+        environment::must_be(&mut owner, template.environment)
+            .await
+            .expect("an environment");
+        drop(owner);
+        let hub = Hub::new(&url, "http://template").await.expect("a hub");
+        let credentials = seed::fill(&hub, "http://template", MEMBERS)
+            .await
+            .expect("the sample coalition");
+        drop(hub);
+        credentials
+    });
+    filled.await
 }
 
 async fn create(name: &str, template: Option<&str>) {
@@ -135,9 +154,18 @@ impl Answer {
 
 impl World {
     pub async fn new() -> World {
-        let credentials = template().await;
+        World::clone_of(&LIVE).await
+    }
+
+    /// A world without real members.
+    pub async fn sandbox() -> World {
+        World::clone_of(&SANDBOX).await
+    }
+
+    async fn clone_of(template: &'static Template) -> World {
+        let credentials = filled(template).await;
         let name = format!("t_{}", Uuid::new_v4().simple());
-        create(&name, Some(TEMPLATE_NAME)).await;
+        create(&name, Some(template.name)).await;
         World::on(CLUSTER.url(&name), credentials.clone()).await
     }
 

@@ -31,6 +31,14 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "what it changes past the hub, the proof has to find",
     ),
     (
+        "tests/hub/sandbox.rs",
+        "the database refuses to change what it is for, and the clock of a live hub",
+    ),
+    (
+        "tests/hub/schema.rs",
+        "makes the schema look like another version's, which no hub does",
+    ),
+    (
         "tests/hub/seals.rs",
         "what it changes past the hub, the proof or an anchor has to find",
     ),

@@ -47,6 +47,8 @@ subjects! {
     Campaign "campaign" "campaign.changed";
     Cap "partner_cap" "limit.changed";
     Certification "certification" "certification.changed";
+    CertificationRun "certification_run" "certification_run.changed";
+    Clock "clock" "clock.changed";
     Credential "credential" "credential.changed";
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";

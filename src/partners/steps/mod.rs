@@ -183,6 +183,19 @@ pub async fn certify(
     audit::record(conn, who, about, None, result).await
 }
 
+/// Keeps what a partner's program was seen to do, where that is what the partner waits for.
+pub async fn certify_if_certifying(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    checks: &[Check],
+) -> Result<(), Error> {
+    match lock(conn, partner).await?.state {
+        State::Certifying => certify(conn, who, partner, checks).await,
+        _ => Ok(()),
+    }
+}
+
 /// Whether a partner has what the step asks for; answers when its last day is over.
 async fn may_go(
     conn: &mut Connection,

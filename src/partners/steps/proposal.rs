@@ -66,6 +66,7 @@ mod tests {
             money: 840,
             zone: chrono_tz::UTC,
             created_at: crate::clock::ALWAYS,
+            rehearses: false,
         };
         let proposal = Proposal {
             state: State::WindingDown,
