@@ -175,6 +175,7 @@ pub struct CoverBody {
     amount: MoneyBody,
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
+    #[schema(example = "guarantee 4711 of Harbour Bank")]
     rests_on: String,
 }
 
