@@ -2,7 +2,7 @@
 //!
 //! Each line is a JSON object with one field, `seal`, `group` or `change`; hashes and digests are in
 //! hexadecimal. What a seal's hash and a change's digest are over is told in
-//! [`crate::ledger::seals::seal`] and [`crate::access::audit`].
+//! [`mod@crate::ledger::seals::seal`] and [`crate::access::audit`].
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
