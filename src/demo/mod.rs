@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use tokio::task::JoinHandle;
 
 use crate::cli;
 use crate::config::{AnchorArgs, Database, DatabaseArgs, Use};
@@ -98,8 +99,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         database.start_over().await?;
     }
     let hub = Hub::new(&database.url, &base_url).await?;
-    // Programs that are tried out beside the demo are on its machine.
-    let hub = hub.reaching(Reach::this_machine());
     let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
     if let Some(file) = &file {
         credentials.write(file)?;
@@ -108,8 +107,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Who tries webhooks here has a receiver on this machine.
     let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
-    hub.seal_all_along(anchors);
-    hub.deliver_all_along()?;
+    let at_work = [hub.seal_all_along(anchors), hub.deliver_all_along()?];
     let server = hub.serve(listener)?;
     if !walk {
         let sandbox = match has_sandbox_beside {
@@ -127,6 +125,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let walked = walk::walk(&credentials, !json).await;
     handle.stop(true).await;
     serving.await??;
+    // The database stops next, and nobody is to miss it.
+    at_work.iter().for_each(JoinHandle::abort);
     match walked? {
         document if json => cli::say(serde_json::to_string_pretty(&document)?),
         _ => cli::say(
