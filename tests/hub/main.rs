@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod acting;
 mod adjustments;
 mod approvals;
 mod award_limits;
