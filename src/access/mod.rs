@@ -20,7 +20,8 @@
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
-//! | `settlement:read` | positions and statements |
+//! | `settlement:read` | positions, statements, bank account |
+//! | `settlement:write` | propose a bank account |
 //! | `webhooks:write` | where it is told of events, and what is sent again |
 //! | `credentials:write` | the partner's own credentials |
 //!
@@ -48,7 +49,7 @@ pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
-    ScopeSet, SettlementRead, WebhooksWrite,
+    ScopeSet, SettlementRead, SettlementWrite, WebhooksWrite,
 };
 pub use store::LIVE;
 pub use who::{Party, Who};

@@ -7,6 +7,7 @@ mod access;
 mod adjustments;
 mod approvals;
 mod award_limits;
+mod bank_accounts;
 mod bonuses;
 mod campaigns;
 mod caps;
