@@ -131,7 +131,8 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
         ledger::close_window(conn, &who, None).await
     })
     .await?;
-    let body = settlement::api::show_closing(&ids, &closing);
+    let calendar = settlement::calendar::find(&mut conn).await?;
+    let body = settlement::api::show_closing(&ids, &closing, calendar.as_ref());
     match json {
         true => say(serde_json::to_string_pretty(&body)?),
         false => say(format!(

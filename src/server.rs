@@ -37,6 +37,7 @@ use crate::members::{Attested, Wallets};
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
+use crate::settlement::calendar;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
 use crate::web::{Crowd, Lines, crowd, lines};
 use crate::webhooks::Webhooks;
@@ -75,6 +76,9 @@ const OPEN: usize = 1024;
 
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often the calendar is looked at.
+const PUNCTUAL: Duration = Duration::from_secs(5);
 
 impl Hub {
     /// A hub on a database whose schema is up to date. `address` is where it is reached.
@@ -190,6 +194,26 @@ impl Hub {
                     }
                 }
                 tokio::time::sleep(SWEEP).await;
+            }
+        });
+    }
+
+    /// Closes the open window when the calendar says so, as long as the hub lives.
+    pub fn close_on_time(&self) {
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            loop {
+                let closed = async { calendar::close_when_due(&mut *pool.get().await?).await };
+                match closed.await {
+                    Ok(None) => {}
+                    Ok(Some(closing)) => {
+                        tracing::info!(window = closing.closed.id, "the calendar closed a window")
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the close of a window will be tried again")
+                    }
+                }
+                tokio::time::sleep(PUNCTUAL).await;
             }
         });
     }
@@ -424,6 +448,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
+        settlement::calendar::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),

@@ -282,7 +282,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::RateCard => IdKind::RateCard,
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
-        Subject::Clock | Subject::SigningKey => return id.to_string(),
+        Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),
         Subject::Currency => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));

@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Problem, Slug};
 use crate::ledger::Ledger;
 use crate::secret::Secrets;
+use crate::settlement::calendar;
 use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Write, once};
 
@@ -138,7 +139,7 @@ async fn read(
 /// Turn the sandbox's clock forward
 #[utoipa::path(
     post, path = "/v1/sandbox/clock", operation_id = "turnClock", tag = "sandbox",
-    description = "For everybody in the sandbox, at once, and never back. When the answer comes, what expired on the way is written down. Access tokens go on until their own end. Only in a sandbox.",
+    description = "For everybody in the sandbox, at once, and never back. When the answer comes, what expired on the way is written down, and a window that was due by the settlement calendar is closed. Access tokens go on until their own end. Only in a sandbox.",
     security(("partner" = []), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = TurnClock,
@@ -160,8 +161,12 @@ async fn turn(
     })
     .await?;
 
-    match tokio::time::timeout(PATIENCE, ledger.sweep(&secrets)).await {
-        Ok(swept) => swept.map(|_| answer),
+    let caught_up = async {
+        ledger.sweep(&secrets).await?;
+        calendar::close_when_due(&mut *pool.get().await?).await
+    };
+    match tokio::time::timeout(PATIENCE, caught_up).await {
+        Ok(done) => done.map(|_| answer),
         Err(_) => {
             let detail = "the clock is turned, and what expired is still being written down";
             Err(Problem::new(Slug::TooBusy, detail).into())
