@@ -122,7 +122,8 @@ impl NewQuote {
 /// the one of the highest priority decides. `through` a third currency two cards decide, one after the other,
 /// in one quote and one conversion; campaigns are not counted then. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
 ///
-/// A member asks for itself, to give of any wallet it has, and is not told what the brands pay each other.
+/// A member asks for itself, to give of its wallets of the partner that acts, and is not told what the brands pay
+/// each other.
 #[utoipa::path(
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
     security(("partner" = ["quotes:write"]), ("member" = ["quotes:write"])),
@@ -391,7 +392,7 @@ async fn find(
 /// Read a conversion
 #[utoipa::path(
     get, path = "/v1/conversions/{conversion}", operation_id = "readConversion", tag = "conversions",
-    description = "A conversion that gave or got a currency you issue; for a member, one that gave its points. Each side sees its own money only, and a member none.",
+    description = "A conversion that gave or got a currency you issue; for a member, one that gave points of its that the partner issues that acts. Each side sees its own money only, and a member none.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"]), ("person" = [])),
     params(("conversion" = String, Path, description = "The conversion's id.")),
     responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)

@@ -87,7 +87,7 @@ pub struct EntryBody {
 /// List a member's wallets
 #[utoipa::path(
     get, path = "/v1/members/{member}/wallets", operation_id = "listWallets", tag = "ledger",
-    description = "One of your members' wallets in the currencies that you issue; for a member, all of its own.",
+    description = "One of your members' wallets in the currencies that you issue; for a member, of the partner that acts.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 200, description = "The wallets.", body = WalletsBody), ReadProblems)
@@ -102,12 +102,11 @@ async fn list(
     let mut conn = shelf.pool.get().await?;
     let caller = (partner.partner, partner.who.acted());
     let member = shelf.member(&mut conn, caller, &path).await?;
-    let is_member = partner.who.acted().is_some();
     let wallets = members::all_of(&mut conn, member).await?;
     let lots = store::lots(&mut conn, &wallets).await?;
     let items = wallets.into_iter().filter_map(|wallet| {
         let currency = directory.currency_no(Account(wallet).asset());
-        let is_shown = |currency: &&Arc<Currency>| is_member || currency.issuer == partner.partner;
+        let is_shown = |currency: &&Arc<Currency>| currency.issuer == partner.partner;
         let of_wallet = lots.iter().filter(|lot| lot.wallet == wallet);
         let lots: Vec<LotRow> = of_wallet.cloned().collect();
         Some(show(
@@ -125,7 +124,7 @@ async fn list(
 /// Read a wallet
 #[utoipa::path(
     get, path = "/v1/wallets/{wallet}", operation_id = "readWallet", tag = "ledger",
-    description = "Balance and lots of a wallet in a currency that you issue; for a member, of its own.",
+    description = "Balance and lots of a wallet in a currency that you issue; for a member, of one of its own there.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id.")),
     responses((status = 200, description = "The wallet.", body = WalletBody), ReadProblems)
