@@ -298,7 +298,8 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Adjustment => IdKind::Adjustment,
         Subject::Approval => IdKind::Approval,
         Subject::Campaign => IdKind::Campaign,
-        Subject::Cap
+        Subject::BankAccount
+        | Subject::Cap
         | Subject::Certification
         | Subject::LimitWarning
         | Subject::Partner
