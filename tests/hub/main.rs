@@ -31,6 +31,7 @@ mod laws;
 mod life;
 mod limits;
 mod members;
+mod notices;
 mod office;
 mod openapi;
 mod partners;

@@ -54,6 +54,8 @@ subjects! {
     Credential "credential" "credential.changed";
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";
+    ExpiringLot "expiring_lot" "lot.expiring";
+    LimitWarning "limit_warning" "limit.warning";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";
     Person "person" "person.changed";

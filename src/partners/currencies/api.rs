@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
-use crate::partners::currency::DisplayValue;
+use crate::partners::currency::{DisplayValue, NoticeDays};
 use crate::partners::expiry::{ExpiryPolicy, Period};
 use crate::partners::{Currency, Directories, Directory, NewCurrency};
 use crate::points::amount::Scale;
@@ -58,6 +58,11 @@ pub struct IssueCurrency {
     issuer: String,
     #[serde(deserialize_with = "object")]
     expiry: ExpiryPolicy,
+    /// How many days before a lot expires its issuer is told, by `lot.expiring`: up to five numbers of 1 to
+    /// 366. When left out, 30 and 7; none when empty.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<i16>>, example = json!([30, 7]))]
+    expiry_notice_days: NoticeDays,
     /// What one printed unit is worth to a member, in the issuer's money.
     #[schema(value_type = String, example = "0.014")]
     display_value: DisplayValue,
@@ -75,6 +80,9 @@ pub struct CurrencyBody {
     /// The id of the partner that issues it.
     pub issuer: String,
     pub expiry: ExpiryPolicy,
+    /// How many days before a lot expires its issuer is told, by `lot.expiring`.
+    #[schema(value_type = Vec<i16>, example = json!([30, 7]))]
+    pub expiry_notice_days: NoticeDays,
     /// What one printed unit is worth to a member, in `display_money`.
     #[schema(example = "0.014")]
     pub display_value: String,
@@ -93,6 +101,7 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
         scale: currency.scale.decimals(),
         issuer: ids.show(Kind::Partner, currency.issuer),
         expiry: currency.expiry,
+        expiry_notice_days: currency.notice_days.clone(),
         display_value: currency.display_value.into(),
         display_money: directory
             .money_of(currency.issuer)
@@ -127,6 +136,7 @@ async fn issue(
         scale,
         issuer,
         expiry,
+        expiry_notice_days,
         display_value,
     } = write.body;
 
@@ -144,6 +154,7 @@ async fn issue(
             scale,
             issuer: partner.id,
             expiry,
+            notice_days: expiry_notice_days,
             display_value,
         };
         let currency = super::issue(conn, &staff.who, partner, new).await?;
