@@ -2,8 +2,9 @@
 //!
 //! Guides are Markdown in `docs/guides`, part of the program and served as plain pages ([`page`]); their
 //! calls are run by a test, so that what a guide says is what happens. Every operation of the OpenAPI
-//! document has examples, made of its schemas ([`example`]), and says how it may fail ([`problems`]). What was released stays: [`compatibility`]
-//! finds what would break a program, and what has to go is announced half a year before ([`deprecation`]).
+//! document has examples, made of its schemas ([`example`]), and says how it may fail ([`problems`]). What was
+//! released stays: [`compatibility`] finds what would break a program, and what has to go is announced half a
+//! year before ([`deprecation`]).
 //!
 //! Plain pages without scripts were chosen over a site generator: a hub has the documentation of its own
 //! version, also where there is no way out to the network.

@@ -1,7 +1,8 @@
 // A program of a partner, in TypeScript, with the types that openapi-typescript makes of the document: it
 // turns a member's points into another brand's, and prints the conversion.
+import { randomUUID } from "node:crypto";
 import createClient from "openapi-fetch";
-import type { components, paths } from "./api";
+import type { components, paths } from "./api.d.ts";
 
 const { BASE, TOKEN, MEMBER } = process.env as Record<string, string>;
 
@@ -13,7 +14,7 @@ function told<T>(answer: { data?: T; error?: components["schemas"]["ProblemBody"
 }
 
 function key() {
-  return { header: { "Idempotency-Key": crypto.randomUUID() } };
+  return { header: { "Idempotency-Key": randomUUID() } };
 }
 
 const quote = told(
