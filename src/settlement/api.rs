@@ -17,7 +17,6 @@ use crate::ledger::{self, Closing};
 use crate::partners::{Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::money::Micros;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{NoFields, Page, Paging, Query, Write, once};
 use chrono::{DateTime, Utc};
 
@@ -66,7 +65,7 @@ pub struct ClosingBody {
     description = "Newest first; the first one is open.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Paging),
-    responses((status = 200, description = "A page of windows.", body = Page<WindowBody>), ReadProblems)
+    responses((status = 200, description = "A page of windows.", body = Page<WindowBody>))
 )]
 async fn list(
     _reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -93,7 +92,7 @@ async fn list(
     description = "One window.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(("window" = String, Path, description = "The window's id.")),
-    responses((status = 200, description = "The window.", body = WindowBody), ReadProblems)
+    responses((status = 200, description = "The window.", body = WindowBody))
 )]
 async fn read(
     _reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -116,7 +115,8 @@ async fn read(
     params(("window" = String, Path, description = "The id of the open window."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "What was closed and opened.", body = ClosingBody), WriteProblems)
+    extensions(("x-problems" = json!(["window-closed"]))),
+    responses((status = 200, description = "What was closed and opened.", body = ClosingBody))
 )]
 async fn close(
     staff: Staff<Finance>,
@@ -203,7 +203,8 @@ pub struct PositionBody {
     description = "What each partner owes the hub or is owed. A partner sees its own.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "The positions.", body = PositionsBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The positions.", body = PositionsBody))
 )]
 async fn report(
     reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,

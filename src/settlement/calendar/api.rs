@@ -13,7 +13,6 @@ use crate::clock::Timestamp;
 use crate::db::{self, Connection, Pool};
 use crate::error::{Error, Problem};
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Write, once};
 
 /// How many closes are told ahead.
@@ -68,7 +67,7 @@ pub struct NextCloseBody {
     get, path = "/v1/settlement/calendar", operation_id = "readCalendar", tag = "settlement",
     description = "The calendar by which the open window closes, and the next five closes.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
-    responses((status = 200, description = "The calendar.", body = SetCalendarBody), ReadProblems)
+    responses((status = 200, description = "The calendar.", body = SetCalendarBody))
 )]
 async fn read(
     _reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -84,7 +83,7 @@ async fn read(
     security(("person" = ["finance"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = CalendarBody,
-    responses((status = 200, description = "The calendar.", body = SetCalendarBody), WriteProblems)
+    responses((status = 200, description = "The calendar.", body = SetCalendarBody))
 )]
 async fn set(
     staff: Staff<Finance>,
