@@ -8,17 +8,15 @@ TOOLS is the folder where .ci/outside has put the tools.
 
 import json
 import os
-import queue
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from standardwebhooks import Webhook
 
 from hub import ROOT, Hub, demo
+from receiver import Receiver
 
 HERE = Path(__file__).resolve().parent
 DOCUMENT = ROOT / "openapi" / "openapi.json"
@@ -83,26 +81,10 @@ def with_points(hub: Hub) -> None:
     hub.post("AERO", "/v1/awards", {"member": of_both(hub), "amount": amount, "reason": "event"})
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Keeps each delivery as it came."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.came.put((dict(self.headers.items()), body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 def deliver(hub: Hub, tools: Path) -> None:
     """A delivery verifies with both libraries, and while a secret is rotated with the old and the new one."""
-    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    receiver.came = queue.Queue()
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{receiver.server_port}/events"
-    made = hub.post("AERO", "/v1/webhook-endpoints", {"url": address, "types": ["award.completed"]})
+    receiver = Receiver()
+    made = hub.post("AERO", "/v1/webhook-endpoints", {"url": receiver.url, "types": ["award.completed"]})
     path = f"/v1/webhook-endpoints/{made['id']}"
 
     with_points(hub)
@@ -117,7 +99,6 @@ def deliver(hub: Hub, tools: Path) -> None:
     for secret in (made["secret"], rotated["secret"]):
         verify(tools, secret, headers, body)
     refuse(tools, made["secret"], headers, body + b" ")
-    receiver.shutdown()
 
 
 def signatures(headers: dict) -> list[str]:

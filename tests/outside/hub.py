@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -82,14 +83,14 @@ def demo():
     # Started by root, the database runs as somebody else, who has to get at its folder.
     with tempfile.TemporaryDirectory(prefix="interline-outside-", dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
-        data, log = Path(folder, "data"), Path(folder, "log")
-        with log.open("wb") as out:
+        data, said, log = (Path(folder, name) for name in ("data", "said", "log"))
+        with said.open("wb") as out, log.open("wb") as err:
             command = [PROGRAM, "demo", "--port", str(free_port()), "--data-dir", data]
-            running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+            running = subprocess.Popen(command, stdout=out, stderr=err)
             try:
-                wait(lambda: b"Interline is running" in log.read_bytes(), running, log)
+                wait(lambda: b"Interline is running" in said.read_bytes(), running, log)
                 hub, sandbox = (Hub(data / f"{name}-credentials.json") for name in ("demo", "sandbox"))
-                hub.log = sandbox.log = log
+                hub.data, hub.log = data, log
                 yield hub, sandbox
             finally:
                 running.terminate()
@@ -102,6 +103,14 @@ def wait(is_so, running, log, seconds=180):
         if running.poll() is not None or time.monotonic() > until:
             raise SystemExit(f"The demo did not start:\n{log.read_text()}")
         time.sleep(0.2)
+
+
+def pg(program: str) -> Path:
+    """One of PostgreSQL's programs, of the version that the hub takes."""
+    beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda it: float(it.parts[4]))
+    named = os.environ.get("INTERLINE_PG_BIN")
+    found = [Path(named, program)] if named else beside or [shutil.which(program)]
+    return found[-1]
 
 
 def free_port() -> int:
