@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -121,8 +122,11 @@ def fuzz(hub: Hub, there: dict, role: str, each: int) -> bool:
         "INTERLINE_THINGS": json.dumps(there),
         "INTERLINE_ROLE": role,
         "SCHEMATHESIS_HOOKS": "fuzz_hooks",
+        "PYTHONPATH": str(HERE),
     }
-    return subprocess.run(command, cwd=HERE, env=os.environ | told).returncode == 0
+    # It keeps notes where it runs, which another run would go by.
+    with tempfile.TemporaryDirectory() as elsewhere:
+        return subprocess.run(command, cwd=elsewhere, env=os.environ | told).returncode == 0
 
 
 if __name__ == "__main__":
