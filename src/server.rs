@@ -368,8 +368,8 @@ impl Modify for Doors {
         let partner = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", scopes));
         let person = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some("A token of /v1/sessions, for people of the hub."))
+            .bearer_format("session")
+            .description(Some("The token of a session, from `POST /v1/sessions`, for people of the hub: `ses_` and 43 characters that tell nothing."))
             .build();
         let of_members = SCOPES.iter().filter(|(name, _)| OF_MEMBERS.contains(name));
         let of_members = Scopes::from_iter(of_members.copied());

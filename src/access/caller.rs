@@ -6,6 +6,7 @@
 //! | `Sender<S>`     | the same, for what becomes a command of the ledger  |
 //! | `Staff<R>`      | a person of the hub with one of the roles `R`       |
 //! | `Reader<S, R>`  | either of them                                      |
+//! | `Myself`        | a person of the hub, for what is its own            |
 //!
 //! Where `S` is [`OrMember`](super::OrMember), a member of a partner is admitted as the partner is: `who` says
 //! that it is one, and the handler keeps it to what is its own.
@@ -32,8 +33,9 @@ use futures_util::future::LocalBoxFuture;
 use super::door::{Bearer, Door, Partners};
 use super::request_limits::lease::Standing;
 use super::request_limits::too_often;
+use super::sessions::{self, Session};
 use super::token::{MEMBER, Subject};
-use super::{Access, Acted, Party, Role, Roles, Scope, ScopeSet, Who};
+use super::{Access, Acted, AnyRole, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
@@ -86,6 +88,12 @@ pub struct Staff<R> {
     pub role: Role,
     pub who: Who,
     roles: PhantomData<R>,
+}
+
+/// A person of the hub, and the session that asks.
+pub struct Myself {
+    pub session: Session,
+    pub who: Who,
 }
 
 /// A partner with the scope `S`, or a person with one of the roles `R`; `who.party` says which.
@@ -166,12 +174,15 @@ struct Unconfirmed(i64);
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Wraps the application: what a request failed of is told to who is live only, and how many more it may
-/// send to each partner.
+/// Wraps the application: a person is known by its session, what a request failed of is told to who is live
+/// only, and how many more it may send to each partner.
 pub async fn confirm(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Err(error) = recognise(request.request()).await {
+        return Ok(request.into_response(error.error_response()));
+    }
     let answer = next.call(request).await?.map_into_boxed_body();
     let mut answer = match answer.status().is_client_error() {
         true => for_who_is_live(answer).await,
@@ -190,6 +201,26 @@ pub async fn confirm(
         }
     }
     Ok(answer)
+}
+
+/// Of a request that comes with the token of a live session.
+#[derive(Clone, Copy)]
+struct Recognised(Session, Moment);
+
+/// Finds the session of a request whose token is of one.
+async fn recognise(request: &HttpRequest) -> Result<(), Error> {
+    let Some(token) = token(request).filter(|token| sessions::token::is_one(token)) else {
+        return Ok(());
+    };
+    if let Some((session, moment)) = part::<Access>(request)?.session(token).await? {
+        let recognised = Recognised(session, moment);
+        request.extensions_mut().insert(recognised);
+    }
+    Ok(())
+}
+
+fn recognised(request: &HttpRequest) -> Option<Recognised> {
+    request.extensions().get::<Recognised>().copied()
 }
 
 /// A refusal, unless it is of somebody who is not known to be live, and is not.
@@ -231,6 +262,25 @@ impl<R: Roles> FromRequest for Staff<R> {
                 }),
                 Party::Partner(_) | Party::Member(_) => Err(unauthenticated().into()),
             }
+        })
+    }
+}
+
+impl FromRequest for Myself {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let door = Door {
+                partners: Partners::None,
+                members: false,
+                roles: AnyRole::ANY_OF,
+            };
+            let (who, _) = admit(&request, door).await?;
+            let Recognised(session, _) = recognised(&request).ok_or_else(unauthenticated)?;
+            Ok(Myself { session, who })
         })
     }
 }
@@ -278,9 +328,13 @@ async fn confirmed(
     let access = part::<Access>(request)?;
     let (moment, is_live) = match party {
         Party::Member(acted) => access.ask_acting(principal, acted).await?,
-        Party::Partner(_) | Party::Person(_) => {
+        Party::Partner(partner) => {
             let (moment, live) = access.ask(principal).await?;
-            (moment, live == Some(party))
+            (moment, live == Some(partner))
+        }
+        Party::Person(_) => {
+            let Recognised(_, moment) = recognised(request).ok_or_else(unauthenticated)?;
+            (moment, true)
         }
     };
     is_live.then_some(()).ok_or_else(unauthenticated)?;
@@ -313,6 +367,9 @@ async fn count(request: &HttpRequest, bearer: &Bearer) -> Result<(), Error> {
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.
 async fn bearer(request: &HttpRequest) -> Result<Option<Bearer>, Error> {
+    if let Some(Recognised(session, _)) = recognised(request) {
+        return Ok(Some(Bearer::Person(session.person, session.role)));
+    }
     let Some(token) = token(request) else {
         return Ok(None);
     };
@@ -357,10 +414,6 @@ fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
             },
             scopes: scopes(scope?)?,
         }),
-        (Some(role), None) => Some(Bearer::Person(
-            ids.read(Kind::Person, &sub)?,
-            Role::named(role)?,
-        )),
         _ => None,
     }
 }

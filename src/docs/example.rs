@@ -65,7 +65,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("ProblemBody.title", "A field is not what it should be"),
     ("RedemptionBody.id", "red_0123456789abcdef"),
     ("ReversalBody.id", "rev_0123456789abcdef"),
-    ("SessionBody.name", "Olivia"),
+    ("SignedInBody.name", "Olivia"),
     ("WalletBody.id", "wal_0123456789abcdef"),
     ("CredentialBody.scopes", "awards:write"),
     ("EventBody.subject", "awd_0123456789abcdef"),

@@ -3,8 +3,9 @@
 //! One throw-away cluster serves the whole run. The first test fills a template database with the
 //! sample coalition; each test gets a clone of it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -21,7 +22,7 @@ use interline::web::client;
 use interline::webhooks::reach::Reach;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 /// Members of the sample coalition in a test.
@@ -106,13 +107,17 @@ async fn create(name: &str, template: Option<&str>) {
     panic!("the template stays in use");
 }
 
+type Sessions = Arc<Mutex<HashMap<String, String>>>;
+
 pub struct World {
     pub url: String,
     pub hub: Hub,
     pub base_url: String,
     pub http: Client,
     pub credentials: Credentials,
-    /// A session that steps share: an account takes five sign-ins a minute.
+    /// The session of each login, which all hubs of the database and all steps of a test share: an account
+    /// takes five sign-ins a minute.
+    sessions: Sessions,
     olivia: OnceCell<String>,
 }
 
@@ -166,15 +171,20 @@ impl World {
         let credentials = filled(template).await;
         let name = format!("t_{}", Uuid::new_v4().simple());
         create(&name, Some(template.name)).await;
-        World::on(CLUSTER.url(&name), credentials.clone()).await
+        World::on(CLUSTER.url(&name), credentials.clone(), Sessions::default()).await
     }
 
     /// Another hub on the same database.
     pub async fn second(&self) -> World {
-        World::on(self.url.clone(), self.credentials.clone()).await
+        World::on(
+            self.url.clone(),
+            self.credentials.clone(),
+            self.sessions.clone(),
+        )
+        .await
     }
 
-    async fn on(url: String, credentials: Credentials) -> World {
+    async fn on(url: String, credentials: Credentials, sessions: Sessions) -> World {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base_url = format!(
             "http://{}",
@@ -198,6 +208,7 @@ impl World {
             base_url,
             http: client::builder().build().expect("a client"),
             credentials,
+            sessions,
             olivia: OnceCell::new(),
         }
     }
@@ -293,23 +304,28 @@ impl World {
             .to_owned()
     }
 
-    /// A person's access token, by login.
+    /// The token of a person's session, by login.
     pub async fn sign_in(&self, login: &str) -> String {
-        let person = self
-            .credentials
-            .people
-            .iter()
-            .find(|person| person.login == login)
-            .expect(login);
+        let mut sessions = self.sessions.lock().await;
+        if let Some(token) = sessions.get(login) {
+            return token.clone();
+        }
+        let token = self.sign_in_anew(login).await;
+        sessions.insert(login.to_owned(), token.clone());
+        token
+    }
+
+    /// The same of a session that begins now.
+    pub async fn sign_in_anew(&self, login: &str) -> String {
+        let mut people = self.credentials.people.iter();
+        let person = people.find(|person| person.login == login).expect(login);
         let body = json!({"login": person.login, "password": person.password});
-        let body = send(
-            self.http
-                .post(format!("{}/v1/sessions", self.base_url))
-                .json(&body),
-        )
-        .await
-        .ok();
-        body["access_token"].as_str().expect("a token").to_owned()
+        let request = self.request(Method::POST, "/v1/sessions").json(&body);
+        let session = send(request).await.ok();
+        session["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
     }
 
     pub async fn get(&self, token: &str, path: &str) -> Answer {

@@ -47,6 +47,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "what it changes past the hub, the proof or an anchor has to find",
     ),
     (
+        "tests/hub/sessions.rs",
+        "lets the minutes pass after which a session ends",
+    ),
+    (
         "tests/hub/tokens.rs",
         "lets the hours pass that a rotation of the hub's key waits for",
     ),

@@ -1,80 +1,45 @@
-//! Signing in over HTTP.
+//! People over HTTP.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{self, Data, ServiceConfig};
-use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use utoipa::OpenApi;
 
-use super::Login;
-use crate::access::{Access, Role, token};
-use crate::clock;
-use crate::db::Pool;
+use super::unknown;
+use crate::access::{Operator, Staff};
+use crate::db::{self, Pool};
 use crate::error::Error;
-use crate::id::Ids;
-use crate::web::{Json, ProblemBody, WriteProblems};
+use crate::id::{Ids, Kind};
+use crate::web::{ProblemBody, WriteProblems};
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/v1/sessions").route(web::post().to(sign_in)));
+    cfg.service(
+        web::resource("/v1/people/{person}/sessions").route(web::delete().to(end_sessions)),
+    );
 }
 
 #[derive(OpenApi)]
-#[openapi(
-    paths(sign_in),
-    components(schemas(SignIn, SessionBody, Role, ProblemBody))
-)]
+#[openapi(paths(end_sessions), components(schemas(ProblemBody)))]
 pub struct Doc;
 
-/// A login and its password.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignIn {
-    #[schema(value_type = String, example = "operator")]
-    login: Login,
-    #[schema(format = Password)]
-    password: String,
-}
-
-/// An access token for a person.
-#[derive(Serialize, ToSchema)]
-pub struct SessionBody {
-    /// Send it as `Authorization: Bearer`.
-    pub access_token: String,
-    #[schema(example = "Bearer")]
-    pub token_type: &'static str,
-    /// Seconds.
-    #[schema(example = 900)]
-    pub expires_in: i64,
-    pub name: String,
-    pub role: Role,
-}
-
-/// Sign in
-///
-/// For people of the hub. Five attempts a minute per account, right or wrong. Needs no
-/// Idempotency-Key: it changes nothing.
+/// Sign a person out everywhere
 #[utoipa::path(
-    post, path = "/v1/sessions", operation_id = "signIn", tag = "access", security(()),
-    request_body = SignIn,
-    responses((status = 200, description = "A token for 15 minutes.", body = SessionBody), WriteProblems)
+    delete, path = "/v1/people/{person}/sessions", operation_id = "endSessionsOf", tag = "access",
+    description = "By an operator, of anybody who works for the hub. At once and on every hub; the person may sign in again. Needs no Idempotency-Key: doing it again changes nothing.",
+    security(("person" = ["operator"])),
+    params(("person" = String, Path, description = "The person's id.")),
+    responses((status = 204, description = "They have ended."), WriteProblems)
 )]
-async fn sign_in(
-    access: Data<Access>,
+async fn end_sessions(
+    staff: Staff<Operator>,
     ids: Data<Ids>,
     pool: Data<Pool>,
-    Json(asked): Json<SignIn>,
+    path: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let now = clock::machine_now();
-    let (person, access_token) =
-        super::sign_in(&pool, &access, &ids, &asked.login, asked.password, now).await?;
-
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(SessionBody {
-            access_token,
-            token_type: "Bearer",
-            expires_in: token::LIFE,
-            name: person.name,
-            role: person.role,
-        }))
+    let person = ids.read(Kind::Person, &path).ok_or_else(unknown)?;
+    let mut conn = pool.get().await?;
+    db::transaction(&mut conn, async |conn| {
+        super::sign_out(conn, &staff.who, person).await
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
 }

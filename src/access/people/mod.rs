@@ -1,10 +1,10 @@
 //! People of the hub sign in with a password.
 //!
 //! An unknown login takes as long as a wrong password and is told the same. Hashing is slow on
-//! purpose, so it runs aside of the requests, and only a few at a time: each takes 19 MiB.
+//! purpose, so it runs aside of the requests, and only a few at a time: each takes 19 MiB. Attempts are
+//! counted in the database, for all hubs together.
 
 pub mod api;
-pub mod attempts;
 pub mod login;
 pub mod password;
 mod store;
@@ -13,18 +13,16 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::token::Subject;
+use super::sessions::{self, Which};
 use super::{Access, Role, Who, audit};
-use crate::clock::Timestamp;
-use crate::db::{Connection, Pool};
+use crate::db::{self, Connection, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::{Ids, Kind};
+use crate::secret::Secrets;
 use crate::web::text::Name;
-use attempts::Attempts;
 pub use login::Login;
 
 /// How many sign-ins an account takes a minute, right or wrong.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: i32 = 5;
 
 /// How many passwords are hashed at once, and how long the next one waits.
 const AT_ONCE: usize = 4;
@@ -38,18 +36,12 @@ pub struct Person {
     password_hash: String,
 }
 
-/// What the hub remembers of sign-ins.
-pub struct SignIns {
-    attempts: Attempts,
-    hashing: Semaphore,
-}
+/// Where passwords are hashed, a few at a time.
+pub struct Hashing(Semaphore);
 
-impl Default for SignIns {
+impl Default for Hashing {
     fn default() -> Self {
-        SignIns {
-            attempts: Attempts::of(ATTEMPTS),
-            hashing: Semaphore::new(AT_ONCE),
-        }
+        Hashing(Semaphore::new(AT_ONCE))
     }
 }
 
@@ -72,7 +64,7 @@ pub async fn create(
     store::insert(conn, &login, &name, role, &hash).await
 }
 
-/// Gives a person another role. Tokens of the old one are refused from now on.
+/// Gives a person another role, who has to sign in again.
 pub async fn change_role(
     conn: &mut Connection,
     who: &Who,
@@ -82,58 +74,78 @@ pub async fn change_role(
     let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
 
     store::set_role(conn, person, role).await?;
-    let about = audit::Subject::Person.no(person);
-    audit::record(conn, who, about, Some(before.name()), role.name()).await
+    sessions::end(conn, person, Which::All).await?;
+    tell(conn, who, person, before, role.name()).await
 }
 
-/// Ends a person's employment. Their tokens are refused from now on.
+/// Ends a person's employment, and all sessions.
 pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
     let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
 
     store::mark_inactive(conn, person).await?;
-    let about = audit::Subject::Person.no(person);
-    audit::record(conn, who, about, Some(before.name()), "dismissed").await
+    sessions::end(conn, person, Which::All).await?;
+    tell(conn, who, person, before, "dismissed").await
 }
 
-/// Signs a person in: the person and a token, or one refusal for every reason.
+/// Ends all sessions of a person, who may sign in again.
+pub async fn sign_out(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
+    let role = store::lock(conn, person).await?.ok_or_else(unknown)?;
+    match sessions::end(conn, person, Which::All).await? {
+        0 => Ok(()),
+        _ => tell(conn, who, person, role, "signed out").await,
+    }
+}
+
+async fn tell(
+    conn: &mut Connection,
+    who: &Who,
+    person: i64,
+    before: Role,
+    after: &str,
+) -> Result<(), Error> {
+    let about = audit::Subject::Person.no(person);
+    audit::record(conn, who, about, Some(before.name()), after).await
+}
+
+/// Signs a person in: the person and the token of a session, or one refusal for every reason.
 pub async fn sign_in(
     pool: &Pool,
     access: &Access,
-    ids: &Ids,
+    secrets: &Secrets,
     login: &Login,
     password: String,
-    now: Timestamp,
 ) -> Result<(Person, String), Error> {
-    access
-        .sign_ins
-        .attempts
-        .count(login, now)
-        .map_err(too_often)?;
+    let account = secrets.hash(&[b"account", login.as_bytes()]);
     // The connection goes back before the hashing begins.
-    let found = store::find_active(&mut *pool.get().await?, login).await?;
+    let found = {
+        let mut conn = pool.get().await?;
+        store::count_attempt(&mut conn, account, ATTEMPTS)
+            .await?
+            .map_err(too_often)?;
+        store::find_active(&mut conn, login).await?
+    };
 
     let hash = found
         .as_ref()
         .map_or(password::NOBODY, |person| &person.password_hash)
         .to_owned();
-    let is_right = verify(&access.sign_ins.hashing, password, hash).await?;
+    let is_right = verify(&access.hashing, password, hash).await?;
     let person = found.filter(|_| is_right).ok_or_else(failed)?;
 
-    let sub = ids.show(Kind::Person, person.id);
-    let subject = Subject {
-        sub,
-        client_id: "sessions".into(),
-        role: Some(person.role.name().to_owned()),
-        ..Subject::default()
-    };
     let mut conn = pool.get().await?;
-    let token = access.mint(&mut conn, subject, now).await?;
+    let token = db::transaction(&mut conn, async |conn| {
+        // Who was dismissed meanwhile, or has another password, gets no session.
+        let is_still = store::lock_unchanged(conn, &person).await?;
+        is_still.then_some(()).ok_or_else(failed)?;
+        sessions::open(conn, person.id).await
+    })
+    .await?;
     Ok((person, token))
 }
 
-async fn verify(hashing: &Semaphore, password: String, hash: String) -> Result<bool, Error> {
+async fn verify(hashing: &Hashing, password: String, hash: String) -> Result<bool, Error> {
     let busy = |_| Problem::new(Slug::TooBusy, "too many people sign in at once");
-    let _permit = tokio::time::timeout(PATIENCE, hashing.acquire())
+    let _permit = tokio::time::timeout(PATIENCE, hashing.0.acquire())
         .await
         .map_err(busy)?
         .map_err(anyhow::Error::from)?;

@@ -1,8 +1,9 @@
 //! People in the database.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use super::{Login, Person};
 use crate::access::Role;
@@ -26,6 +27,12 @@ struct Row {
 struct Locked {
     #[diesel(sql_type = Text)]
     role: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Wait {
+    #[diesel(sql_type = BigInt)]
+    seconds: i64,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -83,6 +90,52 @@ pub(super) async fn insert(
     .await;
     let taken = || Problem::field("/login", "somebody has this login already");
     on_constraint(inserted, "people_login_unique", taken).map(|row| row.id)
+}
+
+/// Whether the person is still employed and has the same password and role. The row is locked until the
+/// transaction ends.
+pub(super) async fn lock_unchanged(conn: &mut Connection, person: &Person) -> Result<bool, Error> {
+    let row: Option<Locked> = diesel::sql_query(
+        "select role from people where id = $1 and active and password_hash = $2 for no key update",
+    )
+    .bind::<BigInt, _>(person.id)
+    .bind::<Text, _>(&person.password_hash)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.is_some_and(|row| row.role == person.role.name()))
+}
+
+/// Counts an attempt on an account, or says how many seconds to wait before the next.
+pub(super) async fn count_attempt(
+    conn: &mut Connection,
+    account: Uuid,
+    most: i32,
+) -> Result<Result<(), u64>, Error> {
+    diesel::sql_query("delete from sign_in_attempts where until < clock_timestamp()")
+        .execute(conn)
+        .await?;
+    // The row is locked while its attempts are counted, so that no two are the fifth.
+    let counted = diesel::sql_query(
+        "insert into sign_in_attempts as a values ($1, array[clock_timestamp()], clock_timestamp() + interval '1 minute')
+         on conflict (account) do update set tried = array(select at from unnest(a.tried) as at where at > clock_timestamp() - interval '1 minute') || clock_timestamp(), until = excluded.until
+           where (select count(*) from unnest(a.tried) as at where at > clock_timestamp() - interval '1 minute') < $2",
+    )
+    .bind::<SqlUuid, _>(account)
+    .bind::<Integer, _>(most)
+    .execute(conn)
+    .await?;
+    if counted == 1 {
+        return Ok(Ok(()));
+    }
+    let wait: Wait = diesel::sql_query(
+        "select coalesce(max(greatest(1, ceil(extract(epoch from tried[1] + interval '1 minute' - clock_timestamp())))), 1)::bigint as seconds
+           from sign_in_attempts where account = $1",
+    )
+    .bind::<SqlUuid, _>(account)
+    .get_result(conn)
+    .await?;
+    Ok(Err(wait.seconds.unsigned_abs()))
 }
 
 /// The role of somebody who is still employed, whose row is locked until the transaction ends.
