@@ -49,6 +49,8 @@ problems! {
     CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
     CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";
     CertificationMissing 409 "certification-missing" "The partner's latest certification did not pass, or there is none" "Record one that passed first.";
+    CodeNeeded 401 "code-needed" "A code of your second factor is needed" "Send `code` too: six digits of the authenticator, or a recovery code.";
+    CodeRefused 403 "code-refused" "That code is not taken" "Each code is good once, and for half a minute either way: wait for the next one, or use a recovery code.";
     CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
     CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
@@ -94,9 +96,12 @@ problems! {
     RequestLimitExceeded 429 "request-limit-exceeded" "You ask more often than you may" "Wait `retry_after` seconds, then send the same request with the same key. `RateLimit` on every answer says how many are left; an operator may give you more.";
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
+    SecondFactorEnrolled 409 "second-factor-enrolled" "You have a second factor already" "An operator can reset it when the authenticator is lost.";
+    SecondFactorMissing 403 "second-factor-missing" "Enrol a second factor first" "`POST /v1/me/second-factor` gives a secret for an authenticator; until a code of it is confirmed you may read, and do nothing.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
     SigningKeyTooYoung 409 "signing-key-too-young" "The key of access tokens was rotated just now" "Wait until half an hour has passed since: two keys are live at most, and a token keeps for 15 minutes.";
     SponsorBudgetUsedUp 422 "sponsor-budget-used-up" "What is left of the sponsor's budget is less than its share" "Convert less, or agree on another version of the card. `left` is what the sponsor can still pay.";
+    StepUpNeeded 403 "step-up-needed" "That needs a fresh proof of who you are" "Send a code to `POST /v1/sessions/current/step-up`, then the same request with the same key; a proof counts for ten minutes.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
     TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";

@@ -63,6 +63,7 @@ create table sessions (
   token_hash bytea not null,
   created_at timestamptz not null default clock_timestamp(),
   last_used_at timestamptz not null default clock_timestamp(),
+  proved_at timestamptz,
   constraint sessions_pk primary key (id),
   constraint sessions_token_hash_unique unique (token_hash),
   constraint sessions_of_person foreign key (person_id) references people (id)
@@ -70,16 +71,36 @@ create table sessions (
 -- A person's list of sessions, and their end all at once.
 create index sessions_by_person on sessions (person_id, id);
 comment on table sessions is
-  'People who are signed in, each once for every place. The token has 256 random bits, so that a plain SHA-256 of it is enough to keep. last_used_at is right to the minute. A session that ends is deleted. Times are the machine''s, because a sandbox whose clock is turned signs nobody out.';
+  'People who are signed in, each once for every place. The token has 256 random bits, so that a plain SHA-256 of it is enough to keep. last_used_at is right to the minute. proved_at: when a code of the second factor was given last. A session that ends is deleted. Times are the machine''s, because a sandbox whose clock is turned signs nobody out.';
 
 create view live_sessions as
-  select s.id, s.person_id, s.token_hash, s.created_at, s.last_used_at, p.role
+  select s.id, s.person_id, s.token_hash, s.created_at, s.last_used_at, s.proved_at, p.role
     from sessions s join people p on p.id = s.person_id
    where p.active
      and s.created_at > clock_timestamp() - interval '12 hours'
      and s.last_used_at > clock_timestamp() - interval '30 minutes';
 comment on view live_sessions is
   'Who is signed in now, and in which role: for twelve hours at most, and as long as half an hour does not go by without a request.';
+
+create table second_factors (
+  person_id bigint not null,
+  version int not null default 1,
+  confirmed_at timestamptz,
+  last_step bigint not null default 0,
+  constraint second_factors_pk primary key (person_id),
+  constraint second_factors_of_person foreign key (person_id) references people (id)
+);
+comment on table second_factors is
+  'Authenticators of people (RFC 6238). The secret is not kept: it follows from a key of the hub''s, the person and the version. last_step: no code of this step of 30 seconds, or of one before it, is taken any more.';
+
+create table recovery_codes (
+  person_id bigint not null,
+  code_hash uuid not null,
+  constraint recovery_codes_pk primary key (person_id, code_hash),
+  constraint recovery_codes_of_person foreign key (person_id) references people (id)
+);
+comment on table recovery_codes is
+  'What a person has on paper in place of an authenticator: keyed hashes of codes that were not used.';
 
 create table sign_in_attempts (
   account uuid not null,
@@ -112,6 +133,6 @@ comment on table audit is
 grant usage on sequence principal_ids, session_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;
 grant select, insert, delete on assertions to interline_app;
-grant select, insert, update, delete on sessions, sign_in_attempts to interline_app;
+grant select, insert, update, delete on sessions, second_factors, recovery_codes, sign_in_attempts to interline_app;
 grant select on live_principals, live_sessions to interline_app;
 grant select, insert on audit to interline_app;

@@ -19,12 +19,15 @@
 //! Whether the sender of a command is live the group of the command finds, with all else that it reads; a
 //! request that fails before its group is asked about on its way out ([`confirm`]). Nobody who is not
 //! live learns anything but that, and nothing takes effect that comes after a revocation.
+//!
+//! The session of a person is looked up before anything else of the request is ([`confirm`]): then its role,
+//! too, is known without waiting. Without a second factor a person reads, and does nothing but what is its own.
 
 use std::marker::PhantomData;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
@@ -278,7 +281,7 @@ impl FromRequest for Myself {
                 members: false,
                 roles: AnyRole::ANY_OF,
             };
-            let (who, _) = admit(&request, door).await?;
+            let (who, _) = enter(&request, door).await?;
             let Recognised(session, _) = recognised(&request).ok_or_else(unauthenticated)?;
             Ok(Myself { session, who })
         })
@@ -312,6 +315,17 @@ fn door<S: Scope>(roles: &'static [Role]) -> Door {
 }
 
 async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
+    let entered = enter(request, door).await?;
+    match recognised(request) {
+        Some(Recognised(session, _)) if !session.is_proved && request.method() != Method::GET => {
+            Err(second_factor_missing().into())
+        }
+        _ => Ok(entered),
+    }
+}
+
+/// The same also without a second factor: for what is a person's own.
+async fn enter(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
     let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
     count(request, &bearer).await?;
@@ -349,6 +363,7 @@ fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
         request: id.unwrap_or_else(RequestId::fresh),
         endpoint: format!("{} {}", request.method(), request.path()),
         is_confirmed: true,
+        is_fresh: recognised(request).is_none_or(|Recognised(session, _)| session.is_fresh),
     }
 }
 
@@ -429,6 +444,13 @@ fn part<T: 'static>(request: &HttpRequest) -> Result<&web::Data<T>, Error> {
     request
         .app_data::<web::Data<T>>()
         .ok_or_else(|| missing().into())
+}
+
+fn second_factor_missing() -> Problem {
+    Problem::new(
+        Slug::SecondFactorMissing,
+        "without a second factor everything may be read and nothing done: POST /v1/me/second-factor begins to enrol one",
+    )
 }
 
 pub fn unauthenticated() -> Problem {

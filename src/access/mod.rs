@@ -3,7 +3,7 @@
 //! Three kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
 //! signature ([`credentials`]), and gets an access token for them ([`oauth`]). For one of its *members* it
 //! exchanges what names the member ([`oauth::exchange`]), and then acts as that member and no more. A
-//! *person* of the hub signs in with a password ([`people`]) and has a session ([`sessions`]). All then send
+//! *person* of the hub signs in with a password and a code ([`people`], [`second_factor`]) and has a session ([`sessions`]). All then send
 //! their token with each request, and a handler says in its signature whom it admits ([`caller`]). How often a
 //! partner may ask is counted over all hubs ([`request_limits`]).
 //!
@@ -40,6 +40,7 @@ pub mod request_limits;
 mod ring;
 pub mod role;
 pub mod scope;
+pub mod second_factor;
 pub mod sessions;
 pub mod signing_keys;
 mod store;

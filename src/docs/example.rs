@@ -65,6 +65,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("ProblemBody.title", "A field is not what it should be"),
     ("RedemptionBody.id", "red_0123456789abcdef"),
     ("ReversalBody.id", "rev_0123456789abcdef"),
+    ("MeBody.name", "Olivia"),
     ("SignedInBody.name", "Olivia"),
     ("WalletBody.id", "wal_0123456789abcdef"),
     ("CredentialBody.scopes", "awards:write"),

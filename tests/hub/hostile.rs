@@ -174,10 +174,14 @@ pub async fn writes(world: &World) -> Vec<Write> {
         }
     };
     let asked = operations().into_iter().filter(|one| {
-        // A sign-in and a token change nothing; a link token and what ends something have no body.
+        // A sign-in, a code and a token change nothing; a link token and what ends something have no body.
         let apart = [
+            "beginSecondFactor",
+            "confirmSecondFactor",
+            "renewRecoveryCodes",
             "signIn",
             "signOut",
+            "stepUp",
             "endSession",
             "endOtherSessions",
             "endSessionsOf",

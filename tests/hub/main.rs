@@ -44,6 +44,7 @@ mod request_limits;
 mod sandbox;
 mod schema;
 mod seals;
+mod second_factor;
 mod sessions;
 mod slow;
 mod sponsors;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use chrono::Duration;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::{StreamExt, stream};
-use interline::access::{Role, Who};
+use interline::access::{Role, Who, people};
 use interline::approvals::{self, PartyName, Subject, Verdict};
 use interline::db::{self, Connection, GATE_LOCK};
 use interline::error::{CATALOGUE, Error};
@@ -356,6 +356,32 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "route-unknown" => async |w: World| {
         w.get("", "/v1/nothing").await
+    };
+    "code-needed" => async |w: World| {
+        let olivia = &w.credentials.people[0];
+        let body = json!({"login": olivia.login, "password": olivia.password});
+        send(w.request(Method::POST, "/v1/sessions").json(&body)).await
+    };
+    "code-refused" => async |w: World| {
+        w.post(&w.sign_in("olivia").await, "/v1/sessions/current/step-up", json!({"code": "000000"})).await
+    };
+    "second-factor-enrolled" => async |w: World| {
+        w.post(&w.sign_in("olivia").await, "/v1/me/second-factor", json!({})).await
+    };
+    "second-factor-missing" => async |w: World| {
+        let password = "correct horse battery";
+        let mut conn = w.hub.pool.get().await.expect("a connection");
+        people::create(&mut conn, "new", "New", Role::Operator, password).await.expect("a person");
+        let body = json!({"login": "new", "password": password});
+        let session = send(w.request(Method::POST, "/v1/sessions").json(&body)).await.ok();
+        let token = session["access_token"].as_str().expect("a token");
+        w.post(token, "/v1/signing-keys", json!({})).await
+    };
+    "step-up-needed" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let late = "update sessions set proved_at = proved_at - interval '10 minutes'";
+        w.superuser().await.batch_execute(late).await.expect("ten minutes");
+        w.post(&olivia, "/v1/signing-keys", json!({})).await
     };
     "sign-in-failed" => async |w: World| {
         sign_in(&w, "fiona").await

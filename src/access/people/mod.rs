@@ -1,4 +1,4 @@
-//! People of the hub sign in with a password.
+//! People of the hub sign in with a password and a code of their second factor.
 //!
 //! An unknown login takes as long as a wrong password and is told the same. Hashing is slow on
 //! purpose, so it runs aside of the requests, and only a few at a time: each takes 19 MiB. Attempts are
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::caller::Myself;
+use super::second_factor;
 use super::sessions::{self, Which};
 use super::{Access, Role, Who, audit};
 use crate::db::{self, Connection, Pool};
@@ -21,7 +23,7 @@ use crate::secret::Secrets;
 use crate::web::text::Name;
 pub use login::Login;
 
-/// How many sign-ins an account takes a minute, right or wrong.
+/// How many passwords and codes an account takes a minute, right or wrong.
 const ATTEMPTS: i32 = 5;
 
 /// How many passwords are hashed at once, and how long the next one waits.
@@ -31,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// An employee of the hub.
 pub struct Person {
     pub id: i64,
+    pub login: String,
     pub name: String,
     pub role: Role,
     password_hash: String,
@@ -107,21 +110,20 @@ async fn tell(
     audit::record(conn, who, about, Some(before.name()), after).await
 }
 
-/// Signs a person in: the person and the token of a session, or one refusal for every reason.
+/// Signs a person in: the person, whether with a code, and the token of a session. One refusal for every
+/// reason, but that a right password lacks a code.
 pub async fn sign_in(
     pool: &Pool,
     access: &Access,
     secrets: &Secrets,
     login: &Login,
     password: String,
-) -> Result<(Person, String), Error> {
-    let account = secrets.hash(&[b"account", login.as_bytes()]);
+    code: Option<&str>,
+) -> Result<(Person, bool, String), Error> {
     // The connection goes back before the hashing begins.
     let found = {
         let mut conn = pool.get().await?;
-        store::count_attempt(&mut conn, account, ATTEMPTS)
-            .await?
-            .map_err(too_often)?;
+        count_attempt(&mut conn, secrets, login).await?;
         store::find_active(&mut conn, login).await?
     };
 
@@ -133,14 +135,86 @@ pub async fn sign_in(
     let person = found.filter(|_| is_right).ok_or_else(failed)?;
 
     let mut conn = pool.get().await?;
-    let token = db::transaction(&mut conn, async |conn| {
+    let (is_proved, token) = db::transaction(&mut conn, async |conn| {
         // Who was dismissed meanwhile, or has another password, gets no session.
         let is_still = store::lock_unchanged(conn, &person).await?;
         is_still.then_some(()).ok_or_else(failed)?;
-        sessions::open(conn, person.id).await
+        let is_proved = second_factor::is_enrolled(conn, person.id).await?;
+        if is_proved {
+            let code = code.ok_or_else(code_needed)?;
+            let is_right = second_factor::take(conn, secrets, person.id, code).await?;
+            is_right.then_some(()).ok_or_else(failed)?;
+        }
+        let token = sessions::open(conn, person.id, is_proved).await?;
+        Ok::<_, Error>((is_proved, token))
     })
     .await?;
-    Ok((person, token))
+    Ok((person, is_proved, token))
+}
+
+/// Somebody who is still employed.
+pub async fn find(conn: &mut Connection, person: i64) -> Result<Person, Error> {
+    Ok(store::find_by_id(conn, person).await?.ok_or_else(unknown)?)
+}
+
+/// Counts an attempt at a code by who is signed in: it counts like one at signing in.
+pub async fn count_attempt_of(pool: &Pool, secrets: &Secrets, person: i64) -> Result<(), Error> {
+    let mut conn = pool.get().await?;
+    let person = find(&mut conn, person).await?;
+    count_attempt(&mut conn, secrets, &person.login).await
+}
+
+async fn count_attempt(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    login: &str,
+) -> Result<(), Error> {
+    let account = secrets.hash(&[b"account", login.as_bytes()]);
+    let counted = store::count_attempt(conn, account, ATTEMPTS).await?;
+    Ok(counted.map_err(too_often)?)
+}
+
+/// Takes a code of who is signed in: the session's proof is fresh again.
+pub async fn prove(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<(), Error> {
+    let is_right = second_factor::take(conn, secrets, me.session.person, code).await?;
+    is_right
+        .then_some(())
+        .ok_or_else(second_factor::refused)?;
+    sessions::prove(conn, me.session.id).await
+}
+
+/// Ends the enrolment of a second factor: the recovery codes.
+pub async fn enrol(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<Vec<String>, Error> {
+    let person = me.session.person;
+    let role = store::lock(conn, person).await?.ok_or_else(unknown)?;
+    let codes = second_factor::confirm(conn, secrets, person, code).await?;
+    sessions::prove(conn, me.session.id).await?;
+    tell(conn, &me.who, person, role, "second factor enrolled").await?;
+    Ok(codes)
+}
+
+/// Other recovery codes, for a code.
+pub async fn renew_recovery_codes(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<Vec<String>, Error> {
+    let person = me.session.person;
+    let role = store::lock(conn, person).await?.ok_or_else(unknown)?;
+    prove(conn, secrets, me, code).await?;
+    tell(conn, &me.who, person, role, "recovery codes renewed").await?;
+    second_factor::fresh_codes(conn, secrets, person).await
 }
 
 async fn verify(hashing: &Hashing, password: String, hash: String) -> Result<bool, Error> {
@@ -158,13 +232,23 @@ fn unknown() -> Problem {
 }
 
 fn failed() -> Problem {
-    Problem::new(Slug::SignInFailed, "the login or the password is not right")
+    Problem::new(
+        Slug::SignInFailed,
+        "the login, the password or the code is not right, or the code was used before",
+    )
+}
+
+fn code_needed() -> Problem {
+    Problem::new(
+        Slug::CodeNeeded,
+        "this account has a second factor: send `code` with the login and the password",
+    )
 }
 
 fn too_often(wait: u64) -> Problem {
     Problem::new(
         Slug::TooManyRequests,
-        format!("an account takes 5 sign-ins a minute; wait {wait} seconds"),
+        format!("an account takes 5 passwords and codes a minute; wait {wait} seconds"),
     )
     .with("retry_after", wait)
 }

@@ -16,12 +16,16 @@ struct Row {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = Text)]
+    login: String,
+    #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
     role: String,
     #[diesel(sql_type = Text)]
     password_hash: String,
 }
+
+const COLUMNS: &str = "id, login, name, role, password_hash from people";
 
 #[derive(diesel::QueryableByName)]
 struct Locked {
@@ -46,29 +50,42 @@ pub(super) async fn find_active(
     conn: &mut Connection,
     login: &Login,
 ) -> Result<Option<Person>, Error> {
-    let row: Option<Row> = diesel::sql_query(
-        "select id, name, role, password_hash from people where login = $1 and active",
-    )
-    .bind::<Text, _>(&**login)
-    .get_result(conn)
-    .await
-    .optional()?;
-    let person = |Row {
-                      id,
-                      name,
-                      role,
-                      password_hash,
-                  }| {
-        let role = Role::named(&role)
-            .ok_or_else(|| anyhow::anyhow!("person {id} has the unknown role {role}"))?;
-        Ok(Person {
-            id,
-            name,
-            role,
-            password_hash,
-        })
-    };
-    row.map(person).transpose()
+    let row: Option<Row> =
+        diesel::sql_query(format!("select {COLUMNS} where login = $1 and active"))
+            .bind::<Text, _>(&**login)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(row.map(person).transpose()?)
+}
+
+/// The person with this id who is still employed.
+pub(super) async fn find_by_id(conn: &mut Connection, id: i64) -> Result<Option<Person>, Error> {
+    let row: Option<Row> = diesel::sql_query(format!("select {COLUMNS} where id = $1 and active"))
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(person).transpose()?)
+}
+
+fn person(row: Row) -> anyhow::Result<Person> {
+    let Row {
+        id,
+        login,
+        name,
+        role,
+        password_hash,
+    } = row;
+    let role = Role::named(&role)
+        .ok_or_else(|| anyhow::anyhow!("person {id} has the unknown role {role}"))?;
+    Ok(Person {
+        id,
+        login,
+        name,
+        role,
+        password_hash,
+    })
 }
 
 pub(super) async fn insert(

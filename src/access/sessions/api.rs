@@ -35,7 +35,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 )]
 pub struct Doc;
 
-/// A login and its password.
+/// A login, its password, and a code of the second factor.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
@@ -43,6 +43,9 @@ pub struct SignIn {
     login: Login,
     #[schema(format = Password)]
     password: String,
+    /// Of the authenticator, or a recovery code. Left out by who has not enrolled a second factor.
+    #[schema(example = "287082")]
+    code: Option<String>,
 }
 
 /// A session that has begun.
@@ -58,6 +61,9 @@ pub struct SignedInBody {
     pub expires_in: i64,
     pub name: String,
     pub role: Role,
+    /// Whether a code was given. Without a second factor everything may be read, and nothing done: enrol one
+    /// with `POST /v1/me/second-factor`.
+    pub second_factor: bool,
 }
 
 /// Somewhere that one is signed in.
@@ -85,7 +91,8 @@ fn show(ids: &Ids, session: &Listed, current: i64) -> SessionBody {
 
 /// Sign in
 ///
-/// For people of the hub. Five attempts a minute per account, right or wrong. Needs no
+/// For people of the hub. Who has a second factor sends a code, too: without it a right password is
+/// answered with `code-needed`. Five attempts a minute per account, right or wrong. Needs no
 /// Idempotency-Key: who signs in again has another session.
 #[utoipa::path(
     post, path = "/v1/sessions", operation_id = "signIn", tag = "access", security(()),
@@ -98,8 +105,13 @@ async fn sign_in(
     pool: Data<Pool>,
     Json(asked): Json<SignIn>,
 ) -> Result<HttpResponse, Error> {
-    let (person, access_token) =
-        people::sign_in(&pool, &access, &secrets, &asked.login, asked.password).await?;
+    let SignIn {
+        login,
+        password,
+        code,
+    } = asked;
+    let (person, second_factor, access_token) =
+        people::sign_in(&pool, &access, &secrets, &login, password, code.as_deref()).await?;
 
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -109,6 +121,7 @@ async fn sign_in(
             expires_in: LIFE,
             name: person.name,
             role: person.role,
+            second_factor,
         }))
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A session is kept in the database and looked up there at each request, so that signing out, a dismissal
 //! or another role counts at once, on every hub. It ends after twelve hours, or after half an hour without
-//! a request. Where somebody signs in from is not kept.
+//! a request. Where somebody signs in from is not kept. What needs a fresh proof asks when a code of the
+//! second factor was given in it last.
 //!
 //! The session itself knows nothing of how its token comes: in a header, or in a cookie.
 
@@ -25,6 +26,10 @@ pub struct Session {
     pub id: i64,
     pub person: i64,
     pub role: Role,
+    /// Whether a code of the second factor was given in it.
+    pub is_proved: bool,
+    /// Whether that was within the last ten minutes.
+    pub is_fresh: bool,
 }
 
 /// A session in its person's list.
@@ -43,12 +48,22 @@ pub enum Which {
     All,
 }
 
-/// Begins a session of a person: its token.
-pub async fn open(conn: &mut Connection, person: i64) -> Result<String, Error> {
+/// Begins a session of a person, who gave a code of the second factor or has none: its token.
+pub async fn open(conn: &mut Connection, person: i64, is_proved: bool) -> Result<String, Error> {
     let token = token::of(rand::random());
     store::forget_ended(conn, person).await?;
-    store::insert(conn, person, &token::hash(&token)).await?;
+    store::insert(conn, person, &token::hash(&token), is_proved).await?;
     Ok(token)
+}
+
+/// A code of the second factor was given now.
+pub async fn prove(conn: &mut Connection, id: i64) -> Result<(), Error> {
+    store::mark_proved(conn, id).await
+}
+
+/// Until when the last code counts for decisions, if it does.
+pub async fn proved_until(conn: &mut Connection, id: i64) -> Result<Option<Timestamp>, Error> {
+    store::proved_until(conn, id).await
 }
 
 /// The live session of a token, if it has one, and the present.

@@ -19,6 +19,10 @@ struct Row {
     #[diesel(sql_type = Text)]
     role: String,
     #[diesel(sql_type = Bool)]
+    is_proved: bool,
+    #[diesel(sql_type = Bool)]
+    is_fresh: bool,
+    #[diesel(sql_type = Bool)]
     is_stale: bool,
     #[diesel(sql_type = BigInt)]
     version: i64,
@@ -36,6 +40,12 @@ struct ListedRow {
     last_used_at: Timestamp,
 }
 
+#[derive(diesel::QueryableByName)]
+struct Until {
+    #[diesel(sql_type = Timestamptz)]
+    until: Timestamp,
+}
+
 /// A live session, the present, and whether its last use is to be written down again.
 pub(super) struct Found {
     pub session: Session,
@@ -45,7 +55,9 @@ pub(super) struct Found {
 
 pub(super) async fn find(conn: &mut Connection, token_hash: &[u8]) -> Result<Option<Found>, Error> {
     let found: Option<Row> = prepared(
-        "select s.id, s.person_id, s.role, s.last_used_at < clock_timestamp() - interval '1 minute' as is_stale,
+        "select s.id, s.person_id, s.role, s.proved_at is not null as is_proved,
+                coalesce(s.proved_at > clock_timestamp() - interval '10 minutes', false) as is_fresh,
+                s.last_used_at < clock_timestamp() - interval '1 minute' as is_stale,
                 c.version, hub_now() as now
            from live_sessions s cross join control c where s.token_hash = ",
     )
@@ -62,6 +74,8 @@ pub(super) async fn find(conn: &mut Connection, token_hash: &[u8]) -> Result<Opt
                 id: row.id,
                 person: row.person_id,
                 role,
+                is_proved: row.is_proved,
+                is_fresh: row.is_fresh,
             },
             moment: Moment {
                 version: row.version,
@@ -85,13 +99,41 @@ pub(super) async fn insert(
     conn: &mut Connection,
     person: i64,
     token_hash: &[u8],
+    is_proved: bool,
 ) -> Result<(), Error> {
-    diesel::sql_query("insert into sessions (person_id, token_hash) values ($1, $2)")
-        .bind::<BigInt, _>(person)
-        .bind::<Binary, _>(token_hash)
+    diesel::sql_query(
+        "insert into sessions (person_id, token_hash, proved_at)
+         values ($1, $2, case when $3 then clock_timestamp() end)",
+    )
+    .bind::<BigInt, _>(person)
+    .bind::<Binary, _>(token_hash)
+    .bind::<Bool, _>(is_proved)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn mark_proved(conn: &mut Connection, id: i64) -> Result<(), Error> {
+    diesel::sql_query("update sessions set proved_at = clock_timestamp() where id = $1")
+        .bind::<BigInt, _>(id)
         .execute(conn)
         .await?;
     Ok(())
+}
+
+pub(super) async fn proved_until(
+    conn: &mut Connection,
+    id: i64,
+) -> Result<Option<Timestamp>, Error> {
+    let found: Option<Until> = diesel::sql_query(
+        "select proved_at + interval '10 minutes' as until from sessions
+          where id = $1 and proved_at > clock_timestamp() - interval '10 minutes'",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(found.map(|found| found.until))
 }
 
 /// Deletes what nobody can use any more.
