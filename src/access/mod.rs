@@ -22,7 +22,8 @@
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
-//! | `settlement:read` | positions and statements |
+//! | `settlement:read` | positions, statements, bank account |
+//! | `settlement:write` | propose a bank account |
 //! | `webhooks:write` | where it is told of events, and what is sent again |
 //! | `credentials:write` | the partner's own credentials |
 //!
@@ -52,7 +53,7 @@ pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
     MembersWrite, OrMember, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite,
-    Scope, ScopeSet, SettlementRead, WebhooksWrite,
+    Scope, ScopeSet, SettlementRead, SettlementWrite, WebhooksWrite,
 };
 pub use store::LIVE;
 pub use who::{Acted, Party, Who};

@@ -71,6 +71,7 @@ scopes! {
     RedemptionsWrite "redemptions:write" "Take points that a member spends, or set them aside.";
     ReversalsWrite "reversals:write" "Undo an award, a redemption, a conversion or a capture.";
     SettlementRead "settlement:read" "Read the partner's positions and statements.";
+    SettlementWrite "settlement:write" "Say where the partner is paid.";
     WebhooksWrite "webhooks:write" "Say where the partner is told of events, and have them sent again.";
 }
 

@@ -8,6 +8,7 @@ mod acting;
 mod adjustments;
 mod approvals;
 mod award_limits;
+mod bank_accounts;
 mod bonuses;
 mod campaigns;
 mod caps;
