@@ -44,7 +44,7 @@ use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
     access, approvals, conversions, docs, events, ledger, members, partners, rates, sandbox,
-    settlement, webhooks,
+    settlement, staff, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -135,6 +135,7 @@ impl Hub {
             .configure(conversions::api::routes)
             .configure(access::api::routes)
             .configure(approvals::api::routes)
+            .configure(staff::api::routes)
             .configure(partners::api::routes)
             .configure(members::api::routes)
             .configure(ledger::api::routes)
@@ -419,6 +420,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         members::api::Doc::openapi(),
         members::claims::api::Doc::openapi(),
         approvals::api::Doc::openapi(),
+        staff::api::Doc::openapi(),
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),

@@ -7,15 +7,20 @@ create table people (
   login text not null,
   name text not null,
   role text not null,
-  password_hash text not null,
+  password_hash text,
+  invitation_hash bytea,
+  invited_until timestamptz,
   active boolean not null default true,
   created_at timestamptz not null default clock_timestamp(),
+  constraint people_invitation_ends check (num_nulls(invitation_hash, invited_until) in (0, 2)),
+  constraint people_invited_without_password check (password_hash is null or invitation_hash is null),
+  constraint people_invitation_unique unique (invitation_hash),
   constraint people_pk primary key (id),
   constraint people_login_unique unique (login),
   constraint people_role_known check (role in ('finance', 'operator', 'support', 'auditor'))
 );
 comment on table people is
-  'Employees of the hub who sign in with a password (Argon2id). Members are not people in this sense.';
+  'Employees of the hub who sign in with a password (Argon2id). Members are not people in this sense. Who has no password yet sets one with an invitation: a token of 256 random bits, of which a plain SHA-256 is enough to keep. A login is one person for ever; who is dismissed stays as not active.';
 
 create table credentials (
   id bigint not null default nextval('principal_ids'),

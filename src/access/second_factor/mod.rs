@@ -126,7 +126,7 @@ fn hash(secrets: &Secrets, person: i64, plain: &str) -> uuid::Uuid {
 fn enrolled() -> Problem {
     Problem::new(
         Slug::SecondFactorEnrolled,
-        "you have a second factor; an operator can reset it when the authenticator is lost",
+        "you have a second factor; an operator can renew your way in when the authenticator is lost",
     )
 }
 
