@@ -66,6 +66,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("RedemptionBody.id", "red_0123456789abcdef"),
     ("ReversalBody.id", "rev_0123456789abcdef"),
     ("MeBody.name", "Olivia"),
+    ("PersonBody.name", "Olga Ng"),
     ("SignedInBody.name", "Olivia"),
     ("WalletBody.id", "wal_0123456789abcdef"),
     ("CredentialBody.scopes", "awards:write"),

@@ -73,6 +73,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
         .await
         .ok();
     let campaign_hash = json!({"content_hash": filed["content_hash"]});
+    let body = json!({"login": "new", "name": "New", "role": "finance"});
+    let hired = world.post(&oscar, "/v1/people", body).await.ok();
+    let person_hash = json!({"content_hash": hired["proposed"]["content_hash"]});
     let bayview = world.token("BAYVIEW").await;
     let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let body = json!({"url": "https://example.com/"});
@@ -165,6 +168,13 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &aero,
                 json!({"limits": [{"reason": "survey", "period": "day", "amount": "10"}, {"reason": "survey", "hours": 5, "times": 1}]}),
             ),
+            "hirePerson" => (
+                &operator,
+                json!({"login": "zoe", "name": "Zoe", "role": "support"}),
+            ),
+            "changeRole" => (&operator, json!({"role": "auditor"})),
+            "approvePerson" | "rejectPerson" => (&operator, person_hash.clone()),
+            "renewPerson" | "withdrawPerson" | "dismissPerson" => (&operator, json!({})),
             "setRequestLimit" => (&operator, json!({"per_second": 20_000, "burst": 40_000})),
             "closeWindow" => (&finance, json!({})),
             "proposeBankAccount" => (&aero, bank_account.clone()),
@@ -184,7 +194,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let asked = operations().into_iter().filter(|one| {
         // A sign-in, a code and a token change nothing; a link token and what ends something have no body.
         let apart = [
+            "acceptInvitation",
             "beginSecondFactor",
+            "changePassword",
             "confirmSecondFactor",
             "renewRecoveryCodes",
             "signIn",
@@ -193,6 +205,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "endSession",
             "endOtherSessions",
             "endSessionsOf",
+            "invitePerson",
             "issueToken",
             "makeLinkToken",
             "revokeCredential",
@@ -211,6 +224,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{campaign}", &text(&filed["id"]))
+            .replace("{person}", &text(&hired["id"]))
             .replace("{code}", "MILE")
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))

@@ -50,6 +50,7 @@ mod sessions;
 mod slow;
 mod sponsors;
 mod sql;
+mod staff;
 mod through;
 mod tokens;
 mod walkthrough;

@@ -10,6 +10,7 @@ use interline::access::{Role, Who, people};
 use interline::approvals::{self, PartyName, Subject, Verdict};
 use interline::db::{self, Connection, GATE_LOCK};
 use interline::error::{CATALOGUE, Error};
+use interline::staff;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -219,6 +220,34 @@ const PROVOCATIONS: &[Row] = table! {
         let link = link(&w, &w.member().await).await;
         w.forward(Duration::minutes(11)).await;
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": link, "number": "1"})).await
+    };
+    "invitation-invalid" => async |w: World| {
+        let body = json!({"invitation": "inv_x", "password": "a new horse battery"});
+        send(w.request(Method::POST, "/v1/invitations/accept").json(&body)).await
+    };
+    // Who dismisses over HTTP is an operator, too: the last one is met in a race only.
+    "last-operator" => async |w: World| {
+        let mut conn = w.hub.pool.get().await.expect("a connection");
+        let who = Who::at_the_console(0, Role::Operator);
+        let operators = people::list(&mut conn, 0, 2).await.expect("people");
+        staff::dismiss(&mut conn, &who, operators[0].id).await.expect("a dismissal");
+        refused(staff::dismiss(&mut conn, &who, operators[1].id).await)
+    };
+    "not-employed" => async |w: World| {
+        let new = hire(&w, "finance").await;
+        w.post(&w.sign_in("oscar").await, &format!("/v1/people/{new}/role"), json!({"role": "support"})).await
+    };
+    "not-yourself" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let me = w.get(&olivia, "/v1/me").await.ok();
+        let path = format!("/v1/people/{}/dismiss", me["id"].as_str().expect("an id"));
+        w.post(&olivia, &path, json!({})).await
+    };
+    "password-set" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let people = w.get(&olivia, "/v1/people").await.ok();
+        let path = format!("/v1/people/{}/invitation", people["items"][1]["id"].as_str().expect("an id"));
+        w.post(&olivia, &path, json!({})).await
     };
     "link-invalid" => async |w: World| {
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
@@ -692,6 +721,13 @@ fn ratio() -> Value {
 fn card(from: &str, to: &str, terms: Value) -> Value {
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
     json!({"from": from, "to": to, "terms": terms, "settlement": settlement})
+}
+
+/// The id of somebody whom an operator hires, or proposes to.
+async fn hire(w: &World, role: &str) -> String {
+    let body = json!({"login": "new", "name": "New", "role": role});
+    let hired = w.post(&w.sign_in("olivia").await, "/v1/people", body).await.ok();
+    hired["id"].as_str().expect("an id").to_owned()
 }
 
 /// As CITYMART.
