@@ -3,9 +3,7 @@
 use actix_web::web::ServiceConfig;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{
-    credentials, oauth, people, request_limits, second_factor, sessions, signing_keys,
-};
+use super::{credentials, oauth, people, request_limits, second_factor, sessions, signing_keys};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     oauth::api::routes(cfg);

@@ -149,9 +149,17 @@ pub async fn approve(
     must_be_another(who, person)?;
     people::lock_operators(conn).await?;
     let person = lock(conn, person).await?;
-    approvals::decide(conn, who, (SUBJECT, person.id), content_hash, Verdict::Approved).await?;
+    approvals::decide(
+        conn,
+        who,
+        (SUBJECT, person.id),
+        content_hash,
+        Verdict::Approved,
+    )
+    .await?;
     let taken = store::take(conn, person.id).await?;
-    let proposal = taken.ok_or_else(|| anyhow::anyhow!("a change was approved and is not there"))?;
+    let proposal =
+        taken.ok_or_else(|| anyhow::anyhow!("a change was approved and is not there"))?;
     if proposal.change.content_hash(&person) != content_hash {
         let detail = "the person has changed since: withdraw the proposal and make it anew";
         return Err(Problem::new(Slug::ApprovalChanged, detail).into());
@@ -168,7 +176,14 @@ pub async fn reject(
 ) -> Result<(), Error> {
     must_be_another(who, person)?;
     let person = lock(conn, person).await?;
-    approvals::decide(conn, who, (SUBJECT, person.id), content_hash, Verdict::Rejected).await?;
+    approvals::decide(
+        conn,
+        who,
+        (SUBJECT, person.id),
+        content_hash,
+        Verdict::Rejected,
+    )
+    .await?;
     store::take(conn, person.id).await?;
     Ok(())
 }

@@ -23,7 +23,8 @@ struct Row {
 fn proposal(row: Row) -> anyhow::Result<(i64, Proposal)> {
     let change = match &row.role {
         Some(role) => Change::Role(
-            Role::named(role).ok_or_else(|| anyhow::anyhow!("{role} was proposed and is no role"))?,
+            Role::named(role)
+                .ok_or_else(|| anyhow::anyhow!("{role} was proposed and is no role"))?,
         ),
         None => Change::Renewal,
     };

@@ -814,7 +814,10 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "approvePartnerCap"
                 | "rejectPartnerCap"
                 | "approvePartnerState"
-                | "rejectPartnerState" => json!({"content_hash": "00"}),
+                | "rejectPartnerState"
+                | "approvePerson"
+                | "rejectPerson" => json!({"content_hash": "00"}),
+                "changeRole" => json!({"role": "auditor"}),
                 "certifyPartner" => json!({"checks": [{"name": "a", "passed": true}]}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 "changeWebhookEndpoint" => json!({"url": "https://example.com/"}),

@@ -726,7 +726,10 @@ fn card(from: &str, to: &str, terms: Value) -> Value {
 /// The id of somebody whom an operator hires, or proposes to.
 async fn hire(w: &World, role: &str) -> String {
     let body = json!({"login": "new", "name": "New", "role": role});
-    let hired = w.post(&w.sign_in("olivia").await, "/v1/people", body).await.ok();
+    let hired = w
+        .post(&w.sign_in("olivia").await, "/v1/people", body)
+        .await
+        .ok();
     hired["id"].as_str().expect("an id").to_owned()
 }
 

@@ -47,8 +47,14 @@ async fn a_minute_later(world: &World) {
 
 /// Lets minutes pass since the last code of every session.
 async fn minutes_later(world: &World, minutes: u32) {
-    let change = format!("update sessions set proved_at = proved_at - interval '{minutes} minutes'");
-    world.superuser().await.batch_execute(&change).await.unwrap();
+    let change =
+        format!("update sessions set proved_at = proved_at - interval '{minutes} minutes'");
+    world
+        .superuser()
+        .await
+        .batch_execute(&change)
+        .await
+        .unwrap();
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -68,13 +74,17 @@ async fn who_has_no_second_factor_reads_and_does_nothing() {
     let session = sign_in(&office, "ann", PASSWORD, None).await.ok();
     assert_eq!(session["second_factor"], false);
     let token = text(&session, "access_token");
-    let admit = json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
+    let admit =
+        json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
 
     office.get(token, "/v1/partners").await.ok();
     let refused = office.post(token, "/v1/partners", admit.clone()).await;
     assert_eq!(refused.problem(), "second-factor-missing");
     let me = office.get(token, "/v1/me").await.ok();
-    assert_eq!((&me["second_factor"], &me["proved_until"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        (&me["second_factor"], &me["proved_until"]),
+        (&json!(false), &Value::Null)
+    );
 
     let path = "/v1/me/second-factor";
     let confirm = async |code: &str| {
@@ -91,7 +101,10 @@ async fn who_has_no_second_factor_reads_and_does_nothing() {
     }
     // The secret that was offered last is the one that counts.
     let now = now().await;
-    assert_eq!(confirm(&secrets[0].code(now)).await.problem(), "code-refused");
+    assert_eq!(
+        confirm(&secrets[0].code(now)).await.problem(),
+        "code-refused"
+    );
     let confirmed = confirm(&secrets[1].code(now)).await.ok();
     assert_eq!(recovery_codes(&confirmed).len(), 10);
 
@@ -99,20 +112,30 @@ async fn who_has_no_second_factor_reads_and_does_nothing() {
     let again = post(&office, token, path, json!({})).await;
     assert_eq!(again.problem(), "second-factor-enrolled");
     let me = office.get(token, "/v1/me").await.ok();
-    assert_eq!((&me["second_factor"], &me["recovery_codes"]), (&json!(true), &json!(10)));
+    assert_eq!(
+        (&me["second_factor"], &me["recovery_codes"]),
+        (&json!(true), &json!(10))
+    );
 
     a_minute_later(&office).await;
     let without = sign_in(&office, "ann", PASSWORD, None).await;
     assert_eq!(without.problem(), "code-needed");
     let guess = sign_in(&office, "ann", "not this one", None).await;
-    assert_eq!(guess.problem(), "sign-in-failed", "only who has the password is told");
+    assert_eq!(
+        guess.problem(),
+        "sign-in-failed",
+        "only who has the password is told"
+    );
     // The code that confirmed it is used up.
     let used = sign_in(&office, "ann", PASSWORD, Some(&secrets[1].code(now))).await;
     assert_eq!(used.problem(), "sign-in-failed");
     let next = sign_in(&office, "ann", PASSWORD, Some(&secrets[1].code(now + 30))).await;
     assert_eq!(next.ok()["second_factor"], true);
     let told = "select after from audit where subject = 'person' order by position";
-    assert_eq!(sql::texts(&office.url, told).await, ["second factor enrolled"]);
+    assert_eq!(
+        sql::texts(&office.url, told).await,
+        ["second factor enrolled"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +156,13 @@ async fn a_code_is_taken_once_on_whatever_hub_and_within_a_step() {
     let taken = answers.iter().filter(|it| it.status.is_success());
     assert_eq!(taken.count(), 1);
 
-    for (at, is_taken) in [(-60, false), (-30, true), (30, true), (0, false), (60, false)] {
+    for (at, is_taken) in [
+        (-60, false),
+        (-30, true),
+        (30, true),
+        (0, false),
+        (60, false),
+    ] {
         a_minute_later(&world).await;
         if at == -30 {
             // None was taken yet.
@@ -141,7 +170,12 @@ async fn a_code_is_taken_once_on_whatever_hub_and_within_a_step() {
         }
         let code = secret.code(now + at);
         let answer = sign_in(&other, "olivia", &olivia.password, Some(&code)).await;
-        assert_eq!(answer.status.is_success(), is_taken, "{at}: {}", answer.body);
+        assert_eq!(
+            answer.status.is_success(),
+            is_taken,
+            "{at}: {}",
+            answer.body
+        );
     }
 }
 
@@ -169,7 +203,11 @@ async fn a_recovery_code_is_good_once_and_until_there_are_others() {
     // However it is typed.
     assert!(enter(&first[1].replace('-', " ").to_uppercase()).await);
     let at_once = join_all((0..4).map(|_| sign_in(&world, "olivia", &password, Some(&first[2]))));
-    let taken = at_once.await.iter().filter(|it| it.status.is_success()).count();
+    let taken = at_once
+        .await
+        .iter()
+        .filter(|it| it.status.is_success())
+        .count();
     assert_eq!(taken, 1);
     let me = world.get(&token, "/v1/me").await.ok();
     assert_eq!(me["recovery_codes"], 7);
@@ -188,6 +226,7 @@ async fn a_recovery_code_is_good_once_and_until_there_are_others() {
 async fn a_decision_needs_a_fresh_proof() {
     let world = World::new().await;
     let (olivia, oscar) = (world.sign_in("olivia").await, world.sign_in("oscar").await);
+    let other = world.sign_in_anew("oscar").await;
     let aero = &world.credentials.partner("AERO").unwrap().id;
     let cap = |step: &str| format!("/v1/partners/{aero}/cap/{step}");
     let usd = json!({"amount": {"amount": "500", "currency": "USD"}});
@@ -220,19 +259,30 @@ async fn a_decision_needs_a_fresh_proof() {
     assert_eq!(answer.problem(), "step-up-needed");
     // Reading goes on, and so does what one person may do alone.
     world.get(&oscar, "/v1/approvals").await.ok();
-    let admit = json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
+    let admit =
+        json!({"code": "NEWONE", "name": "N", "kind": "bank", "money": "USD", "zone": "UTC"});
     world.post(&oscar, "/v1/partners", admit).await.ok();
 
-    let key = "the same key";
+    let key = "the-same-key";
     let path = cap("approve");
-    let stale = world.post_with_key(&oscar, &path, key, agreed.clone()).await;
+    let stale = world
+        .post_with_key(&oscar, &path, key, agreed.clone())
+        .await;
     assert_eq!(stale.problem(), "step-up-needed");
-    assert_eq!(step_up(&world, &oscar, "000000").await.problem(), "code-refused");
+    assert_eq!(
+        step_up(&world, &oscar, "000000").await.problem(),
+        "code-refused"
+    );
     let code = world.code_of("oscar").await;
     let until = step_up(&world, &oscar, &code).await.ok();
     assert!(text(&until, "proved_until") > &*chrono::Utc::now().to_rfc3339());
-    // Another session of the same person is not proved by it.
-    assert_eq!(step_up(&world, &oscar, &code).await.problem(), "code-refused");
+    // Nor is another session of the same person proved by it.
+    let elsewhere = world.post(&other, &cap("propose"), usd).await;
+    assert_eq!(elsewhere.problem(), "step-up-needed");
+    assert_eq!(
+        step_up(&world, &oscar, &code).await.problem(),
+        "code-refused"
+    );
     world.post_with_key(&oscar, &path, key, agreed).await.ok();
 }
 
@@ -268,21 +318,33 @@ async fn no_secret_of_a_person_is_in_the_logs_or_the_database() {
 
     let password = "canary horse battery";
     let mut conn = office.conn().await;
-    let ann = people::create(&mut conn, "canary.ann", "Canary Ann", Role::Operator, password);
+    let ann = people::create(
+        &mut conn,
+        "canary.ann",
+        "Canary Ann",
+        Role::Operator,
+        password,
+    );
     ann.await.unwrap();
     drop(conn);
     let session = sign_in(&world, "canary.ann", password, None).await.ok();
     let token = text(&session, "access_token").to_owned();
-    let offered = post(&world, &token, "/v1/me/second-factor", json!({})).await.ok();
+    let offered = post(&world, &token, "/v1/me/second-factor", json!({}))
+        .await
+        .ok();
     let secret = text(&offered, "secret").to_owned();
     let at = now().await;
     let code = Secret::parse(&secret).unwrap().code(at);
     let path = "/v1/me/second-factor/confirm";
     let confirmed = post(&world, &token, path, json!({"code": code})).await.ok();
     let codes = recovery_codes(&confirmed);
-    let used = sign_in(&world, "canary.ann", password, Some(&codes[0])).await.ok();
+    let used = sign_in(&world, "canary.ann", password, Some(&codes[0]))
+        .await
+        .ok();
     sign_in(&world, "canary.ann", "canary wrong password", None).await;
-    step_up(&world, text(&used, "access_token"), &codes[1]).await.ok();
+    step_up(&world, text(&used, "access_token"), &codes[1])
+        .await
+        .ok();
     hub.kill().unwrap();
     hub.wait().unwrap();
 
@@ -320,7 +382,10 @@ async fn no_secret_of_a_person_is_in_the_logs_or_the_database() {
 /// The bytes of a secret as PostgreSQL would show them.
 fn base32_as_hex(secret: &str) -> String {
     let digit = |c: char| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
-    let bits: String = secret.chars().map(|c| format!("{:05b}", digit(c))).collect();
+    let bits: String = secret
+        .chars()
+        .map(|c| format!("{:05b}", digit(c)))
+        .collect();
     let nibble = |at: usize| u8::from_str_radix(&bits[at..at + 4], 2).unwrap();
     (0..bits.len() / 4)
         .map(|nth| format!("{:x}", nibble(nth * 4)))

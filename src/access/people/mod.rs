@@ -253,12 +253,7 @@ async fn lock_employed(conn: &mut Connection, person: i64) -> Result<Person, Err
 }
 
 /// Writes down what became of a person. No name and no login is in it.
-async fn tell(
-    conn: &mut Connection,
-    who: &Who,
-    person: &Person,
-    after: &str,
-) -> Result<(), Error> {
+async fn tell(conn: &mut Connection, who: &Who, person: &Person, after: &str) -> Result<(), Error> {
     let about = audit::Subject::Person.no(person.id);
     audit::record(conn, who, about, person.state(), after).await
 }
@@ -280,7 +275,9 @@ pub async fn sign_in(
         store::find_active(&mut conn, login).await?
     };
 
-    let kept = found.as_ref().and_then(|person| person.password_hash.as_deref());
+    let kept = found
+        .as_ref()
+        .and_then(|person| person.password_hash.as_deref());
     let hash = kept.unwrap_or(password::NOBODY).to_owned();
     let is_right = verify(&access.hashing, password, hash).await?;
     let person = found.filter(|_| is_right).ok_or_else(failed)?;
@@ -310,11 +307,7 @@ pub async fn count_attempt_of(pool: &Pool, secrets: &Secrets, person: i64) -> Re
     count_attempt(&mut conn, secrets, &person.login).await
 }
 
-async fn count_attempt(
-    conn: &mut Connection,
-    secrets: &Secrets,
-    login: &str,
-) -> Result<(), Error> {
+async fn count_attempt(conn: &mut Connection, secrets: &Secrets, login: &str) -> Result<(), Error> {
     let account = secrets.hash(&[b"account", login.as_bytes()]);
     let counted = store::count_attempt(conn, account, ATTEMPTS).await?;
     Ok(counted.map_err(too_often)?)
@@ -328,9 +321,7 @@ pub async fn prove(
     code: &str,
 ) -> Result<(), Error> {
     let is_right = second_factor::take(conn, secrets, me.session.person, code).await?;
-    is_right
-        .then_some(())
-        .ok_or_else(second_factor::refused)?;
+    is_right.then_some(()).ok_or_else(second_factor::refused)?;
     sessions::prove(conn, me.session.id).await
 }
 
@@ -388,10 +379,7 @@ fn not_invited() -> Problem {
 }
 
 fn wrong_password() -> Problem {
-    Problem::new(
-        Slug::CodeRefused,
-        "the present password is not right",
-    )
+    Problem::new(Slug::CodeRefused, "the present password is not right")
 }
 
 fn code_needed() -> Problem {

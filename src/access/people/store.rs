@@ -1,7 +1,9 @@
 //! People in the database.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -119,7 +121,10 @@ pub(super) async fn list(
         .bind::<BigInt, _>(limit + 1)
         .load(conn)
         .await?;
-    Ok(rows.into_iter().map(person).collect::<anyhow::Result<_>>()?)
+    Ok(rows
+        .into_iter()
+        .map(person)
+        .collect::<anyhow::Result<_>>()?)
 }
 
 /// Locks all operators until the transaction ends, and says how many there are.
@@ -282,10 +287,7 @@ pub(super) async fn put_invitation(
 }
 
 /// Who was invited by this, and may still accept.
-pub(super) async fn find_invited(
-    conn: &mut Connection,
-    hash: &[u8],
-) -> Result<Option<i64>, Error> {
+pub(super) async fn find_invited(conn: &mut Connection, hash: &[u8]) -> Result<Option<i64>, Error> {
     let found: Option<Inserted> = diesel::sql_query(
         "select id from people where invitation_hash = $1 and invited_until > clock_timestamp() and active",
     )

@@ -29,7 +29,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(
     paths(me, begin, confirm, renew, step_up),
-    components(schemas(MeBody, OfferedBody, Code, RecoveryBody, StepUpBody, NoFields, ProblemBody))
+    components(schemas(
+        MeBody,
+        OfferedBody,
+        Code,
+        RecoveryBody,
+        StepUpBody,
+        NoFields,
+        ProblemBody
+    ))
 )]
 pub struct Doc;
 
@@ -65,7 +73,9 @@ pub struct OfferedBody {
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
     /// The same as a QR code holds it.
-    #[schema(example = "otpauth://totp/Interline:olivia?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Interline")]
+    #[schema(
+        example = "otpauth://totp/Interline:olivia?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Interline"
+    )]
     otpauth_url: String,
 }
 

@@ -37,11 +37,7 @@ pub async fn is_enrolled(conn: &mut Connection, person: i64) -> Result<bool, Err
 }
 
 /// Begins to enrol: a secret that nothing was done with. Beginning again makes another.
-pub async fn begin(
-    conn: &mut Connection,
-    secrets: &Secrets,
-    person: i64,
-) -> Result<Secret, Error> {
+pub async fn begin(conn: &mut Connection, secrets: &Secrets, person: i64) -> Result<Secret, Error> {
     let version = store::begin(conn, person).await?.ok_or_else(enrolled)?;
     Ok(Secret::of(&secrets.factors, person, version))
 }

@@ -28,7 +28,11 @@ mod tests {
         let code = of([0, 1, 2, 3, 4, 5, 6, 7, 8, 255]);
         assert_eq!(code, "aaaq-eaye-auda-och7");
         let bare = plain(&code).expect("a code");
-        for typed in [bare.to_uppercase(), code.replace('-', " "), format!(" {code}")] {
+        for typed in [
+            bare.to_uppercase(),
+            code.replace('-', " "),
+            format!(" {code}"),
+        ] {
             assert_eq!(plain(&typed).as_deref(), Some(&*bare));
         }
         for typed in ["", "123456", "aaaa-bbbb-cccc", "aaaa-bbbb-cccc-ddd!"] {

@@ -147,10 +147,9 @@ pub(super) async fn take_code(
 }
 
 pub(super) async fn codes_left(conn: &mut Connection, person: i64) -> Result<i64, Error> {
-    let left: Count =
-        diesel::sql_query("select count(*) from recovery_codes where person_id = $1")
-            .bind::<BigInt, _>(person)
-            .get_result(conn)
-            .await?;
+    let left: Count = diesel::sql_query("select count(*) from recovery_codes where person_id = $1")
+        .bind::<BigInt, _>(person)
+        .get_result(conn)
+        .await?;
     Ok(left.count)
 }

@@ -15,8 +15,7 @@ pub struct Secret(totp_rs::Secret);
 impl Secret {
     /// The secret of a version of a person's second factor.
     pub fn of(key: &[u8; 32], person: i64, version: i32) -> Secret {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
         mac.update(&person.to_be_bytes());
         mac.update(&version.to_be_bytes());
         let digest = mac.finalize().into_bytes();
@@ -58,7 +57,9 @@ impl Secret {
     }
 
     fn totp(&self) -> Totp {
-        Builder::new().with_secret(self.0.clone()).build_noncompliant()
+        Builder::new()
+            .with_secret(self.0.clone())
+            .build_noncompliant()
     }
 }
 
@@ -100,7 +101,10 @@ mod tests {
             format!("otpauth://totp/Interline:ada@hub?secret={shown}&issuer=Interline")
         );
         for text in [shown, &shown.to_lowercase(), &format!(" {shown}\n")] {
-            assert_eq!(Secret::parse(text).map(|it| it.show()).as_deref(), Some(shown));
+            assert_eq!(
+                Secret::parse(text).map(|it| it.show()).as_deref(),
+                Some(shown)
+            );
         }
         for text in ["", "GEZDGNBVGY3TQOJQ", "not base32!"] {
             assert!(Secret::parse(text).is_none(), "{text}");
