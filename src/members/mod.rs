@@ -21,8 +21,8 @@ pub mod wallets;
 
 pub use claims::{Attested, Claims};
 pub use membership::{Enrolment, Membership};
-pub use store::{all_memberships, find, is_member_of, list};
-pub use wallets::{Owned, Wallets, Wanted, all_of, owns_one, wallet, wallet_of, wallets_of};
+pub use store::{find, is_member_of, list};
+pub use wallets::{Owned, Wallets, Wanted, all_of, owns, wallet, wallet_of, wallets_of};
 
 use crate::access::audit::Subject;
 use crate::access::{Who, audit};
@@ -102,14 +102,12 @@ pub async fn enrol_many(
 
     let memberships = store::insert_memberships(conn, &rows).await?;
     wallets::open(conn, &owners).await?;
-    audit::record_all(
-        conn,
-        who,
-        Subject::Membership,
-        &memberships,
-        &partners,
-        "joined",
-    )
-    .await?;
+    let joined = |(id, partner): (&i64, &i64)| audit::Changed {
+        id: *id,
+        partner: *partner,
+        after: "joined".to_owned(),
+    };
+    let joined = memberships.iter().zip(&partners).map(joined).collect();
+    audit::record_all(conn, who, Subject::Membership, joined).await?;
     Ok(members)
 }

@@ -17,9 +17,7 @@ use crate::error::{Error, Problem};
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
 use crate::web::text::Name;
-use crate::web::{
-    Json, NoFields, Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once,
-};
+use crate::web::{Json, NoFields, Page, Paging, ProblemBody, Query, Write, once};
 
 /// What every write here needs of the server.
 type Parts = (Data<Ids>, Data<Secrets>, Data<Pool>);
@@ -168,7 +166,8 @@ fn show(ids: &Ids, member: &Member) -> PersonBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewPerson,
-    responses((status = 201, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open"]))),
+    responses((status = 201, description = "The person.", body = PersonBody))
 )]
 async fn hire(
     staff: Staff<Operator>,
@@ -190,7 +189,7 @@ async fn hire(
     description = "Also who did, or shall; oldest first.",
     security(("person" = ["operator"])),
     params(Paging),
-    responses((status = 200, description = "A page of people.", body = Page<PersonBody>), ReadProblems)
+    responses((status = 200, description = "A page of people.", body = Page<PersonBody>))
 )]
 async fn list(
     _: Staff<Operator>,
@@ -216,7 +215,7 @@ async fn list(
     description = "With what waits for a second operator.",
     security(("person" = ["operator"])),
     params(("person" = String, Path, description = "The person's id.")),
-    responses((status = 200, description = "The person.", body = PersonBody), ReadProblems)
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn one(
     _: Staff<Operator>,
@@ -237,7 +236,8 @@ async fn one(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRole,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open", "last-operator", "not-employed", "not-yourself"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn change_role(
     staff: Staff<Operator>,
@@ -260,7 +260,8 @@ async fn change_role(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open", "not-employed", "not-yourself"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn renew(
     staff: Staff<Operator>,
@@ -283,7 +284,8 @@ async fn renew(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadProposal,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired", "last-operator", "maker-is-checker", "not-yourself"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn approve(
     staff: Staff<Operator>,
@@ -305,7 +307,8 @@ async fn approve(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadProposal,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired", "maker-is-checker", "not-yourself"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn reject(
     staff: Staff<Operator>,
@@ -327,7 +330,8 @@ async fn reject(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-closed"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn withdraw(
     staff: Staff<Operator>,
@@ -349,7 +353,8 @@ async fn withdraw(
     params(("person" = String, Path, description = "The person's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "The person.", body = PersonBody), WriteProblems)
+    extensions(("x-problems" = json!(["last-operator", "not-yourself"]))),
+    responses((status = 200, description = "The person.", body = PersonBody))
 )]
 async fn dismiss(
     staff: Staff<Operator>,
@@ -370,7 +375,8 @@ async fn dismiss(
     security(("person" = ["operator"])),
     params(("person" = String, Path, description = "The person's id.")),
     request_body = NoFields,
-    responses((status = 200, description = "The invitation.", body = InvitationBody), WriteProblems)
+    extensions(("x-problems" = json!(["not-employed", "not-yourself", "password-set", "second-factor-missing", "step-up-needed"]))),
+    responses((status = 200, description = "The invitation.", body = InvitationBody))
 )]
 async fn invite(
     staff: Staff<Operator>,

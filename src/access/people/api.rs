@@ -12,7 +12,7 @@ use crate::db::{self, Pool};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{Json, ProblemBody, RequestId, WriteProblems};
+use crate::web::{Json, ProblemBody, RequestId};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -60,7 +60,8 @@ pub struct ChangePassword {
 #[utoipa::path(
     post, path = "/v1/invitations/accept", operation_id = "acceptInvitation", tag = "access", security(()),
     request_body = AcceptInvitation,
-    responses((status = 204, description = "The password is set."), WriteProblems)
+    extensions(("x-problems" = json!(["invitation-invalid"]))),
+    responses((status = 204, description = "The password is set."))
 )]
 async fn accept(
     access: Data<Access>,
@@ -82,7 +83,8 @@ async fn accept(
     description = "With the present password and a code. All other sessions end. Needs no Idempotency-Key: a code is good once.",
     security(("person" = [])),
     request_body = ChangePassword,
-    responses((status = 204, description = "It is changed."), WriteProblems)
+    extensions(("x-problems" = json!(["code-refused", "too-many-requests"]))),
+    responses((status = 204, description = "It is changed."))
 )]
 async fn change_password(
     me: Myself,
@@ -107,7 +109,8 @@ async fn change_password(
     description = "By an operator, of anybody who works for the hub. At once and on every hub; the person may sign in again. Needs no Idempotency-Key: doing it again changes nothing.",
     security(("person" = ["operator"])),
     params(("person" = String, Path, description = "The person's id.")),
-    responses((status = 204, description = "They have ended."), WriteProblems)
+    extensions(("x-problems" = json!(["second-factor-missing"]))),
+    responses((status = 204, description = "They have ended."))
 )]
 async fn end_sessions(
     staff: Staff<Operator>,

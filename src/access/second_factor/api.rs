@@ -13,7 +13,7 @@ use crate::db::{self, Pool};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{Json, NoFields, ProblemBody, ReadProblems, WriteProblems};
+use crate::web::{Json, NoFields, ProblemBody};
 
 /// What an authenticator calls the hub.
 const ISSUER: &str = "Interline";
@@ -99,7 +99,7 @@ pub struct StepUpBody {
     get, path = "/v1/me", operation_id = "readMe", tag = "access",
     description = "The person of the session that asks.",
     security(("person" = [])),
-    responses((status = 200, description = "The person.", body = MeBody), ReadProblems)
+    responses((status = 200, description = "The person.", body = MeBody))
 )]
 async fn me(me: Myself, ids: Data<Ids>, pool: Data<Pool>) -> Result<web::Json<MeBody>, Error> {
     let mut conn = pool.get().await?;
@@ -123,7 +123,8 @@ async fn me(me: Myself, ids: Data<Ids>, pool: Data<Pool>) -> Result<web::Json<Me
     description = "A secret for an authenticator: six digits every 30 seconds (RFC 6238, SHA-1). It counts when a first code of it is sent to `/v1/me/second-factor/confirm`. Asking again makes another secret, so this needs no Idempotency-Key.",
     security(("person" = [])),
     request_body = NoFields,
-    responses((status = 200, description = "The secret.", body = OfferedBody), WriteProblems)
+    extensions(("x-problems" = json!(["second-factor-enrolled"]))),
+    responses((status = 200, description = "The secret.", body = OfferedBody))
 )]
 async fn begin(
     me: Myself,
@@ -146,7 +147,8 @@ async fn begin(
     description = "With a first code of the authenticator. From now on signing in needs a code, and this session may do what the role allows. Needs no Idempotency-Key: a code is good once.",
     security(("person" = [])),
     request_body = Code,
-    responses((status = 200, description = "The recovery codes.", body = RecoveryBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-refused", "second-factor-enrolled", "too-many-requests"]))),
+    responses((status = 200, description = "The recovery codes.", body = RecoveryBody))
 )]
 async fn confirm(
     me: Myself,
@@ -169,7 +171,8 @@ async fn confirm(
     description = "Ten in place of those that are left, for a code. Needs no Idempotency-Key: a code is good once.",
     security(("person" = [])),
     request_body = Code,
-    responses((status = 200, description = "The recovery codes.", body = RecoveryBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-refused", "too-many-requests"]))),
+    responses((status = 200, description = "The recovery codes.", body = RecoveryBody))
 )]
 async fn renew(
     me: Myself,
@@ -192,7 +195,8 @@ async fn renew(
     description = "With a code: for the ten minutes after it this session may decide what needs a fresh proof. Signing in with a code is one, too. Needs no Idempotency-Key: a code is good once.",
     security(("person" = [])),
     request_body = Code,
-    responses((status = 200, description = "The proof counts.", body = StepUpBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-refused", "too-many-requests"]))),
+    responses((status = 200, description = "The proof counts.", body = StepUpBody))
 )]
 async fn step_up(
     me: Myself,

@@ -15,7 +15,7 @@ use crate::db::Pool;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{Json, Page, Paging, ProblemBody, Query, ReadProblems, WriteProblems};
+use crate::web::{Json, Page, Paging, ProblemBody, Query};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -97,7 +97,8 @@ fn show(ids: &Ids, session: &Listed, current: i64) -> SessionBody {
 #[utoipa::path(
     post, path = "/v1/sessions", operation_id = "signIn", tag = "access", security(()),
     request_body = SignIn,
-    responses((status = 200, description = "A session.", body = SignedInBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-needed", "sign-in-failed", "too-many-requests"]))),
+    responses((status = 200, description = "A session.", body = SignedInBody))
 )]
 async fn sign_in(
     access: Data<Access>,
@@ -131,7 +132,7 @@ async fn sign_in(
     description = "One's own sessions, oldest first.",
     security(("person" = [])),
     params(Paging),
-    responses((status = 200, description = "A page of sessions.", body = Page<SessionBody>), ReadProblems)
+    responses((status = 200, description = "A page of sessions.", body = Page<SessionBody>))
 )]
 async fn list(
     me: Myself,
@@ -158,7 +159,7 @@ async fn list(
     delete, path = "/v1/sessions", operation_id = "endOtherSessions", tag = "access",
     description = "Ends all of one's sessions but the one that asks. Needs no Idempotency-Key: doing it again changes nothing.",
     security(("person" = [])),
-    responses((status = 204, description = "They have ended."), WriteProblems)
+    responses((status = 204, description = "They have ended."))
 )]
 async fn end_others(me: Myself, pool: Data<Pool>) -> Result<HttpResponse, Error> {
     finish(&me, &pool, Which::AllBut(me.session.id)).await?;
@@ -170,7 +171,7 @@ async fn end_others(me: Myself, pool: Data<Pool>) -> Result<HttpResponse, Error>
     delete, path = "/v1/sessions/current", operation_id = "signOut", tag = "access",
     description = "Ends the session that asks, at once and on every hub. Needs no Idempotency-Key.",
     security(("person" = [])),
-    responses((status = 204, description = "It has ended."), WriteProblems)
+    responses((status = 204, description = "It has ended."))
 )]
 async fn sign_out(me: Myself, pool: Data<Pool>) -> Result<HttpResponse, Error> {
     finish(&me, &pool, Which::One(me.session.id)).await?;
@@ -183,7 +184,7 @@ async fn sign_out(me: Myself, pool: Data<Pool>) -> Result<HttpResponse, Error> {
     description = "One of one's own, at once and on every hub. Needs no Idempotency-Key: one that has ended is not found.",
     security(("person" = [])),
     params(("session" = String, Path, description = "The session's id.")),
-    responses((status = 204, description = "It has ended."), WriteProblems)
+    responses((status = 204, description = "It has ended."))
 )]
 async fn end(
     me: Myself,
