@@ -9,7 +9,9 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
+use crate::access::second_factor::totp::Secret;
 use crate::access::{Role, Who, people};
+use crate::clock;
 use crate::db::{self, Pool};
 use crate::docs::compatibility;
 use crate::id::Ids;
@@ -149,6 +151,13 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Shows the code of a second factor's secret.
+pub fn show_code(secret: &str) -> anyhow::Result<ExitCode> {
+    let secret = Secret::parse(secret).context("a secret is 32 letters and digits of base32")?;
+    say(secret.code(clock::machine_now().timestamp()));
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Lets somebody sign in. The password comes from standard input, so that it is in no history.
 pub async fn add_person(
     pool: &Pool,
@@ -173,6 +182,9 @@ pub async fn add_person(
         password.trim_end_matches(['\r', '\n']),
     )
     .await?;
-    say(format!("{login} can sign in as {}.", role.name()));
+    say(format!(
+        "{login} can sign in as {}, and enrols a second factor with POST /v1/me/second-factor then.",
+        role.name()
+    ));
     Ok(ExitCode::SUCCESS)
 }

@@ -49,6 +49,8 @@ problems! {
     CardState 409 "card-state" "The rate card is not in a state for that" "`state` is the one it is in.";
     CardTerms 422 "card-terms" "The terms of the rate card cannot work" "The detail names the field and the reason.";
     CertificationMissing 409 "certification-missing" "The partner's latest certification did not pass, or there is none" "Record one that passed first.";
+    CodeNeeded 401 "code-needed" "A code of your second factor is needed" "Send `code` too: six digits of the authenticator, or a recovery code.";
+    CodeRefused 403 "code-refused" "That code is not taken" "Each code is good once, and for half a minute either way: wait for the next one, or use a recovery code.";
     CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
     CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
@@ -63,6 +65,8 @@ problems! {
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
+    InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
+    LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
@@ -77,9 +81,11 @@ problems! {
     NoThroughRoute 422 "no-through-route" "These two cards are not joined in one conversion" "Convert in two steps where the cards allow it; the detail says what keeps `card` from being passed through.";
     NotASandbox 404 "not-a-sandbox" "Only a sandbox has that" "Send it to the sandbox, with its own credentials: it has an address of its own.";
     NotEligible 422 "not-eligible" "The cards of this route are for others" "`needs` says for whom each is, in English and Traditional Chinese: another channel, or a fact that the named brand attests of the member.";
+    NotEmployed 409 "not-employed" "The person does not work here" "`POST /v1/people` hires, under the same login.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
+    NotYourself 403 "not-yourself" "Nobody does that to their own account" "Another operator has to do it.";
     NumberTaken 409 "number-taken" "That membership number is in use" "Look the member up by number.";
     PartnerCapReached 422 "partner-cap-reached" "You may not owe that much more" "`room` is how much more you may owe now, `needed` what this would cost. It grows when you are owed, or when the hub raises your cap. Without them it is a partner that pays for a bonus who may not.";
     PartnerCoverShort 422 "partner-cover-short" "Your cover is too little for that" "`room` is how much more your cover allows you to owe now, `needed` what this would count. It grows when you are owed, or when you give more cover to the hub. Without them it is a partner that pays for a bonus whose cover is too little.";
@@ -87,6 +93,7 @@ problems! {
     PartnerState 422 "partner-state" "A partner in this is not in a state for that" "`state` is the one it is in, `act` what it does not allow; `GET /v1/partners/{partner}/status` says what it does.";
     PartnerStep 409 "partner-step" "No such step leads from the partner's state" "`state` is the one it is in, `next` are those it can go to.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
+    PasswordSet 409 "password-set" "The person has a password" "`POST /v1/people/{person}/renew` takes it away, when it is lost.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";
@@ -94,9 +101,12 @@ problems! {
     RequestLimitExceeded 429 "request-limit-exceeded" "You ask more often than you may" "Wait `retry_after` seconds, then send the same request with the same key. `RateLimit` on every answer says how many are left; an operator may give you more.";
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";
     RouteUnknown 404 "route-unknown" "There is no such address" "`/docs` lists what there is.";
+    SecondFactorEnrolled 409 "second-factor-enrolled" "You have a second factor already" "An operator can renew your way in when the authenticator is lost.";
+    SecondFactorMissing 403 "second-factor-missing" "Enrol a second factor first" "`POST /v1/me/second-factor` gives a secret for an authenticator; until a code of it is confirmed you may read, and do nothing.";
     SignInFailed 401 "sign-in-failed" "That did not prove who you are" "Check the login and password, or the client id and secret.";
     SigningKeyTooYoung 409 "signing-key-too-young" "The key of access tokens was rotated just now" "Wait until half an hour has passed since: two keys are live at most, and a token keeps for 15 minutes.";
     SponsorBudgetUsedUp 422 "sponsor-budget-used-up" "What is left of the sponsor's budget is less than its share" "Convert less, or agree on another version of the card. `left` is what the sponsor can still pay.";
+    StepUpNeeded 403 "step-up-needed" "That needs a fresh proof of who you are" "Send a code to `POST /v1/sessions/current/step-up`, then the same request with the same key; a proof counts for ten minutes.";
     TooBusy 503 "too-busy" "The hub has more to do than it can" "Wait as Retry-After says, then send the same request with the same key.";
     TooManyRequests 429 "too-many-requests" "That was too often" "Wait `retry_after` seconds before the next one.";
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";

@@ -71,6 +71,9 @@ pub mod access;
 // floor: approvals
 pub mod approvals;
 
+// floor: staff
+pub mod staff;
+
 // floor: partners
 pub mod partners;
 

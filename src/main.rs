@@ -92,6 +92,11 @@ enum Command {
     /// People who sign in
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Show the code of the moment, as an authenticator app does; asks no hub
+    Totp {
+        /// In base32, as the app was given it
+        secret: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -261,6 +266,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let database = database.open("hub", Use::Beside).await?;
             cli::close_window(&db::Pool::new(&database.url, 1)?, json).await
         }
+        Command::Totp { secret } => cli::show_code(&secret),
         Command::People(PeopleCommand::Add {
             database,
             login,

@@ -1,5 +1,6 @@
 //! Secrets the hub makes for itself at its first start and shares with every other hub on the
-//! same database: for public ids, keyed hashes, quotes, access tokens and webhooks.
+//! same database: for public ids, keyed hashes, quotes, access tokens, webhooks and
+//! second factors.
 
 use anyhow::{Context, anyhow};
 use diesel::OptionalExtension;
@@ -18,6 +19,8 @@ pub struct Secrets {
     /// Newest first.
     pub tokens: Vec<TokenKey>,
     pub webhooks: [u8; 32],
+    /// For the second factors of people.
+    pub factors: [u8; 32],
     hashes: [u8; 32],
 }
 
@@ -59,6 +62,7 @@ impl Secrets {
                 token_keys(conn).await?
             },
             webhooks: find_or_make(conn, "webhooks").await?,
+            factors: find_or_make(conn, "factors").await?,
             hashes: find_or_make(conn, "hashes").await?,
         })
     }

@@ -45,7 +45,7 @@ use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
     access, approvals, conversions, docs, events, ledger, members, partners, rates, sandbox,
-    settlement, webhooks,
+    settlement, staff, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -139,6 +139,7 @@ impl Hub {
             .configure(conversions::api::routes)
             .configure(access::api::routes)
             .configure(approvals::api::routes)
+            .configure(staff::api::routes)
             .configure(partners::api::routes)
             .configure(members::api::routes)
             .configure(ledger::api::routes)
@@ -392,8 +393,8 @@ impl Modify for Doors {
         let partner = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", scopes));
         let person = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some("A token of /v1/sessions, for people of the hub."))
+            .bearer_format("session")
+            .description(Some("The token of a session, from `POST /v1/sessions`, for people of the hub: `ses_` and 43 characters that tell nothing."))
             .build();
         let of_members = SCOPES.iter().filter(|(name, _)| OF_MEMBERS.contains(name));
         let of_members = Scopes::from_iter(of_members.copied());
@@ -444,6 +445,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         members::api::Doc::openapi(),
         members::claims::api::Doc::openapi(),
         approvals::api::Doc::openapi(),
+        staff::api::Doc::openapi(),
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),

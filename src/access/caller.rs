@@ -6,6 +6,7 @@
 //! | `Sender<S>`     | the same, for what becomes a command of the ledger  |
 //! | `Staff<R>`      | a person of the hub with one of the roles `R`       |
 //! | `Reader<S, R>`  | either of them                                      |
+//! | `Myself`        | a person of the hub, for what is its own            |
 //!
 //! Where `S` is [`OrMember`](super::OrMember), a member of a partner is admitted as the partner is: `who` says
 //! that it is one, and the handler keeps it to what is its own.
@@ -18,13 +19,16 @@
 //! Whether the sender of a command is live the group of the command finds, with all else that it reads; a
 //! request that fails before its group is asked about on its way out ([`confirm`]). Nobody who is not
 //! live learns anything but that, and nothing takes effect that comes after a revocation.
+//!
+//! The session of a person is looked up before anything else of the request is ([`confirm`]): then its role,
+//! too, is known without waiting. Without a second factor a person reads, and does nothing but what is its own.
 
 use std::marker::PhantomData;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use futures_util::future::LocalBoxFuture;
@@ -32,8 +36,9 @@ use futures_util::future::LocalBoxFuture;
 use super::door::{Bearer, Door, Partners};
 use super::request_limits::lease::Standing;
 use super::request_limits::too_often;
+use super::sessions::{self, Session};
 use super::token::{MEMBER, Subject};
-use super::{Access, Acted, Party, Role, Roles, Scope, ScopeSet, Who};
+use super::{Access, Acted, AnyRole, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
@@ -86,6 +91,12 @@ pub struct Staff<R> {
     pub role: Role,
     pub who: Who,
     roles: PhantomData<R>,
+}
+
+/// A person of the hub, and the session that asks.
+pub struct Myself {
+    pub session: Session,
+    pub who: Who,
 }
 
 /// A partner with the scope `S`, or a person with one of the roles `R`; `who.party` says which.
@@ -166,12 +177,15 @@ struct Unconfirmed(i64);
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Wraps the application: what a request failed of is told to who is live only, and how many more it may
-/// send to each partner.
+/// Wraps the application: a person is known by its session, what a request failed of is told to who is live
+/// only, and how many more it may send to each partner.
 pub async fn confirm(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Err(error) = recognise(request.request()).await {
+        return Ok(request.into_response(error.error_response()));
+    }
     let answer = next.call(request).await?.map_into_boxed_body();
     let mut answer = match answer.status().is_client_error() {
         true => for_who_is_live(answer).await,
@@ -190,6 +204,26 @@ pub async fn confirm(
         }
     }
     Ok(answer)
+}
+
+/// Of a request that comes with the token of a live session.
+#[derive(Clone, Copy)]
+struct Recognised(Session, Moment);
+
+/// Finds the session of a request whose token is of one.
+async fn recognise(request: &HttpRequest) -> Result<(), Error> {
+    let Some(token) = token(request).filter(|token| sessions::token::is_one(token)) else {
+        return Ok(());
+    };
+    if let Some((session, moment)) = part::<Access>(request)?.session(token).await? {
+        let recognised = Recognised(session, moment);
+        request.extensions_mut().insert(recognised);
+    }
+    Ok(())
+}
+
+fn recognised(request: &HttpRequest) -> Option<Recognised> {
+    request.extensions().get::<Recognised>().copied()
 }
 
 /// A refusal, unless it is of somebody who is not known to be live, and is not.
@@ -235,6 +269,25 @@ impl<R: Roles> FromRequest for Staff<R> {
     }
 }
 
+impl FromRequest for Myself {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let door = Door {
+                partners: Partners::None,
+                members: false,
+                roles: AnyRole::ANY_OF,
+            };
+            let (who, _) = enter(&request, door).await?;
+            let Recognised(session, _) = recognised(&request).ok_or_else(unauthenticated)?;
+            Ok(Myself { session, who })
+        })
+    }
+}
+
 impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
@@ -262,6 +315,17 @@ fn door<S: Scope>(roles: &'static [Role]) -> Door {
 }
 
 async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
+    let entered = enter(request, door).await?;
+    match recognised(request) {
+        Some(Recognised(session, _)) if !session.is_proved && request.method() != Method::GET => {
+            Err(second_factor_missing().into())
+        }
+        _ => Ok(entered),
+    }
+}
+
+/// The same also without a second factor: for what is a person's own.
+async fn enter(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
     let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
     count(request, &bearer).await?;
@@ -278,9 +342,13 @@ async fn confirmed(
     let access = part::<Access>(request)?;
     let (moment, is_live) = match party {
         Party::Member(acted) => access.ask_acting(principal, acted).await?,
-        Party::Partner(_) | Party::Person(_) => {
+        Party::Partner(partner) => {
             let (moment, live) = access.ask(principal).await?;
-            (moment, live == Some(party))
+            (moment, live == Some(partner))
+        }
+        Party::Person(_) => {
+            let Recognised(_, moment) = recognised(request).ok_or_else(unauthenticated)?;
+            (moment, true)
         }
     };
     is_live.then_some(()).ok_or_else(unauthenticated)?;
@@ -295,6 +363,7 @@ fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
         request: id.unwrap_or_else(RequestId::fresh),
         endpoint: format!("{} {}", request.method(), request.path()),
         is_confirmed: true,
+        is_fresh: recognised(request).is_none_or(|Recognised(session, _)| session.is_fresh),
     }
 }
 
@@ -313,6 +382,9 @@ async fn count(request: &HttpRequest, bearer: &Bearer) -> Result<(), Error> {
 
 /// Who the token of a request speaks for, when there is exactly one and it is good.
 async fn bearer(request: &HttpRequest) -> Result<Option<Bearer>, Error> {
+    if let Some(Recognised(session, _)) = recognised(request) {
+        return Ok(Some(Bearer::Person(session.person, session.role)));
+    }
     let Some(token) = token(request) else {
         return Ok(None);
     };
@@ -357,10 +429,6 @@ fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
             },
             scopes: scopes(scope?)?,
         }),
-        (Some(role), None) => Some(Bearer::Person(
-            ids.read(Kind::Person, &sub)?,
-            Role::named(role)?,
-        )),
         _ => None,
     }
 }
@@ -376,6 +444,13 @@ fn part<T: 'static>(request: &HttpRequest) -> Result<&web::Data<T>, Error> {
     request
         .app_data::<web::Data<T>>()
         .ok_or_else(|| missing().into())
+}
+
+fn second_factor_missing() -> Problem {
+    Problem::new(
+        Slug::SecondFactorMissing,
+        "without a second factor everything may be read and nothing done: POST /v1/me/second-factor begins to enrol one",
+    )
 }
 
 pub fn unauthenticated() -> Problem {

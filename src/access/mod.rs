@@ -3,9 +3,9 @@
 //! Three kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
 //! signature ([`credentials`]), and gets an access token for them ([`oauth`]). For one of its *members* it
 //! exchanges what names the member ([`oauth::exchange`]), and then acts as that member and no more. A
-//! *person* of the hub signs in with a password ([`people`]). All then send the token ([`token`]) with each
-//! request, and a handler says in its signature whom it admits ([`caller`]). How often a partner may ask is counted over all
-//! hubs ([`request_limits`]).
+//! *person* of the hub signs in with a password and a code ([`people`], [`second_factor`]) and has a session ([`sessions`]). All then send
+//! their token with each request, and a handler says in its signature whom it admits ([`caller`]). How often a
+//! partner may ask is counted over all hubs ([`request_limits`]).
 //!
 //! A token could be believed until it ends. Here the database is asked at each request whether the
 //! credential is still live or the person still employed in the role, so that revoking works at
@@ -41,6 +41,8 @@ pub mod request_limits;
 mod ring;
 pub mod role;
 pub mod scope;
+pub mod second_factor;
+pub mod sessions;
 pub mod signing_keys;
 mod store;
 pub mod token;
@@ -70,15 +72,16 @@ use crate::error::Error;
 use crate::gather::Gather;
 use crate::secret::{self, Secrets};
 use oauth::Failures;
-use people::SignIns;
+use people::Hashing;
 use request_limits::RequestLimits;
+use sessions::Session;
 use store::{Acting, Presence};
 use token::{Subject, Tokens};
 
 /// What the server keeps to know its callers.
 pub struct Access {
     tokens: Tokens,
-    sign_ins: SignIns,
+    hashing: Hashing,
     presence: Gather<Presence>,
     acting: Gather<Acting>,
     limits: RequestLimits,
@@ -103,7 +106,7 @@ impl Access {
     ) -> anyhow::Result<Access> {
         Ok(Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
-            sign_ins: SignIns::default(),
+            hashing: Hashing::default(),
             presence: Gather::start(pool.url()),
             acting: Gather::start(pool.url()),
             limits: RequestLimits::start(pool.url()),
@@ -114,11 +117,21 @@ impl Access {
         })
     }
 
-    /// Whose side a principal acts for, if it is live, and the present.
-    async fn ask(&self, principal: i64) -> Result<(Moment, Option<Party>), Error> {
-        let answer = self.presence.ask(principal).await?;
+    /// The partner of a credential, if it is live, and the present.
+    async fn ask(&self, credential: i64) -> Result<(Moment, Option<i64>), Error> {
+        let answer = self.presence.ask(credential).await?;
         self.latest.saw(answer.0);
         Ok(answer)
+    }
+
+    /// The live session of a token, if it has one, and the present.
+    async fn session(&self, token: &str) -> Result<Option<(Session, Moment)>, Error> {
+        let mut conn = self.pool.get().await?;
+        let found = sessions::find(&mut conn, token).await?;
+        if let Some((_, moment)) = found {
+            self.latest.saw(moment);
+        }
+        Ok(found)
     }
 
     /// Whether a credential may act for a member now, and the present.

@@ -1,28 +1,26 @@
-//! Whether the bearer of a good token is still welcome: one row by primary key, asked for all
+//! Whether the bearer of a partner's good token is still welcome: one row by primary key, asked for all
 //! requests of the same instant together.
 
 use tokio_postgres::{Client, Row, Statement};
 
-use super::{Party, Role};
 use crate::clock::Timestamp;
 use crate::db::Moment;
 use crate::gather::Batch;
 
-/// Is this credential neither revoked nor expired, this person still employed? And what is the
-/// publication and the time, for the request that asks?
+/// Is this credential neither revoked nor expired, and whose is it? And what is the publication and the time,
+/// for the request that asks?
 pub(super) struct Presence;
 
 /// The ids of those among `$1` who are live.
 pub const LIVE: &str = "select id from live_principals where id = any($1)";
 
-/// Credentials and people have their ids from one sequence. A principal that is not live any more
-/// has no row.
+/// A credential that is not live any more has no row.
 impl Batch for Presence {
     type Question = i64;
-    type Answer = (Moment, Option<Party>);
+    type Answer = (Moment, Option<i64>);
 
-    const SQL: &'static str = "select c.version, clock_timestamp() + c.clock_offset, l.id, l.partner_id, l.role \
-         from control c left join (select id, partner_id, role from live_principals where id = any($1)) l on true";
+    const SQL: &'static str = "select c.version, clock_timestamp() + c.clock_offset, l.id, l.partner_id \
+         from control c left join (select id, partner_id from live_principals where id = any($1)) l on true";
 
     async fn ask(
         client: &Client,
@@ -34,14 +32,10 @@ impl Batch for Presence {
             version: row.get(0),
             now: row.get(1),
         });
-        let party = |wanted: i64| {
-            let row = rows
-                .iter()
-                .find(|row| row.get::<_, Option<i64>>(2) == Some(wanted))?;
-            match (row.get::<_, Option<i64>>(3), row.get::<_, Option<&str>>(4)) {
-                (Some(partner), _) => Some(Party::Partner(partner)),
-                (None, role) => Role::named(role?).map(Party::Person),
-            }
+        let partner = |wanted: i64| {
+            let mut rows = rows.iter();
+            let row = rows.find(|row| row.get::<_, Option<i64>>(2) == Some(wanted))?;
+            row.get(3)
         };
         // The control row is always there; without it nobody is welcome.
         let moment = moment.unwrap_or(Moment {
@@ -50,7 +44,7 @@ impl Batch for Presence {
         });
         Ok(principals
             .iter()
-            .map(|principal| (moment, party(*principal)))
+            .map(|principal| (moment, partner(*principal)))
             .collect())
     }
 }

@@ -1,15 +1,16 @@
-//! Access tokens: JWTs in the profile of RFC 9068, signed with Ed25519.
+//! Access tokens: JWTs in the profile of RFC 9068, signed with Ed25519. People of the hub have none: they have
+//! sessions ([`sessions`](super::sessions)).
 //!
-//! | claim        | a partner's                    | a member's                     | a person's        |
-//! |--------------|--------------------------------|--------------------------------|-------------------|
-//! | `sub`        | the client id                  | the member's id                | the person's id   |
-//! | `client_id`  | the client id                  | the client id                  | `sessions`        |
-//! | `scope`      | what the token may be used for | what the token may be used for | absent            |
-//! | `partner`    | the partner's id               | the id of the partner that acts | absent           |
-//! | `membership` | absent                         | the id of the membership there | absent            |
-//! | `act`        | absent                         | `sub`: the client id           | absent            |
-//! | `auth_time`  | absent                         | when the member last proved itself, if the partner said so | absent |
-//! | `role`       | absent                         | `member`                       | the person's role |
+//! | claim        | a partner's                    | a member's                     |
+//! |--------------|--------------------------------|--------------------------------|
+//! | `sub`        | the client id                  | the member's id                |
+//! | `client_id`  | the client id                  | the client id                  |
+//! | `scope`      | what the token may be used for | what the token may be used for |
+//! | `partner`    | the partner's id               | the id of the partner that acts |
+//! | `membership` | absent                         | the id of the membership there |
+//! | `act`        | absent                         | `sub`: the client id           |
+//! | `auth_time`  | absent                         | when the member last proved itself, if the partner said so |
+//! | `role`       | absent                         | `member`                       |
 //!
 //! All have `iss`, `aud`, `iat`, `exp` and `jti`. A token lives 15 minutes; whether its holder is
 //! still welcome is asked anew at each request, so revoking does not wait for the end.

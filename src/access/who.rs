@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Role;
+use crate::error::{Problem, Slug};
 use crate::secret::Secrets;
 use crate::web::once::Claim;
 use crate::web::{RequestId, Write};
@@ -51,6 +52,8 @@ pub struct Who {
     pub endpoint: String,
     /// Whether the door asked that the principal is live; else the group of its command does.
     pub is_confirmed: bool,
+    /// Whether a person gave a code of its second factor within the last ten minutes; so of all others.
+    pub is_fresh: bool,
 }
 
 impl Who {
@@ -62,7 +65,17 @@ impl Who {
             request: RequestId::fresh(),
             endpoint: "console".to_owned(),
             is_confirmed: true,
+            is_fresh: true,
         }
+    }
+
+    /// Refuses a person whose last proof is too old to decide something that needs a second person, or that
+    /// gives power.
+    pub fn must_be_fresh(&self) -> Result<(), Problem> {
+        let detail = "this needs a fresh proof: send a code to POST /v1/sessions/current/step-up, then the same again";
+        self.is_fresh
+            .then_some(())
+            .ok_or_else(|| Problem::new(Slug::StepUpNeeded, detail))
     }
 
     /// The member that a partner's program acts for.

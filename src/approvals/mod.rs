@@ -8,6 +8,8 @@
 //! Approving and rejecting happen where the subject lives (`/v1/rate-cards/{id}/approve`), which
 //! calls [`decide`] in its own transaction: this slice is below every subject and knows none.
 //!
+//! A person of the hub asks and decides with a fresh proof of the second factor only.
+//!
 //! Two words at once wait for each other on the approval's row. Lock order: the subject's row,
 //! then its approval.
 
@@ -36,6 +38,7 @@ pub async fn open(
     content_hash: &[u8],
     parties: &[PartyName],
 ) -> Result<i64, Error> {
+    who.must_be_fresh()?;
     let now = db::now(conn).await?;
     if let Some(old) = store::lock_latest(conn, subject.kind, subject.id).await?
         && old.state == State::Created
@@ -71,6 +74,7 @@ pub async fn decide(
     content_hash: &[u8],
     verdict: Verdict,
 ) -> Result<Decision, Error> {
+    who.must_be_fresh()?;
     let approval = store::lock_latest(conn, subject.0, subject.1)
         .await?
         .ok_or_else(unknown)?;

@@ -197,6 +197,7 @@ async fn admit(
         request: RequestId::fresh(),
         endpoint: "bench".to_owned(),
         is_confirmed: true,
+        is_fresh: true,
     };
     Ok(Brand {
         partner,

@@ -8,6 +8,9 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::access::second_factor::totp::Secret;
+use crate::clock;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Credentials {
     /// Where the hub is reached.
@@ -31,6 +34,17 @@ pub struct PersonCredential {
     pub role: String,
     pub login: String,
     pub password: String,
+    /// What the person's authenticator holds, in base32.
+    pub totp_secret: String,
+}
+
+impl PersonCredential {
+    /// What this person sends to sign in now.
+    pub fn sign_in(&self) -> serde_json::Value {
+        let secret = Secret::parse(&self.totp_secret);
+        let code = secret.map(|secret| secret.code(clock::machine_now().timestamp()));
+        serde_json::json!({"login": self.login, "password": self.password, "code": code})
+    }
 }
 
 /// A member, once for each partner that knows it.

@@ -222,7 +222,12 @@ fn welcome(credentials: &Credentials, dir: &Path, sandbox: &str) -> String {
         .collect();
     let people: String = people
         .iter()
-        .map(|it| format!("  {:<10} {:<8} {}\n", it.role, it.login, it.password))
+        .map(|it| {
+            format!(
+                "  {:<10} {:<8} {}  {}\n",
+                it.role, it.login, it.password, it.totp_secret
+            )
+        })
         .collect();
     let cards: String = coalition::routes()
         .iter()
@@ -239,7 +244,8 @@ fn welcome(credentials: &Credentials, dir: &Path, sandbox: &str) -> String {
          {base_url}/problems\n  Data            {dir}\n  Proof           {program} verify \
          --data-dir {dir}\n{sandbox}\
          \nBrands: code, currency, client id, client secret (for /oauth/token)\n{partners}\
-         \nPeople: role, login, password (for /v1/sessions)\n{people}\
+         \nPeople: role, login, password, and the secret of an authenticator app (for /v1/sessions; \
+         `{program} totp SECRET` shows the code of the moment)\n{people}\
          \nRate cards: from, to, the published rule each is taken from (tests/published_rates.csv)\n{cards}\
          \nThree things to try, in another terminal\n\
          \n  1. Get a token for Aero\n     TOKEN=$(curl -s {base_url}/oauth/token -u {aero} \\\n       \

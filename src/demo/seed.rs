@@ -10,7 +10,7 @@ use super::coalition::{self, BRANDS, Brand, EXCHANGE_RATES, PEOPLE};
 use super::credentials::{Credentials, MemberId, PartnerCredential, PersonCredential};
 use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
-use crate::access::{Party, Role, ScopeSet, Who, credentials, people};
+use crate::access::{Party, Role, ScopeSet, Who, credentials, people, second_factor};
 use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
@@ -41,7 +41,7 @@ const AWARDS_AT_ONCE: usize = 1024;
 /// Makes brands, people, cards and members. Answers how to use them.
 pub async fn fill(hub: &Hub, base_url: &str, members: usize) -> anyhow::Result<Credentials> {
     let mut conn = hub.pool.get().await?;
-    let people = employ(&mut conn).await?;
+    let people = employ(&mut conn, hub).await?;
     let [operator, checker, finance] =
         [&people[0], &people[1], &people[2]].map(|(id, role, _)| Who::at_the_console(*id, *role));
 
@@ -105,7 +105,10 @@ struct Enrolled {
     memberships: Vec<(usize, String)>,
 }
 
-async fn employ(conn: &mut Connection) -> anyhow::Result<Vec<(i64, Role, PersonCredential)>> {
+async fn employ(
+    conn: &mut Connection,
+    hub: &Hub,
+) -> anyhow::Result<Vec<(i64, Role, PersonCredential)>> {
     let mut employed = Vec::new();
     for (login, name, role) in PEOPLE {
         let known = Role::named(role).ok_or_else(|| anyhow::anyhow!("{role} is no role"))?;
@@ -115,10 +118,12 @@ async fn employ(conn: &mut Connection) -> anyhow::Result<Vec<(i64, Role, PersonC
             .map(char::from)
             .collect();
         let id = people::create(conn, login, name, known, &password).await?;
+        let secret = second_factor::enrol_at_once(conn, &hub.secrets, id).await?;
         let person = PersonCredential {
             role: role.to_owned(),
             login: login.to_owned(),
             password,
+            totp_secret: secret.show(),
         };
         employed.push((id, known, person));
     }
@@ -169,6 +174,7 @@ async fn admit(
         request: RequestId::fresh(),
         endpoint: "sample".to_owned(),
         is_confirmed: true,
+        is_fresh: true,
     };
     let credential = PartnerCredential {
         code: brand.code.to_owned(),

@@ -2,6 +2,8 @@
 //! it: tokens, award, quotes, conversions C1 to C3 of the worked month, trial balance, positions,
 //! close.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -27,6 +29,9 @@ pub struct Walk {
     base_url: String,
     steps: Vec<Step>,
 }
+
+/// As long as an authenticator shows one code.
+const CODE_LIFE: Duration = Duration::from_secs(30);
 
 /// What a member got, and what was expected of it.
 const EXPECTED: [(&str, &str); 3] = [("C1", "12187"), ("C2", "2281"), ("C3", "14285")];
@@ -185,14 +190,16 @@ impl Walk {
 
     async fn sign_in(&mut self, credentials: &Credentials, role: &str) -> anyhow::Result<String> {
         let person = credentials.person(role)?;
-        let body = json!({"login": person.login, "password": person.password});
-        let request = self
-            .http
-            .post(format!("{}/v1/sessions", self.base_url))
-            .json(&body);
-        let (status, response) = send(request).await?;
+        let url = format!("{}/v1/sessions", self.base_url);
+        let sign_in = || send(self.http.post(&url).json(&person.sign_in()));
+        let (mut status, mut response) = sign_in().await?;
+        if response["code"] == "sign-in-failed" {
+            // Somebody used the code of this half minute.
+            tokio::time::sleep(CODE_LIFE).await;
+            (status, response) = sign_in().await?;
+        }
         let token = text(&response, "/access_token");
-        let shown = json!({"login": person.login, "password": "(hidden)"});
+        let shown = json!({"login": person.login, "password": "(hidden)", "code": "(hidden)"});
         let title = format!("{} of {role} signs in", person.login);
         let hidden = json!({"access_token": "(hidden)", "role": response["role"]});
         self.note(

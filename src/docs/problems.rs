@@ -8,7 +8,8 @@
 //! | a door                | `unauthenticated`, `forbidden`; of partners also `request-limit-exceeded`    |
 //! | a name in its path    | `not-found`                                                                  |
 //! | a query               | `invalid-field`; with a cursor also `cursor-invalid`                         |
-//! | an Idempotency-Key    | `idempotency-key-missing`, `idempotency-key-invalid`, `idempotency-key-reused` |
+//! | an Idempotency-Key    | `idempotency-key-missing`, `idempotency-key-invalid`, `idempotency-key-reused`; of people also `second-factor-missing` |
+//! | two people to agree   | of people `step-up-needed`                                                   |
 //! | a body                | `invalid-field`, `body-too-large`, `malformed-json`, `unsupported-media-type` |
 //!
 //! What else it refuses, the operation says itself, in an attribute beside its answers:
@@ -42,7 +43,11 @@ const BODY: [&str; 4] = [
 /// names and the catalogue does not have, or what follows from what it takes.
 pub fn describe(operation: &mut Operation) -> Vec<String> {
     let own = take_own(operation);
-    let followed = follow(operation);
+    let mut followed = follow(operation);
+    let needs_two = |code: &String| code == "approval-open" || code == "maker-is-checker";
+    if own.iter().any(needs_two) && followed.contains("second-factor-missing") {
+        followed.insert("step-up-needed");
+    }
     let is_vain = |code: &String| {
         followed.contains(code.as_str()) || !CATALOGUE.iter().any(|entry| entry.slug == *code)
     };
@@ -95,7 +100,12 @@ fn follow(operation: &Operation) -> BTreeSet<&'static str> {
             (ParameterIn::Path, _) => codes.extend(["not-found"]),
             (ParameterIn::Query, "cursor") => codes.extend(["invalid-field", "cursor-invalid"]),
             (ParameterIn::Query, _) => codes.extend(["invalid-field"]),
-            (ParameterIn::Header, "Idempotency-Key") => codes.extend(KEY),
+            (ParameterIn::Header, "Idempotency-Key") => {
+                codes.extend(KEY);
+                if has_door("person") {
+                    codes.insert("second-factor-missing");
+                }
+            }
             _ => {}
         }
     }

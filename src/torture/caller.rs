@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::{Client, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::tally::{Answer, Tally, Wallet, Write};
 use crate::demo::credentials::Credentials;
@@ -20,6 +20,9 @@ use crate::web::client;
 
 /// No hub is silent for longer, whatever was done to it.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// As long as an authenticator shows one code.
+const CODE_LIFE: Duration = Duration::from_secs(30);
 
 /// Tokens live 15 minutes.
 const TOKEN_LIFE: Duration = Duration::from_secs(8 * 60);
@@ -202,6 +205,8 @@ impl Caller {
         {
             return token.clone();
         }
+        // A person's code is good once, and may have been taken by a hub that then fell silent.
+        let mut may_be_used = false;
         let token = loop {
             let url = &self.hubs[self.below(2)];
             let answer = match self.sign_in(url, who) {
@@ -212,10 +217,14 @@ impl Caller {
                 Some(Answer::Done(body)) => {
                     break body["access_token"].as_str().unwrap_or_default().to_owned();
                 }
+                Some(Answer::Refused(_)) if may_be_used => {
+                    tokio::time::sleep(CODE_LIFE).await;
+                    may_be_used = false;
+                }
                 Some(Answer::Refused(code)) => {
                     self.tally.wrong(format!("{who} cannot sign in: {code}"));
                 }
-                None => {}
+                None => may_be_used = self.credentials.person(who).is_ok(),
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
@@ -225,7 +234,7 @@ impl Caller {
 
     fn sign_in(&self, url: &str, who: &str) -> anyhow::Result<RequestBuilder> {
         if let Ok(person) = self.credentials.person(who) {
-            let body = json!({"login": person.login, "password": person.password});
+            let body = person.sign_in();
             return Ok(self.http.post(format!("{url}/v1/sessions")).json(&body));
         }
         let partner = self.credentials.partner(who)?;

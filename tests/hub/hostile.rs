@@ -73,6 +73,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
         .await
         .ok();
     let campaign_hash = json!({"content_hash": filed["content_hash"]});
+    let body = json!({"login": "new", "name": "New", "role": "finance"});
+    let hired = world.post(&oscar, "/v1/people", body).await.ok();
+    let person_hash = json!({"content_hash": hired["proposed"]["content_hash"]});
     let bayview = world.token("BAYVIEW").await;
     let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let body = json!({"url": "https://example.com/"});
@@ -165,6 +168,13 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &aero,
                 json!({"limits": [{"reason": "survey", "period": "day", "amount": "10"}, {"reason": "survey", "hours": 5, "times": 1}]}),
             ),
+            "hirePerson" => (
+                &operator,
+                json!({"login": "zoe", "name": "Zoe", "role": "support"}),
+            ),
+            "changeRole" => (&operator, json!({"role": "auditor"})),
+            "approvePerson" | "rejectPerson" => (&operator, person_hash.clone()),
+            "renewPerson" | "withdrawPerson" | "dismissPerson" => (&operator, json!({})),
             "setRequestLimit" => (&operator, json!({"per_second": 20_000, "burst": 40_000})),
             "closeWindow" => (&finance, json!({})),
             "setCalendar" => (
@@ -187,9 +197,20 @@ pub async fn writes(world: &World) -> Vec<Write> {
         }
     };
     let asked = operations().into_iter().filter(|one| {
-        // A sign-in and a token change nothing; a link token and a revocation have no body.
+        // A sign-in, a code and a token change nothing; a link token and what ends something have no body.
         let apart = [
+            "acceptInvitation",
+            "beginSecondFactor",
+            "changePassword",
+            "confirmSecondFactor",
+            "renewRecoveryCodes",
             "signIn",
+            "signOut",
+            "stepUp",
+            "endSession",
+            "endOtherSessions",
+            "endSessionsOf",
+            "invitePerson",
             "issueToken",
             "makeLinkToken",
             "revokeCredential",
@@ -208,6 +229,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .replace("{member}", &member.id)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{campaign}", &text(&filed["id"]))
+            .replace("{person}", &text(&hired["id"]))
             .replace("{code}", "MILE")
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
@@ -800,7 +822,10 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "approvePartnerCap"
                 | "rejectPartnerCap"
                 | "approvePartnerState"
-                | "rejectPartnerState" => json!({"content_hash": "00"}),
+                | "rejectPartnerState"
+                | "approvePerson"
+                | "rejectPerson" => json!({"content_hash": "00"}),
+                "changeRole" => json!({"role": "auditor"}),
                 "certifyPartner" => json!({"checks": [{"name": "a", "passed": true}]}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 "changeWebhookEndpoint" => json!({"url": "https://example.com/"}),

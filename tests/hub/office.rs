@@ -55,12 +55,7 @@ impl Office {
     }
 
     pub async fn sign_in(&self, login: &str) -> String {
-        let body = json!({"login": login, "password": PASSWORD});
-        let session = self.post_bare("/v1/sessions", body).await.ok();
-        session["access_token"]
-            .as_str()
-            .expect("a token")
-            .to_owned()
+        self.sign_in_with(login, PASSWORD).await
     }
 
     /// Without token and key.

@@ -15,7 +15,8 @@ use crate::office::Office;
 use crate::world::{Answer, World, send};
 
 /// What anybody may ask without a token.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 16] = [
+    "acceptInvitation",
     "describeAuthorizationServer",
     "getHealth",
     "getOpenApi",

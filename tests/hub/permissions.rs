@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use interline::access::permission::{self, Permission};
 use interline::access::scope::SCOPES;
-use interline::access::{AnyRole, Role, Roles};
+use interline::access::{AnyRole, Role, Roles, people};
+use interline::id::Kind;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -200,15 +201,9 @@ impl Walk {
         let mut staff = BTreeMap::new();
         for role in AnyRole::ANY_OF {
             let login = format!("walk.{}", role.name());
-            interline::access::people::create(
-                &mut *office.conn().await,
-                &login,
-                "W",
-                *role,
-                PASSWORD,
-            )
-            .await
-            .expect("a person");
+            people::create(&mut *office.conn().await, &login, "W", *role, PASSWORD)
+                .await
+                .expect("a person");
             staff.insert(role.name(), office.sign_in(&login).await);
         }
         Walk {
@@ -422,11 +417,22 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         .expect("finance")
         .login
         .clone();
-    let session = json!({"login": finance, "password": office.credentials.person("finance").expect("finance").password});
-    let finance = text(&office.post_bare("/v1/sessions", session).await.ok()["access_token"]);
+    let finance = world.sign_in(&finance).await;
     let reject = format!("/v1/adjustments/{}/reject", text(&adjustments[1]["id"]));
     let hash = json!({"content_hash": adjustments[1]["content_hash"]});
     office.post(&finance, &reject, hash).await.ok();
+
+    let mut people = Vec::new();
+    for login in ["stays", "leaves"] {
+        let mut conn = office.conn().await;
+        let id = people::create(&mut conn, login, "P", Role::Support, PASSWORD).await;
+        people.push(id.expect("a person"));
+    }
+    let gone = people::dismiss(&mut *office.conn().await, &office.operator, people[1]).await;
+    gone.expect("a dismissal");
+    let [stays, leaves] = [0, 1].map(|nth| office.hub.ids.show(Kind::Person, people[nth]));
+    let sessions = office.get(operator, "/v1/sessions").await.ok();
+    let session = text(&sessions["items"][0]["id"]);
 
     let partner = office.credentials.partner("AERO").expect("AERO").id.clone();
     let (ended, _) = office.credential(&partner, &["ledger:read"]).await;
@@ -478,12 +484,14 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ("hold", thing("AERO", &holds[0], &holds[1])),
         ("member", lasting("AERO", &member.id)),
         ("partner", lasting("AERO", &partner)),
+        ("person", thing("AERO", &stays, &leaves)),
         ("rate_card", thing("AERO", &cards[0], &cards[1])),
         (
             "redemption",
             thing("AERO", &redemptions[0], &redemptions[1]),
         ),
         ("reversal", lasting("AERO", &reversal)),
+        ("session", lasting("AERO", &session)),
         ("wallet", lasting("AERO", &wallet)),
         ("window", lasting("AERO", &window)),
     ])
@@ -537,7 +545,11 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
             tries.extend(of_members().map(beside));
         }
     }
-    tries.sort_by_key(|(row, _, target)| *target == Target::Own && row.method != "GET");
+    // Who signs out comes no more.
+    tries.sort_by_key(|(row, _, target)| {
+        let is_last = row.operation == "signOut";
+        (is_last, *target == Target::Own && row.method != "GET")
+    });
     assert!(tries.len() > 1_000, "only {} cells", tries.len());
 
     let cells = stream::iter(tries).map(async |(row, caller, target)| {

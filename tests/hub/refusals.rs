@@ -6,10 +6,11 @@ use std::pin::Pin;
 use chrono::Duration;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::{StreamExt, stream};
-use interline::access::{Role, Who};
+use interline::access::{Role, Who, people};
 use interline::approvals::{self, PartyName, Subject, Verdict};
 use interline::db::{self, Connection, GATE_LOCK};
 use interline::error::{CATALOGUE, Error};
+use interline::staff;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -220,6 +221,34 @@ const PROVOCATIONS: &[Row] = table! {
         w.forward(Duration::minutes(11)).await;
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": link, "number": "1"})).await
     };
+    "invitation-invalid" => async |w: World| {
+        let body = json!({"invitation": "inv_x", "password": "a new horse battery"});
+        send(w.request(Method::POST, "/v1/invitations/accept").json(&body)).await
+    };
+    // Who dismisses over HTTP is an operator, too: the last one is met in a race only.
+    "last-operator" => async |w: World| {
+        let mut conn = w.hub.pool.get().await.expect("a connection");
+        let who = Who::at_the_console(0, Role::Operator);
+        let operators = people::list(&mut conn, 0, 2).await.expect("people");
+        staff::dismiss(&mut conn, &who, operators[0].id).await.expect("a dismissal");
+        refused(staff::dismiss(&mut conn, &who, operators[1].id).await)
+    };
+    "not-employed" => async |w: World| {
+        let new = hire(&w, "finance").await;
+        w.post(&w.sign_in("oscar").await, &format!("/v1/people/{new}/role"), json!({"role": "support"})).await
+    };
+    "not-yourself" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let me = w.get(&olivia, "/v1/me").await.ok();
+        let path = format!("/v1/people/{}/dismiss", me["id"].as_str().expect("an id"));
+        w.post(&olivia, &path, json!({})).await
+    };
+    "password-set" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let people = w.get(&olivia, "/v1/people").await.ok();
+        let path = format!("/v1/people/{}/invitation", people["items"][1]["id"].as_str().expect("an id"));
+        w.post(&olivia, &path, json!({})).await
+    };
     "link-invalid" => async |w: World| {
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
     };
@@ -356,6 +385,32 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "route-unknown" => async |w: World| {
         w.get("", "/v1/nothing").await
+    };
+    "code-needed" => async |w: World| {
+        let olivia = &w.credentials.people[0];
+        let body = json!({"login": olivia.login, "password": olivia.password});
+        send(w.request(Method::POST, "/v1/sessions").json(&body)).await
+    };
+    "code-refused" => async |w: World| {
+        w.post(&w.sign_in("olivia").await, "/v1/sessions/current/step-up", json!({"code": "000000"})).await
+    };
+    "second-factor-enrolled" => async |w: World| {
+        w.post(&w.sign_in("olivia").await, "/v1/me/second-factor", json!({})).await
+    };
+    "second-factor-missing" => async |w: World| {
+        let password = "correct horse battery";
+        let mut conn = w.hub.pool.get().await.expect("a connection");
+        people::create(&mut conn, "new", "New", Role::Operator, password).await.expect("a person");
+        let body = json!({"login": "new", "password": password});
+        let session = send(w.request(Method::POST, "/v1/sessions").json(&body)).await.ok();
+        let token = session["access_token"].as_str().expect("a token");
+        w.post(token, "/v1/signing-keys", json!({})).await
+    };
+    "step-up-needed" => async |w: World| {
+        let olivia = w.sign_in("olivia").await;
+        let late = "update sessions set proved_at = proved_at - interval '10 minutes'";
+        w.superuser().await.batch_execute(late).await.expect("ten minutes");
+        w.post(&olivia, "/v1/signing-keys", json!({})).await
     };
     "sign-in-failed" => async |w: World| {
         sign_in(&w, "fiona").await
@@ -666,6 +721,16 @@ fn ratio() -> Value {
 fn card(from: &str, to: &str, terms: Value) -> Value {
     let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0.025"});
     json!({"from": from, "to": to, "terms": terms, "settlement": settlement})
+}
+
+/// The id of somebody whom an operator hires, or proposes to.
+async fn hire(w: &World, role: &str) -> String {
+    let body = json!({"login": "new", "name": "New", "role": role});
+    let hired = w
+        .post(&w.sign_in("olivia").await, "/v1/people", body)
+        .await
+        .ok();
+    hired["id"].as_str().expect("an id").to_owned()
 }
 
 /// As CITYMART.

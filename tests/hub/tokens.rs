@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::Utc;
+use interline::id::Kind;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
@@ -325,6 +326,12 @@ async fn a_token_the_hub_did_not_issue_gets_one_answer_and_asks_nobody() {
     add(
         "claims that are no JSON",
         forge.token(&header, "{", By::Hub),
+    );
+    let of_a_person = json!({"sub": world.hub.ids.show(Kind::Person, 1), "client_id": "sessions", "scope": null,
+        "partner": null, "role": "operator"});
+    add(
+        "a person's, who has a session instead",
+        forge.token(&header, &forge.claims_with(of_a_person), By::Hub),
     );
     add("another hub's", forge.token(&header, &claims, By::Another));
 

@@ -3,11 +3,13 @@
 //! One throw-away cluster serves the whole run. The first test fills a template database with the
 //! sample coalition; each test gets a clone of it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use interline::access::second_factor::{self, totp::Secret};
 use interline::access::{Role, Who};
 use interline::db::{self, Connection};
 use interline::demo::credentials::Credentials;
@@ -21,7 +23,7 @@ use interline::web::client;
 use interline::webhooks::reach::Reach;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use crate::openapi;
@@ -108,13 +110,17 @@ async fn create(name: &str, template: Option<&str>) {
     panic!("the template stays in use");
 }
 
+type Sessions = Arc<Mutex<HashMap<String, String>>>;
+
 pub struct World {
     pub url: String,
     pub hub: Hub,
     pub base_url: String,
     pub http: Client,
     pub credentials: Credentials,
-    /// A session that steps share: an account takes five sign-ins a minute.
+    /// The session of each login, which all hubs of the database and all steps of a test share: an account
+    /// takes five sign-ins a minute.
+    sessions: Sessions,
     olivia: OnceCell<String>,
 }
 
@@ -168,15 +174,33 @@ impl World {
         let credentials = filled(template).await;
         let name = format!("t_{}", Uuid::new_v4().simple());
         create(&name, Some(template.name)).await;
-        World::on(CLUSTER.url(&name), credentials.clone()).await
+        World::on(CLUSTER.url(&name), credentials.clone(), Sessions::default()).await
     }
 
     /// Another hub on the same database.
     pub async fn second(&self) -> World {
-        World::on(self.url.clone(), self.credentials.clone()).await
+        World::on(
+            self.url.clone(),
+            self.credentials.clone(),
+            self.sessions.clone(),
+        )
+        .await
     }
 
-    async fn on(url: String, credentials: Credentials) -> World {
+    /// The same database through a hub of another process, as soon as it answers.
+    pub async fn at(&self, base_url: &str) -> World {
+        let world = World {
+            base_url: base_url.to_owned(),
+            ..self.second().await
+        };
+        let health = || world.request(Method::GET, "/healthz").send();
+        while health().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        world
+    }
+
+    async fn on(url: String, credentials: Credentials, sessions: Sessions) -> World {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base_url = format!(
             "http://{}",
@@ -200,6 +224,7 @@ impl World {
             base_url,
             http: client::builder().build().expect("a client"),
             credentials,
+            sessions,
             olivia: OnceCell::new(),
         }
     }
@@ -295,23 +320,65 @@ impl World {
             .to_owned()
     }
 
-    /// A person's access token, by login.
+    /// The token of a person's session, by login.
     pub async fn sign_in(&self, login: &str) -> String {
-        let person = self
-            .credentials
-            .people
-            .iter()
-            .find(|person| person.login == login)
-            .expect(login);
-        let body = json!({"login": person.login, "password": person.password});
-        let body = send(
-            self.http
-                .post(format!("{}/v1/sessions", self.base_url))
-                .json(&body),
-        )
-        .await
-        .ok();
-        body["access_token"].as_str().expect("a token").to_owned()
+        let mut sessions = self.sessions.lock().await;
+        if let Some(token) = sessions.get(login) {
+            return token.clone();
+        }
+        let token = self.sign_in_anew(login).await;
+        sessions.insert(login.to_owned(), token.clone());
+        token
+    }
+
+    /// The same of a session that begins now.
+    pub async fn sign_in_anew(&self, login: &str) -> String {
+        let mut people = self.credentials.people.iter();
+        let person = people.find(|person| person.login == login);
+        let password = &person.expect(login).password;
+        self.sign_in_with(login, password).await
+    }
+
+    /// The same of anybody, who is enrolled first if need be.
+    pub async fn sign_in_with(&self, login: &str, password: &str) -> String {
+        let code = self.code_of(login).await;
+        let body = json!({"login": login, "password": password, "code": code});
+        let request = self.request(Method::POST, "/v1/sessions").json(&body);
+        let session = send(request).await.ok();
+        session["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+
+    /// The code of the moment of somebody's authenticator, who is enrolled first if need be. It is taken even
+    /// if it was used: half a minute is let pass.
+    pub async fn code_of(&self, login: &str) -> String {
+        let found = format!(
+            "select p.id || ' ' || f.version from people p join second_factors f on f.person_id = p.id \
+              where login = '{login}' and confirmed_at is not null"
+        );
+        let found = crate::sql::texts(&self.url, &found).await;
+        let secret = match found.first().and_then(|text| text.split_once(' ')) {
+            Some((person, version)) => Secret::of(
+                &self.hub.secrets.factors,
+                person.parse().expect("an id"),
+                version.parse().expect("a version"),
+            ),
+            None => {
+                let id = format!("select id from people where login = '{login}'");
+                let id = crate::sql::number(&self.url, &id).await;
+                let mut conn = self.hub.pool.get().await.expect("a connection");
+                let secret = second_factor::enrol_at_once(&mut conn, &self.hub.secrets, id).await;
+                secret.expect("a second factor")
+            }
+        };
+        let forget = format!(
+            "update second_factors set last_step = 0 where person_id = (select id from people where login = '{login}')"
+        );
+        let mut owner = self.superuser().await;
+        owner.batch_execute(&forget).await.expect("a half minute");
+        secret.code(chrono::Utc::now().timestamp())
     }
 
     pub async fn get(&self, token: &str, path: &str) -> Answer {

@@ -47,6 +47,22 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "what it changes past the hub, the proof or an anchor has to find",
     ),
     (
+        "tests/hub/refusals.rs",
+        "lets the minutes pass that a proof is fresh for",
+    ),
+    (
+        "tests/hub/second_factor.rs",
+        "lets the minutes pass that attempts are counted in and proofs are fresh for",
+    ),
+    (
+        "tests/hub/sessions.rs",
+        "lets the minutes pass after which a session ends",
+    ),
+    (
+        "tests/hub/world.rs",
+        "lets the half minute pass after which there is another code",
+    ),
+    (
         "tests/hub/tokens.rs",
         "lets the hours pass that a rotation of the hub's key waits for",
     ),

@@ -132,7 +132,8 @@ fn partner_of<S, R>(reader: &Reader<S, R>, ids: &Ids, shown: &str) -> Result<i64
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewCredential,
-    extensions(("x-problems" = json!(["credential-limit", "partner-state", "partner-suspended"]))),
+    extensions(("x-problems" = json!(["credential-limit", "partner-state", "partner-suspended",
+        "step-up-needed"]))),
     responses((status = 201, description = "The credential, with its secret.", body = CredentialBody))
 )]
 async fn create(
@@ -217,6 +218,7 @@ async fn list(
     security(("partner" = ["credentials:write"]), ("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("credential" = String, Path, description = "The client id.")),
+    extensions(("x-problems" = json!(["second-factor-missing"]))),
     responses((status = 204, description = "It is revoked."))
 )]
 async fn revoke(

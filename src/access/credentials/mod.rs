@@ -69,6 +69,7 @@ async fn make(
     partner: i64,
     kept: Kept,
 ) -> Result<Credential, Error> {
+    who.must_be_fresh()?;
     store::lock_partner(conn, partner).await?;
     let live = store::list_live(conn, partner).await?;
     let now = db::now(conn).await?;

@@ -8,7 +8,7 @@
 //! A secret has 256 bits and is not guessed; this is for programs that go on and on with a wrong one. Behind
 //! a proxy all have one address, so one client's mistakes leave the others alone for long.
 
-use crate::access::people::attempts::Attempts;
+use super::attempts::Attempts;
 use crate::clock::Timestamp;
 
 const OF_CLIENT: usize = 20;

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod assertion;
+mod attempts;
 pub mod exchange;
 pub mod failures;
 pub mod request;

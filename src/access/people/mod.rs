@@ -1,55 +1,76 @@
-//! People of the hub sign in with a password.
+//! People of the hub sign in with a password and a code of their second factor.
 //!
 //! An unknown login takes as long as a wrong password and is told the same. Hashing is slow on
-//! purpose, so it runs aside of the requests, and only a few at a time: each takes 19 MiB.
+//! purpose, so it runs aside of the requests, and only a few at a time: each takes 19 MiB. Attempts are
+//! counted in the database, for all hubs together.
 
 pub mod api;
-pub mod attempts;
+pub mod invitation;
 pub mod login;
 pub mod password;
 mod store;
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::token::Subject;
+use super::caller::Myself;
+use super::second_factor;
+use super::sessions::{self, Which};
 use super::{Access, Role, Who, audit};
 use crate::clock::Timestamp;
-use crate::db::{Connection, Pool};
+use crate::db::{self, Connection, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::{Ids, Kind};
+use crate::secret::Secrets;
+use crate::web::RequestId;
 use crate::web::text::Name;
-use attempts::Attempts;
 pub use login::Login;
 
-/// How many sign-ins an account takes a minute, right or wrong.
-const ATTEMPTS: usize = 5;
+/// How many passwords and codes an account takes a minute, right or wrong.
+const ATTEMPTS: i32 = 5;
 
 /// How many passwords are hashed at once, and how long the next one waits.
 const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An employee of the hub.
+/// Somebody who works for the hub, did, or shall.
+#[derive(Debug, Clone)]
 pub struct Person {
     pub id: i64,
+    pub login: String,
     pub name: String,
     pub role: Role,
-    password_hash: String,
+    pub is_active: bool,
+    pub created_at: Timestamp,
+    pub(crate) password_hash: Option<String>,
 }
 
-/// What the hub remembers of sign-ins.
-pub struct SignIns {
-    attempts: Attempts,
-    hashing: Semaphore,
+impl Person {
+    /// Whether the person can sign in; who cannot is invited to set a password.
+    pub fn has_password(&self) -> bool {
+        self.password_hash.is_some()
+    }
+
+    /// The state as the audit trail has it.
+    fn state(&self) -> Option<&'static str> {
+        self.is_active.then(|| self.role.name())
+    }
 }
 
-impl Default for SignIns {
+/// Where passwords are hashed, a few at a time.
+pub struct Hashing(Semaphore);
+
+impl Default for Hashing {
     fn default() -> Self {
-        SignIns {
-            attempts: Attempts::of(ATTEMPTS),
-            hashing: Semaphore::new(AT_ONCE),
-        }
+        Hashing(Semaphore::new(AT_ONCE))
+    }
+}
+
+impl Hashing {
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let busy = |_| Problem::new(Slug::TooBusy, "too many people sign in at once");
+        let permit = tokio::time::timeout(PATIENCE, self.0.acquire()).await;
+        Ok(permit.map_err(busy)?.map_err(anyhow::Error::from)?)
     }
 }
 
@@ -63,80 +84,278 @@ pub async fn create(
 ) -> Result<i64, Error> {
     let login = Login::try_from(login.to_owned()).map_err(|rule| Problem::field("/login", rule))?;
     let name = Name::try_from(name.to_owned()).map_err(|rule| Problem::field("/name", rule))?;
-    login::check_password(password).map_err(|rule| Problem::field("/password", rule))?;
-    let password = password.to_owned();
-    let hash = tokio::task::spawn_blocking(move || password::hash(&password))
-        .await
-        .map_err(anyhow::Error::from)??;
+    let hash = hashed("/password", password).await?;
 
     store::insert(conn, &login, &name, role, &hash).await
 }
 
-/// Gives a person another role. Tokens of the old one are refused from now on.
-pub async fn change_role(
+/// What is kept of a password that somebody wants to have.
+async fn hashed(pointer: &str, password: &str) -> Result<String, Error> {
+    login::check_password(password).map_err(|rule| Problem::field(pointer, rule))?;
+    let password = password.to_owned();
+    let hashing = tokio::task::spawn_blocking(move || password::hash(&password));
+    Ok(hashing.await.map_err(anyhow::Error::from)??)
+}
+
+/// Somebody who is to be employed: new, or known under the login and not employed any more.
+pub async fn enter(
+    conn: &mut Connection,
+    login: &Login,
+    name: &Name,
+    role: Role,
+) -> Result<i64, Error> {
+    store::enter(conn, login, name, role).await
+}
+
+/// Somebody, employed or not, whose row is locked until the transaction ends.
+pub async fn lock(conn: &mut Connection, person: i64) -> Result<Option<Person>, Error> {
+    store::lock(conn, person).await
+}
+
+/// Locks all operators, so that two cannot take away each other's role at once.
+pub async fn lock_operators(conn: &mut Connection) -> Result<(), Error> {
+    store::lock_operators(conn).await.map(|_| ())
+}
+
+/// How many operators there are.
+pub async fn count_operators(conn: &mut Connection) -> Result<usize, Error> {
+    store::lock_operators(conn).await
+}
+
+/// A page of all people, oldest first: one more than `limit` when there are more.
+pub async fn list(conn: &mut Connection, after: i64, limit: i64) -> Result<Vec<Person>, Error> {
+    store::list(conn, after, limit).await
+}
+
+/// Somebody, employed or not.
+pub async fn find_any(conn: &mut Connection, person: i64) -> Result<Option<Person>, Error> {
+    store::find_by_id(conn, person).await
+}
+
+/// Somebody who is employed.
+pub async fn find(conn: &mut Connection, person: i64) -> Result<Person, Error> {
+    let found = store::find_by_id(conn, person).await?;
+    Ok(found.filter(|it| it.is_active).ok_or_else(unknown)?)
+}
+
+/// Employs somebody in a role, or gives another; who was signed in has to sign in again.
+pub async fn employ(
     conn: &mut Connection,
     who: &Who,
-    person: i64,
+    person: &Person,
     role: Role,
 ) -> Result<(), Error> {
-    let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
-
-    store::set_role(conn, person, role).await?;
-    let about = audit::Subject::Person.no(person);
-    audit::record(conn, who, about, Some(before.name()), role.name()).await
+    store::employ(conn, person.id, role).await?;
+    sessions::end(conn, person.id, Which::All).await?;
+    tell(conn, who, person, role.name()).await
 }
 
-/// Ends a person's employment. Their tokens are refused from now on.
+/// Takes the password and the second factor away, for the person to set them again.
+pub async fn renew(conn: &mut Connection, who: &Who, person: &Person) -> Result<(), Error> {
+    shut_out(conn, person.id).await?;
+    tell(conn, who, person, "way in renewed").await
+}
+
+/// Ends a person's employment, and all sessions. Nothing that opened the door opens it again.
 pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
-    let before = store::lock(conn, person).await?.ok_or_else(unknown)?;
-
-    store::mark_inactive(conn, person).await?;
-    let about = audit::Subject::Person.no(person);
-    audit::record(conn, who, about, Some(before.name()), "dismissed").await
+    let person = lock_employed(conn, person).await?;
+    shut_out(conn, person.id).await?;
+    store::mark_inactive(conn, person.id).await?;
+    tell(conn, who, &person, "dismissed").await
 }
 
-/// Signs a person in: the person and a token, or one refusal for every reason.
+async fn shut_out(conn: &mut Connection, person: i64) -> Result<(), Error> {
+    store::forget_password(conn, person).await?;
+    second_factor::reset(conn, person).await?;
+    sessions::end(conn, person, Which::All).await.map(|_| ())
+}
+
+/// A one-time token with which somebody who has no password sets one. The one before is no good any more.
+pub async fn invite(conn: &mut Connection, who: &Who, person: &Person) -> Result<String, Error> {
+    let token = invitation::of(rand::random());
+    store::put_invitation(conn, person.id, &invitation::hash(&token)).await?;
+    tell(conn, who, person, "invited").await?;
+    Ok(token)
+}
+
+/// Sets the password of who was invited.
+pub async fn accept(
+    pool: &Pool,
+    hashing: &Hashing,
+    request: RequestId,
+    token: &str,
+    password: &str,
+) -> Result<(), Error> {
+    let invited = invitation::hash(token);
+    // Who has no invitation gets nothing hashed.
+    store::find_invited(&mut *pool.get().await?, &invited)
+        .await?
+        .ok_or_else(not_invited)?;
+    let hash = {
+        let _permit = hashing.permit().await?;
+        hashed("/password", password).await?
+    };
+    let mut conn = pool.get().await?;
+    db::transaction(&mut conn, async |conn| {
+        let person = store::take_invitation(conn, &invited, &hash).await?;
+        let person = person.ok_or_else(not_invited)?;
+        let who = Who {
+            request,
+            ..Who::at_the_console(person.id, person.role)
+        };
+        tell(conn, &who, &person, "password set").await
+    })
+    .await
+}
+
+/// Gives oneself another password. All other sessions end.
+pub async fn change_password(
+    pool: &Pool,
+    access: &Access,
+    secrets: &Secrets,
+    me: &Myself,
+    (old, new): (String, &str),
+    code: &str,
+) -> Result<(), Error> {
+    count_attempt_of(pool, secrets, me.session.person).await?;
+    let person = find(&mut *pool.get().await?, me.session.person).await?;
+    let kept = person.password_hash.clone().ok_or_else(wrong_password)?;
+    let is_right = verify(&access.hashing, old, kept).await?;
+    is_right.then_some(()).ok_or_else(wrong_password)?;
+    let hash = {
+        let _permit = access.hashing.permit().await?;
+        hashed("/new_password", new).await?
+    };
+    let mut conn = pool.get().await?;
+    db::transaction(&mut conn, async |conn| {
+        let is_still = store::lock_unchanged(conn, &person).await?;
+        is_still.then_some(()).ok_or_else(wrong_password)?;
+        prove(conn, secrets, me, code).await?;
+        store::set_password(conn, person.id, &hash).await?;
+        sessions::end(conn, person.id, Which::AllBut(me.session.id)).await?;
+        tell(conn, &me.who, &person, "password changed").await
+    })
+    .await
+}
+
+/// Ends all sessions of a person, who may sign in again.
+pub async fn sign_out(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
+    let person = lock_employed(conn, person).await?;
+    match sessions::end(conn, person.id, Which::All).await? {
+        0 => Ok(()),
+        _ => tell(conn, who, &person, "signed out").await,
+    }
+}
+
+async fn lock_employed(conn: &mut Connection, person: i64) -> Result<Person, Error> {
+    let found = store::lock(conn, person).await?;
+    Ok(found.filter(|it| it.is_active).ok_or_else(unknown)?)
+}
+
+/// Writes down what became of a person. No name and no login is in it.
+async fn tell(conn: &mut Connection, who: &Who, person: &Person, after: &str) -> Result<(), Error> {
+    let about = audit::Subject::Person.no(person.id);
+    audit::record(conn, who, about, person.state(), after).await
+}
+
+/// Signs a person in: the person, whether with a code, and the token of a session. One refusal for every
+/// reason, but that a right password lacks a code.
 pub async fn sign_in(
     pool: &Pool,
     access: &Access,
-    ids: &Ids,
+    secrets: &Secrets,
     login: &Login,
     password: String,
-    now: Timestamp,
-) -> Result<(Person, String), Error> {
-    access
-        .sign_ins
-        .attempts
-        .count(login, now)
-        .map_err(too_often)?;
+    code: Option<&str>,
+) -> Result<(Person, bool, String), Error> {
     // The connection goes back before the hashing begins.
-    let found = store::find_active(&mut *pool.get().await?, login).await?;
+    let found = {
+        let mut conn = pool.get().await?;
+        count_attempt(&mut conn, secrets, login).await?;
+        store::find_active(&mut conn, login).await?
+    };
 
-    let hash = found
+    let kept = found
         .as_ref()
-        .map_or(password::NOBODY, |person| &person.password_hash)
-        .to_owned();
-    let is_right = verify(&access.sign_ins.hashing, password, hash).await?;
+        .and_then(|person| person.password_hash.as_deref());
+    let hash = kept.unwrap_or(password::NOBODY).to_owned();
+    let is_right = verify(&access.hashing, password, hash).await?;
     let person = found.filter(|_| is_right).ok_or_else(failed)?;
 
-    let sub = ids.show(Kind::Person, person.id);
-    let subject = Subject {
-        sub,
-        client_id: "sessions".into(),
-        role: Some(person.role.name().to_owned()),
-        ..Subject::default()
-    };
     let mut conn = pool.get().await?;
-    let token = access.mint(&mut conn, subject, now).await?;
-    Ok((person, token))
+    let (is_proved, token) = db::transaction(&mut conn, async |conn| {
+        // Who was dismissed meanwhile, or has another password, gets no session.
+        let is_still = store::lock_unchanged(conn, &person).await?;
+        is_still.then_some(()).ok_or_else(failed)?;
+        let is_proved = second_factor::is_enrolled(conn, person.id).await?;
+        if is_proved {
+            let code = code.ok_or_else(code_needed)?;
+            let is_right = second_factor::take(conn, secrets, person.id, code).await?;
+            is_right.then_some(()).ok_or_else(failed)?;
+        }
+        let token = sessions::open(conn, person.id, is_proved).await?;
+        Ok::<_, Error>((is_proved, token))
+    })
+    .await?;
+    Ok((person, is_proved, token))
 }
 
-async fn verify(hashing: &Semaphore, password: String, hash: String) -> Result<bool, Error> {
-    let busy = |_| Problem::new(Slug::TooBusy, "too many people sign in at once");
-    let _permit = tokio::time::timeout(PATIENCE, hashing.acquire())
-        .await
-        .map_err(busy)?
-        .map_err(anyhow::Error::from)?;
+/// Counts an attempt at a code by who is signed in: it counts like one at signing in.
+pub async fn count_attempt_of(pool: &Pool, secrets: &Secrets, person: i64) -> Result<(), Error> {
+    let mut conn = pool.get().await?;
+    let person = find(&mut conn, person).await?;
+    count_attempt(&mut conn, secrets, &person.login).await
+}
+
+async fn count_attempt(conn: &mut Connection, secrets: &Secrets, login: &str) -> Result<(), Error> {
+    let account = secrets.hash(&[b"account", login.as_bytes()]);
+    let counted = store::count_attempt(conn, account, ATTEMPTS).await?;
+    Ok(counted.map_err(too_often)?)
+}
+
+/// Takes a code of who is signed in: the session's proof is fresh again.
+pub async fn prove(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<(), Error> {
+    let is_right = second_factor::take(conn, secrets, me.session.person, code).await?;
+    is_right.then_some(()).ok_or_else(second_factor::refused)?;
+    sessions::prove(conn, me.session.id).await
+}
+
+/// Ends the enrolment of a second factor: the recovery codes.
+pub async fn enrol(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<Vec<String>, Error> {
+    let person = me.session.person;
+    let person = lock_employed(conn, person).await?;
+    let codes = second_factor::confirm(conn, secrets, person.id, code).await?;
+    sessions::prove(conn, me.session.id).await?;
+    tell(conn, &me.who, &person, "second factor enrolled").await?;
+    Ok(codes)
+}
+
+/// Other recovery codes, for a code.
+pub async fn renew_recovery_codes(
+    conn: &mut Connection,
+    secrets: &Secrets,
+    me: &Myself,
+    code: &str,
+) -> Result<Vec<String>, Error> {
+    let person = me.session.person;
+    let person = lock_employed(conn, person).await?;
+    prove(conn, secrets, me, code).await?;
+    tell(conn, &me.who, &person, "recovery codes renewed").await?;
+    second_factor::fresh_codes(conn, secrets, person.id).await
+}
+
+async fn verify(hashing: &Hashing, password: String, hash: String) -> Result<bool, Error> {
+    let _permit = hashing.permit().await?;
     let verified = tokio::task::spawn_blocking(move || password::is_right(&password, &hash)).await;
     Ok(verified.map_err(anyhow::Error::from)?)
 }
@@ -146,13 +365,34 @@ fn unknown() -> Problem {
 }
 
 fn failed() -> Problem {
-    Problem::new(Slug::SignInFailed, "the login or the password is not right")
+    Problem::new(
+        Slug::SignInFailed,
+        "the login, the password or the code is not right, or the code was used before",
+    )
+}
+
+fn not_invited() -> Problem {
+    Problem::new(
+        Slug::InvitationInvalid,
+        "the invitation is not one of ours, too old, or was used; ask an operator for another",
+    )
+}
+
+fn wrong_password() -> Problem {
+    Problem::new(Slug::CodeRefused, "the present password is not right")
+}
+
+fn code_needed() -> Problem {
+    Problem::new(
+        Slug::CodeNeeded,
+        "this account has a second factor: send `code` with the login and the password",
+    )
 }
 
 fn too_often(wait: u64) -> Problem {
     Problem::new(
         Slug::TooManyRequests,
-        format!("an account takes 5 sign-ins a minute; wait {wait} seconds"),
+        format!("an account takes 5 passwords and codes a minute; wait {wait} seconds"),
     )
     .with("retry_after", wait)
 }

@@ -87,6 +87,7 @@ async fn read(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = RequestLimitBody,
+    extensions(("x-problems" = json!(["step-up-needed"]))),
     responses((status = 200, description = "The limit.", body = RequestLimitBody))
 )]
 async fn set(

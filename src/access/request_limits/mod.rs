@@ -70,6 +70,7 @@ pub async fn set(
     partner: i64,
     policy: Policy,
 ) -> Result<(), Error> {
+    who.must_be_fresh()?;
     let before = find(conn, partner).await?;
     let [before, after] = [before, policy].map(|policy| policy.header());
 

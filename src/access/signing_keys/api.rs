@@ -29,7 +29,7 @@ pub struct Doc;
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    extensions(("x-problems" = json!(["signing-key-too-young"]))),
+    extensions(("x-problems" = json!(["signing-key-too-young", "step-up-needed"]))),
     responses((status = 201, description = "The set that is published now, newest first.", body = KeySet))
 )]
 async fn rotate(

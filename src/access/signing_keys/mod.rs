@@ -14,6 +14,7 @@ use crate::secret;
 
 /// Makes the next key.
 pub async fn rotate(conn: &mut Connection, who: &Who) -> Result<(), Error> {
+    who.must_be_fresh()?;
     let made = secret::rotate_token_key(conn).await?;
     let too_young = || {
         Problem::new(

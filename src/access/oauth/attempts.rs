@@ -15,7 +15,7 @@ const SPAN: Duration = Duration::minutes(1);
 const CROWD: usize = 10_000;
 
 /// When each account was last tried.
-pub struct Attempts {
+pub(super) struct Attempts {
     most: usize,
     tried: Mutex<HashMap<String, Vec<Timestamp>>>,
 }
