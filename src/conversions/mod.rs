@@ -122,7 +122,7 @@ pub async fn offer(
     let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
-    must_issue(asking, from)?;
+    ledger::api::must_issue(asking.partner, from)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -206,14 +206,6 @@ pub async fn offer(
     };
     must_be_within(&offer)?;
     Ok(offer)
-}
-
-/// Refuses a partner that does not issue what its member gives. A member gives of all that it has.
-fn must_issue(asking: Asking, from: &Currency) -> Result<(), Problem> {
-    match asking.acted {
-        None => ledger::api::must_issue(asking.partner, from),
-        Some(_) => Ok(()),
-    }
 }
 
 /// The member that asks, by its public id.

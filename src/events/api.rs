@@ -33,7 +33,6 @@ use crate::ledger::{
 };
 use crate::partners::{AmountBody, Directory};
 use crate::rates::campaigns::{self, Names};
-use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
 
 #[derive(OpenApi)]
@@ -168,7 +167,8 @@ pub struct SealBody {
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(Place),
-    responses((status = 200, description = "The next events.", body = EventsBody), ReadProblems)
+    extensions(("x-problems" = json!(["cursor-invalid"]))),
+    responses((status = 200, description = "The next events.", body = EventsBody))
 )]
 async fn list(
     reader: Reader<EventsRead, (Operator, Auditor)>,
@@ -313,7 +313,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::RateCard => IdKind::RateCard,
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
-        Subject::Clock | Subject::SigningKey => return id.to_string(),
+        Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),
         Subject::Currency => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));

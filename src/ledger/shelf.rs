@@ -1,7 +1,8 @@
 //! The shelf: where a handler finds a member's wallet, an operation, and what they are called.
 //!
 //! What is another partner's is not found: an operation is there for the issuers of the currencies
-//! it moved, a member for the partners it has a membership with.
+//! it moved, a member for the partners it has a membership with. A partner that acts for a member finds of that what is the
+//! member's, and no more.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -135,7 +136,7 @@ impl Shelf {
     }
 
     /// The account of a wallet and its currency, when the partner issues that; for a member, when the wallet
-    /// is its own. Whether there is such a wallet is for what is read of it to say.
+    /// is its own, too. Whether there is such a wallet is for what is read of it to say.
     pub async fn own_wallet(
         &self,
         (partner, acted): (i64, Option<Acted>),
@@ -145,22 +146,18 @@ impl Shelf {
         let wallet = self.ids.read(id::Kind::Wallet, text).map(Account);
         let wallet = wallet.ok_or_else(store::no_wallet)?;
         let (_, directory) = self.directories.at(moment, &self.pool).await?;
-        let is_own = match acted {
-            None => {
-                let currency = directory.currency_no(wallet.asset());
-                currency.is_some_and(|currency| currency.issuer == partner)
-            }
-            Some(acted) => self.owns(acted, &[wallet]).await?,
-        };
-        let currency = directory.currency_no(wallet.asset()).filter(|_| is_own);
-        Ok((wallet, currency.ok_or_else(store::no_wallet)?.clone()))
+        let currency = issued_by(&directory, partner, wallet).ok_or_else(store::no_wallet)?;
+        if let Some(acted) = acted
+            && !self.owns(acted, wallet).await?
+        {
+            return Err(store::no_wallet().into());
+        }
+        Ok((wallet, currency.clone()))
     }
 
-    /// Whether one of these wallets is the member's.
-    pub async fn owns(&self, acted: Acted, wallets: &[Account]) -> Result<bool, Error> {
-        let mut conn = self.pool.get().await?;
-        let wallets: Vec<i64> = wallets.iter().map(|wallet| wallet.0).collect();
-        members::owns_one(&mut conn, acted.member, &wallets).await
+    /// Whether a wallet is the member's.
+    async fn owns(&self, acted: Acted, wallet: Account) -> Result<bool, Error> {
+        members::owns(&mut *self.pool.get().await?, acted.member, wallet.0).await
     }
 
     /// The wallets in two currencies of one of the partner's members, and when they were found.
@@ -245,11 +242,14 @@ impl Shelf {
         })
     }
 
-    /// An operation that took points of a member, by its public id.
+    /// An operation that took points of a member out of a wallet of the partner that acts, by its public id.
     pub async fn by_id_of(&self, acted: Acted, kinds: &[Kind], text: &str) -> Result<Named, Error> {
         let named = self.by_id(None, kinds, text).await?;
         let wallet = named.operation.out.map(|leg| leg.wallet);
-        match self.owns(acted, wallet.as_slice()).await? {
+        let of_partner =
+            |wallet: &Account| issued_by(&named.directory, acted.partner, *wallet).is_some();
+        let wallet = wallet.filter(of_partner).ok_or_else(nothing_here)?;
+        match self.owns(acted, wallet).await? {
             true => Ok(named),
             false => Err(nothing_here()),
         }
@@ -296,14 +296,17 @@ impl Shelf {
 /// Whether an operation moved points of a currency that the partner issues, also only from one operation
 /// of its programme into another.
 pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> bool {
-    let is_theirs = |account: Account| {
-        let currency = directory.currency_no(account.asset());
-        currency.is_some_and(|currency| currency.issuer == partner)
-    };
+    let is_theirs = |account: Account| issued_by(directory, partner, account).is_some();
     let legs = [operation.out, operation.into];
     let wallets = legs.iter().flatten().map(|leg| leg.wallet);
     let others = operation.transfers.iter().map(|transfer| transfer.debit);
     wallets.chain(others).any(is_theirs)
+}
+
+/// The currency of an account, when the partner issues it.
+fn issued_by(directory: &Directory, partner: i64, account: Account) -> Option<&Arc<Currency>> {
+    let currency = directory.currency_no(account.asset());
+    currency.filter(|currency| currency.issuer == partner)
 }
 
 fn no_member() -> Problem {

@@ -15,7 +15,7 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
 use crate::web::text::Number;
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -24,7 +24,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::post().to(enrol)),
     )
     .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
-    .service(web::resource("/v1/members/{member}/memberships").route(web::get().to(memberships)))
     .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
     .service(web::resource("/v1/memberships").route(web::post().to(join)));
     claims::api::routes(cfg);
@@ -32,13 +31,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, memberships, enrol, make_link, join),
+    paths(list, one, enrol, make_link, join),
     components(schemas(
         NewMember,
         NewMembership,
         MemberBody,
-        MembershipBody,
-        MembershipsBody,
         LinkBody,
         ProblemBody
     )),
@@ -79,27 +76,6 @@ pub struct MemberBody {
     pub number: String,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: Timestamp,
-}
-
-/// What links a member to a programme.
-#[derive(Serialize, ToSchema)]
-pub struct MembershipBody {
-    #[schema(example = "mbs_0123456789abcdef")]
-    pub id: String,
-    /// The partner whose programme it is.
-    #[schema(example = "ptr_0123456789abcdef")]
-    pub partner: String,
-    /// The number there; null where it is another partner's to know.
-    #[schema(example = "AE-100001")]
-    pub number: Option<String>,
-    #[schema(value_type = String, format = DateTime)]
-    pub joined_at: Timestamp,
-}
-
-/// A member's memberships.
-#[derive(Serialize, ToSchema)]
-pub struct MembershipsBody {
-    pub items: Vec<MembershipBody>,
 }
 
 /// A link token.
@@ -166,7 +142,8 @@ fn refused(bad: BadLink) -> Problem {
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMember,
-    responses((status = 201, description = "The member.", body = MemberBody), WriteProblems)
+    extensions(("x-problems" = json!(["number-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The member.", body = MemberBody))
 )]
 async fn enrol(
     caller: Partner<MembersWrite>,
@@ -191,7 +168,9 @@ async fn enrol(
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMembership,
-    responses((status = 201, description = "The member, now also yours.", body = MemberBody), WriteProblems)
+    extensions(("x-problems" = json!(["already-member", "link-expired", "link-invalid", "not-found",
+        "number-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The member, now also yours.", body = MemberBody))
 )]
 async fn join(
     caller: Partner<MembersWrite>,
@@ -222,7 +201,7 @@ async fn join(
     description = "For a member of yours to carry to another partner, within ten minutes. Changes nothing, so it needs no Idempotency-Key and no body.",
     security(("partner" = ["members:write"]), ("member" = ["members:write"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 201, description = "The token.", body = LinkBody), WriteProblems)
+    responses((status = 201, description = "The token.", body = LinkBody))
 )]
 async fn make_link(
     caller: Partner<OrMember<MembersWrite>>,
@@ -250,7 +229,7 @@ async fn make_link(
     description = "Your members, in the order they joined; or the one with a number.",
     security(("partner" = ["members:read"])),
     params(Wanted),
-    responses((status = 200, description = "A page of members.", body = Page<MemberBody>), ReadProblems)
+    responses((status = 200, description = "A page of members.", body = Page<MemberBody>))
 )]
 async fn list(
     caller: Partner<MembersRead>,
@@ -290,7 +269,7 @@ async fn list(
     description = "One of your members; for a member, itself as the partner knows it that acts. What belongs to others looks the same as what does not exist.",
     security(("partner" = ["members:read"]), ("member" = ["members:read"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The member.", body = MemberBody), ReadProblems)
+    responses((status = 200, description = "The member.", body = MemberBody))
 )]
 async fn one(
     caller: Partner<OrMember<MembersRead>>,
@@ -301,37 +280,4 @@ async fn one(
     let member = own(&ids, caller.who.acted(), &path)?;
     let found = super::find(&mut *pool.get().await?, member, caller.partner).await?;
     Ok(web::Json(show(&ids, &found.ok_or_else(unknown)?)))
-}
-
-/// List a member's memberships
-#[utoipa::path(
-    get, path = "/v1/members/{member}/memberships", operation_id = "listMemberships", tag = "members",
-    description = "A partner reads its own membership of its member. A member reads all it has, with the number of the partner that acts: brands never learn each other's numbers.",
-    security(("partner" = ["members:read"]), ("member" = ["members:read"])),
-    params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The memberships.", body = MembershipsBody), ReadProblems)
-)]
-async fn memberships(
-    caller: Partner<OrMember<MembersRead>>,
-    ids: Data<Ids>,
-    pool: Data<Pool>,
-    path: Path<String>,
-) -> Result<web::Json<MembershipsBody>, Error> {
-    let acted = caller.who.acted();
-    let member = own(&ids, acted, &path)?;
-    let mut found = super::all_memberships(&mut *pool.get().await?, member).await?;
-    let is_own = |membership: &Membership| membership.partner == caller.partner;
-    if !found.iter().any(is_own) {
-        return Err(unknown().into());
-    }
-    found.retain(|membership| acted.is_some() || is_own(membership));
-    let body = |membership: Membership| MembershipBody {
-        id: ids.show(Kind::Membership, membership.id),
-        partner: ids.show(Kind::Partner, membership.partner),
-        number: is_own(&membership).then_some(membership.number),
-        joined_at: membership.joined_at,
-    };
-    Ok(web::Json(MembershipsBody {
-        items: found.into_iter().map(body).collect(),
-    }))
 }

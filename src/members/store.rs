@@ -66,17 +66,6 @@ pub async fn find(
     Ok(row.map(Membership::from))
 }
 
-/// All memberships of a member, oldest first.
-pub async fn all_memberships(conn: &mut Connection, member: i64) -> Result<Vec<Membership>, Error> {
-    let rows: Vec<Row> = diesel::sql_query(
-        "select id, member_id, partner_id, number, joined_at from memberships where member_id = $1 order by id",
-    )
-    .bind::<BigInt, _>(member)
-    .load(conn)
-    .await?;
-    Ok(rows.into_iter().map(Membership::from).collect())
-}
-
 pub async fn is_member_of(conn: &mut Connection, member: i64, partner: i64) -> Result<bool, Error> {
     Ok(find(conn, member, partner).await?.is_some())
 }

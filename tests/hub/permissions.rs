@@ -24,6 +24,9 @@ const SHARED: [&str; 4] = ["getCurrency", "getPartner", "readAwardLimits", "read
 /// What of a path can be a member's own.
 const OF_MEMBERS: [&str; 4] = ["{conversion}", "{member}", "{membership}", "{wallet}"];
 
+/// What of it is a member's at one brand, and not there for the same member at another.
+const OF_ONE_BRAND: [&str; 2] = ["{conversion}", "{wallet}"];
+
 /// Something with an id that can stand in a path: whose it is, one that is in use, one that has ended.
 struct Thing {
     owner: &'static str,
@@ -45,6 +48,8 @@ enum Caller {
 enum Target {
     Own,
     Foreign,
+    /// The same member's, of another brand than the one that acts.
+    Beside,
     Ended,
     Random,
 }
@@ -248,7 +253,7 @@ impl Walk {
                 thing.owner
             };
             match target {
-                Target::Own | Target::Foreign => thing.live.clone(),
+                Target::Own | Target::Foreign | Target::Beside => thing.live.clone(),
                 Target::Ended => thing.ended.clone(),
                 Target::Random if ids_in(&thing.live).is_empty() => "NONE".to_owned(),
                 Target::Random => random(&thing.live),
@@ -257,10 +262,10 @@ impl Walk {
         let path: Vec<String> = path.split('/').map(segment).collect();
         (
             path.join("/"),
-            if target == Target::Own {
-                partner
-            } else {
-                STRANGER
+            match target {
+                Target::Own => partner,
+                Target::Beside => "BAYVIEW",
+                Target::Foreign | Target::Ended | Target::Random => STRANGER,
             },
         )
     }
@@ -526,6 +531,10 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
             .flat_map(|target| callers.iter().map(move |caller| (*target, caller)))
         {
             tries.push((row, caller.clone(), target));
+        }
+        if OF_ONE_BRAND.iter().any(|part| row.path.contains(part)) {
+            let beside = |scope| (row, Caller::Member(scope), Target::Beside);
+            tries.extend(of_members().map(beside));
         }
     }
     tries.sort_by_key(|(row, _, target)| *target == Target::Own && row.method != "GET");

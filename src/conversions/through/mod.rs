@@ -73,7 +73,7 @@ pub async fn offer(
         let rule = "the code of another currency than the two that are exchanged";
         return Err(Problem::field("/through", rule).into());
     }
-    super::must_issue(asking, from)?;
+    ledger::api::must_issue(asking.partner, from)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {

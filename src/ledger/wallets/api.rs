@@ -18,7 +18,6 @@ use crate::ledger::store::{self, LotRow};
 use crate::members;
 use crate::partners::{AmountBody, Currency};
 use crate::points::account::Account;
-use crate::web::problem::ReadProblems;
 use crate::web::{Page, Paging, Query};
 use chrono::{DateTime, Utc};
 
@@ -87,10 +86,10 @@ pub struct EntryBody {
 /// List a member's wallets
 #[utoipa::path(
     get, path = "/v1/members/{member}/wallets", operation_id = "listWallets", tag = "ledger",
-    description = "One of your members' wallets in the currencies that you issue; for a member, all of its own.",
+    description = "One of your members' wallets in the currencies that you issue; for a member, of the partner that acts.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The wallets.", body = WalletsBody), ReadProblems)
+    responses((status = 200, description = "The wallets.", body = WalletsBody))
 )]
 async fn list(
     partner: Partner<OrMember<LedgerRead>>,
@@ -102,12 +101,11 @@ async fn list(
     let mut conn = shelf.pool.get().await?;
     let caller = (partner.partner, partner.who.acted());
     let member = shelf.member(&mut conn, caller, &path).await?;
-    let is_member = partner.who.acted().is_some();
     let wallets = members::all_of(&mut conn, member).await?;
     let lots = store::lots(&mut conn, &wallets).await?;
     let items = wallets.into_iter().filter_map(|wallet| {
         let currency = directory.currency_no(Account(wallet).asset());
-        let is_shown = |currency: &&Arc<Currency>| is_member || currency.issuer == partner.partner;
+        let is_shown = |currency: &&Arc<Currency>| currency.issuer == partner.partner;
         let of_wallet = lots.iter().filter(|lot| lot.wallet == wallet);
         let lots: Vec<LotRow> = of_wallet.cloned().collect();
         Some(show(
@@ -125,10 +123,10 @@ async fn list(
 /// Read a wallet
 #[utoipa::path(
     get, path = "/v1/wallets/{wallet}", operation_id = "readWallet", tag = "ledger",
-    description = "Balance and lots of a wallet in a currency that you issue; for a member, of its own.",
+    description = "Balance and lots of a wallet in a currency that you issue; for a member, of one of its own there.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id.")),
-    responses((status = 200, description = "The wallet.", body = WalletBody), ReadProblems)
+    responses((status = 200, description = "The wallet.", body = WalletBody))
 )]
 async fn read(
     partner: Partner<OrMember<LedgerRead>>,
@@ -149,7 +147,7 @@ async fn read(
     description = "Every change of the wallet, newest first.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id."), Paging),
-    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>), ReadProblems)
+    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>))
 )]
 async fn statement(
     partner: Partner<OrMember<LedgerRead>>,

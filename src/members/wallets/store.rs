@@ -145,12 +145,12 @@ pub async fn all_of(conn: &mut Connection, member: i64) -> Result<Vec<i64>, Erro
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Whether one of these wallets is the member's.
-pub async fn owns_one(conn: &mut Connection, member: i64, wallets: &[i64]) -> Result<bool, Error> {
+/// Whether a wallet is the member's.
+pub async fn owns(conn: &mut Connection, member: i64, wallet: i64) -> Result<bool, Error> {
     let row: Option<Id> = diesel::sql_query(
-        "select wallet_id as id from member_wallets where wallet_id = any($1) and member_id = $2 limit 1",
+        "select wallet_id as id from member_wallets where wallet_id = $1 and member_id = $2",
     )
-    .bind::<Array<BigInt>, _>(wallets)
+    .bind::<BigInt, _>(wallet)
     .bind::<BigInt, _>(member)
     .get_result(conn)
     .await

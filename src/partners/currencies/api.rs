@@ -20,7 +20,7 @@ use crate::points::amount::Scale;
 use crate::secret::Secrets;
 use crate::web::body::object;
 use crate::web::text::{Code, Name};
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -118,7 +118,8 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = IssueCurrency,
-    responses((status = 201, description = "The currency.", body = CurrencyBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The currency.", body = CurrencyBody))
 )]
 async fn issue(
     staff: Staff<Operator>,
@@ -169,7 +170,7 @@ async fn issue(
     description = "All currencies of the coalition, oldest first.",
     security(("partner" = []), ("member" = []), ("person" = [])),
     params(Paging),
-    responses((status = 200, description = "A page of currencies.", body = Page<CurrencyBody>), ReadProblems)
+    responses((status = 200, description = "A page of currencies.", body = Page<CurrencyBody>))
 )]
 async fn list(
     _reader: Reader<OrMember<AnyScope>, AnyRole>,
@@ -203,7 +204,7 @@ async fn list(
     description = "By its code.",
     security(("partner" = []), ("member" = []), ("person" = [])),
     params(("code" = String, Path, description = "The currency's code.")),
-    responses((status = 200, description = "The currency.", body = CurrencyBody), ReadProblems)
+    responses((status = 200, description = "The currency.", body = CurrencyBody))
 )]
 async fn one(
     _reader: Reader<OrMember<AnyScope>, AnyRole>,
