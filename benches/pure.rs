@@ -236,6 +236,7 @@ fn programme(no: i16) -> Programme {
         scale: Scale::WHOLE,
         issuer: i64::from(no),
         expiry: ExpiryPolicy::Rolling { months: 24 },
+        notice_days: Default::default(),
         zone: chrono_tz::Asia::Hong_Kong,
         display_value: "0.01".to_owned().try_into().unwrap(),
         award_limits: vec![],

@@ -27,6 +27,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "the database refuses steps there are none of, and the proof finds who was closed past the hub",
     ),
     (
+        "tests/hub/notices.rs",
+        "thousands of wallets with one expiry, which a great award makes in longer than a test has",
+    ),
+    (
         "tests/hub/postgres.rs",
         "its table is in a cluster without a hub",
     ),
