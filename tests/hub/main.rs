@@ -29,6 +29,7 @@ mod imports;
 mod laws;
 mod life;
 mod limits;
+mod linking;
 mod members;
 mod office;
 mod openapi;
