@@ -90,14 +90,20 @@ pub async fn link(
         return Err(Problem::new(Slug::AlreadyMember, detail).into());
     }
     partners::must_allow(conn, partner, Act::Enrol).await?;
+    let moves = (known.member, member);
+    let taken = || {
+        let detail =
+            "the member with this number is linked to other programmes; it unlinks yours first";
+        Problem::new(Slug::NumberTaken, detail)
+    };
     store::lock_members(conn, &[known.member, member]).await?;
     if store::count_memberships(conn, known.member).await? != 1 {
-        let detail =
-            "the member with this number is linked to other programmes; it ends that first";
-        return Err(Problem::new(Slug::NumberTaken, detail).into());
+        return Err(taken().into());
     }
-    let membership = store::move_membership(conn, known.id, member).await?;
-    wallets::move_wallets(conn, partner, (known.member, member)).await?;
+    // Between the look and the lock it may have been unlinked.
+    let moved = store::move_membership(conn, known.id, moves).await?;
+    let membership = moved.ok_or_else(taken)?;
+    wallets::move_wallets(conn, partner, moves).await?;
     store::delete_member(conn, known.member).await?;
     record(conn, who, &membership, "linked").await?;
     Ok(membership)
@@ -114,14 +120,16 @@ pub async fn unlink(
     let Some(found) = store::find_own(conn, partner, id).await? else {
         return Ok(None);
     };
+    let is_alone = || Problem::new(Slug::MembershipAlone, "the member has no other membership");
     store::lock_members(conn, &[found.member]).await?;
     if store::count_memberships(conn, found.member).await? < 2 {
-        let detail = "the member has no other membership";
-        return Err(Problem::new(Slug::MembershipAlone, detail).into());
+        return Err(is_alone().into());
     }
-    let alone = store::insert_members(conn, 1).await?[0];
-    let membership = store::move_membership(conn, id, alone).await?;
-    wallets::move_wallets(conn, partner, (found.member, alone)).await?;
+    let moves = (found.member, store::insert_members(conn, 1).await?[0]);
+    // Of two who unlink at once, the second finds it gone.
+    let moved = store::move_membership(conn, id, moves).await?;
+    let membership = moved.ok_or_else(is_alone)?;
+    wallets::move_wallets(conn, partner, moves).await?;
     record(conn, who, &membership, "unlinked").await?;
     Ok(Some(membership))
 }

@@ -155,21 +155,23 @@ pub(super) async fn count_memberships(conn: &mut Connection, member: i64) -> Res
     Ok(row.id)
 }
 
-/// Makes a membership another member's.
+/// Makes a membership another member's; none when it is not that of the first any more.
 pub(super) async fn move_membership(
     conn: &mut Connection,
     membership: i64,
-    member: i64,
-) -> Result<Membership, Error> {
-    let moved: Result<Row, _> = diesel::sql_query(
-        "update memberships set member_id = $2 where id = $1
+    (from, to): (i64, i64),
+) -> Result<Option<Membership>, Error> {
+    let moved: Result<Vec<Row>, _> = diesel::sql_query(
+        "update memberships set member_id = $3 where id = $1 and member_id = $2
          returning id, member_id, partner_id, number, joined_at",
     )
     .bind::<BigInt, _>(membership)
-    .bind::<BigInt, _>(member)
-    .get_result(conn)
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(to)
+    .load(conn)
     .await;
-    on_constraints(moved, REFUSALS).map(Membership::from)
+    let moved = on_constraints(moved, REFUSALS)?.pop();
+    Ok(moved.map(Membership::from))
 }
 
 /// Forgets a member that has neither memberships nor wallets any more.

@@ -205,3 +205,21 @@ async fn an_unlinked_membership_goes_on_by_itself_with_its_points() {
     world.seal().await;
     World::assert_right(&world.verify().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_is_unlinked_once_of_64_at_once_and_keeps_its_points() {
+    let world = World::new().await;
+    let second = world.second().await;
+    let member = world.member().await;
+    world.award(&member, "700", "HPT").await;
+    let membership = world.membership("BAYVIEW", &member).await;
+    let bayview = world.token("BAYVIEW").await;
+    let hubs = [&world, &second];
+    let (bayview, membership) = (&bayview, &membership);
+    let tries = (0..64).map(|n| unlink(hubs[n % 2], bayview, membership));
+    let answers: Vec<Answer> = join_all(tries).await;
+    let ended: Vec<&Answer> = answers.iter().filter(|it| it.status == 200).collect();
+    assert_eq!((ended.len(), told(&answers, "membership-alone")), (1, 63));
+    let id = ended[0].body["id"].as_str().expect("an id").to_owned();
+    assert_eq!(world.balance(&Member { id }, "HPT").await, "700");
+}
