@@ -23,9 +23,15 @@ use crate::verify::trail;
 use crate::web::text::Name;
 use crate::{ledger, server, settlement};
 
+/// What writes down each statement with its parameters, when asked for much: numbers of members, claims.
+const TALKATIVE: &str = "tokio_postgres=info";
+
 /// Logs go to standard error, as JSON where nobody watches. `RUST_LOG` says how much.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    if let Ok(quieter) = TALKATIVE.parse() {
+        filter = filter.add_directive(quieter);
+    }
     let logs = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(filter);
@@ -131,7 +137,8 @@ pub async fn close_window(pool: &Pool, json: bool) -> anyhow::Result<ExitCode> {
         ledger::close_window(conn, &who, None).await
     })
     .await?;
-    let body = settlement::api::show_closing(&ids, &closing);
+    let calendar = settlement::calendar::find(&mut conn).await?;
+    let body = settlement::api::show_closing(&ids, &closing, calendar.as_ref());
     match json {
         true => say(serde_json::to_string_pretty(&body)?),
         false => say(format!(

@@ -29,7 +29,7 @@ use crate::docs::api::{Announced, announce};
 use crate::docs::deprecation::DEPRECATED;
 use crate::docs::example::Missing;
 use crate::environment::{self, Environment};
-use crate::error::Error;
+use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
 use crate::ledger::Ledger;
 use crate::ledger::seals::Sealer;
@@ -37,7 +37,8 @@ use crate::members::{Attested, Wallets};
 use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
-use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody, PublicProblems};
+use crate::settlement::calendar;
+use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody};
 use crate::web::{Crowd, Lines, crowd, lines};
 use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
@@ -75,6 +76,9 @@ const OPEN: usize = 1024;
 
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often the calendar is looked at.
+const PUNCTUAL: Duration = Duration::from_secs(5);
 
 impl Hub {
     /// A hub on a database whose schema is up to date. `address` is where it is reached.
@@ -194,6 +198,26 @@ impl Hub {
         });
     }
 
+    /// Closes the open window when the calendar says so, as long as the hub lives.
+    pub fn close_on_time(&self) {
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            loop {
+                let closed = async { calendar::close_when_due(&mut *pool.get().await?).await };
+                match closed.await {
+                    Ok(None) => {}
+                    Ok(Some(closing)) => {
+                        tracing::info!(window = closing.closed.id, "the calendar closed a window")
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the close of a window will be tried again")
+                    }
+                }
+                tokio::time::sleep(PUNCTUAL).await;
+            }
+        });
+    }
+
     /// Seals what is finished, as long as the hub lives, and anchors it in a file if one is named.
     pub fn seal_all_along(&self, anchors: Option<PathBuf>) -> JoinHandle<()> {
         tokio::spawn(Sealer::new(self.pool.url(), anchors).work())
@@ -246,7 +270,7 @@ async fn healthz() -> web::Json<StatusBody> {
 #[utoipa::path(
     get, path = "/readyz", operation_id = "getReadiness", tag = "operations", security(()),
     description = "Asks the database.",
-    responses((status = 200, description = "The database answers.", body = StatusBody), PublicProblems)
+    responses((status = 200, description = "The database answers.", body = StatusBody))
 )]
 async fn readyz(pool: Data<Pool>) -> Result<web::Json<StatusBody>, Error> {
     db::version(&mut *pool.get().await?).await?;
@@ -308,9 +332,9 @@ async fn to_docs() -> HttpResponse {
 #[utoipa::path(
     get, path = "/docs/{file}", operation_id = "readDocsFile", tag = "operations", security(()),
     params(("file" = String, Path, description = "A file of the viewer.")),
-    responses((status = 200, description = "The file."), PublicProblems)
+    responses((status = 200, description = "The file."))
 )]
-async fn viewer(file: web::Path<String>) -> HttpResponse {
+async fn viewer(file: web::Path<String>) -> Result<HttpResponse, Error> {
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
     let name = if file.is_empty() {
         "index.html"
@@ -318,15 +342,15 @@ async fn viewer(file: web::Path<String>) -> HttpResponse {
         file.as_str()
     };
     match utoipa_swagger_ui::serve(name, config) {
-        Ok(Some(file)) => HttpResponse::Ok()
+        Ok(Some(file)) => Ok(HttpResponse::Ok()
             .content_type(file.content_type)
             .insert_header((
                 header::CONTENT_SECURITY_POLICY,
                 "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                  connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
             ))
-            .body(file.bytes.to_vec()),
-        _ => HttpResponse::NotFound().finish(),
+            .body(file.bytes.to_vec())),
+        _ => Err(Problem::new(Slug::NotFound, "the viewer has no such file").into()),
     }
 }
 
@@ -398,7 +422,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     completed().0
 }
 
-/// The fields of the document of which nothing gives an example.
+/// The fields of the document of which nothing gives an example, and the problems that an operation names in
+/// vain.
 pub fn without_example() -> Missing {
     completed().1
 }
@@ -424,6 +449,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
+        settlement::calendar::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),

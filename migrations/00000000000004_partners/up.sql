@@ -136,6 +136,7 @@ create table currencies (
   scale smallint not null,
   issuer_id bigint not null,
   expiry jsonb not null,
+  expiry_notice_days smallint[] not null default '{30,7}',
   display_value numeric not null,
   created_at timestamptz not null,
   constraint currencies_pk primary key (no),
@@ -146,7 +147,7 @@ create table currencies (
   constraint currencies_display_value_range check (display_value >= 0)
 );
 comment on table currencies is
-  'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots.';
+  'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots. expiry_notice_days: how many days before a lot expires its issuer is told.';
 
 create table award_limits (
   currency_no smallint not null,

@@ -202,10 +202,21 @@ create table lots (
   constraint lots_held_not_negative check (held >= 0),
   constraint lots_turn_whole check ((turn > 0) = (last_operation is not null))
 ) with (fillfactor = 75);
--- The sweep asks for what has expired; the column never changes, so updates stay heap-only.
-create index lots_by_expiry on lots (expires_at) where expires_at <> 'infinity';
+-- The sweeps ask for what has expired and what soon will, in this order; the columns never change, so
+-- updates stay heap-only.
+create index lots_by_expiry on lots (expires_at, wallet) where expires_at <> 'infinity';
 comment on table lots is
   'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once, infinity when it waits for a code) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+
+create table expiry_notices (
+  days smallint not null,
+  expires_at timestamptz not null,
+  wallet bigint not null,
+  constraint expiry_notices_pk primary key (days),
+  constraint expiry_notices_before_they_expire check (days > 0)
+);
+comment on table expiry_notices is
+  'How far lots have been looked through, in the order of lots_by_expiry, for those of whose expiry issuers are told so many days before. What was told is in the audit trail, written in the transaction that goes on here.';
 
 create table tallies (
   wallet bigint not null,
@@ -365,5 +376,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
-grant select, insert, update on lots, holds, adjustments, budgets, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, expiry_notices, holds, adjustments, budgets, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

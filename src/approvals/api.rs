@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::{self, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems};
+use crate::web::{Page, Paging, ProblemBody, Query};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/approvals").route(web::get().to(list)))
@@ -126,7 +126,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
     description = "What still waits for somebody's word, oldest first: of a partner, what it is a party to; of the hub's people, everything.",
     security(("partner" = []), ("person" = [])),
     params(Paging),
-    responses((status = 200, description = "A page of approvals.", body = Page<ApprovalBody>), ReadProblems)
+    responses((status = 200, description = "A page of approvals.", body = Page<ApprovalBody>))
 )]
 async fn list(
     reader: Reader<AnyScope, AnyRole>,
@@ -164,7 +164,7 @@ async fn list(
     description = "Open or decided, with what each party said.",
     security(("partner" = []), ("person" = [])),
     params(("approval" = String, Path, description = "The approval's id.")),
-    responses((status = 200, description = "The approval.", body = ApprovalBody), ReadProblems)
+    responses((status = 200, description = "The approval.", body = ApprovalBody))
 )]
 async fn one(
     reader: Reader<AnyScope, AnyRole>,

@@ -182,6 +182,7 @@ async fn admit(
         scale: Scale::WHOLE,
         issuer: partner.id,
         expiry,
+        notice_days: Default::default(),
         display_value: "0.01".to_owned().try_into().map_err(broken)?,
     };
     let currency = partners::currencies::issue(conn, operator, &partner, new).await?;

@@ -36,7 +36,6 @@ use crate::rates::allowance::Most;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::campaigns::{self, Names};
 use crate::web::body::object_or_none;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Word};
 use crate::web::{Json, Query, Write};
 
@@ -128,7 +127,12 @@ impl NewQuote {
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
     security(("partner" = ["quotes:write"]), ("member" = ["quotes:write"])),
     request_body = NewQuote,
-    responses((status = 200, description = "The quote.", body = QuoteBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-above-maximum", "amount-below-minimum",
+        "amount-not-a-denomination", "amount-off-step", "amount-scale", "amount-too-large", "amount-too-small",
+        "exchange-rate-missing", "limit-reached", "membership-missing", "no-rate-card", "no-through-route",
+        "not-eligible", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "sponsor-budget-used-up"]))),
+    responses((status = 200, description = "The quote.", body = QuoteBody))
 )]
 async fn quote(
     partner: Sender<OrMember<QuotesWrite>>,
@@ -193,7 +197,10 @@ pub struct NewConversion {
     security(("partner" = ["conversions:write"]), ("member" = ["conversions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewConversion,
-    responses((status = 201, description = "The conversion.", body = ConversionBody), WriteProblems)
+    extensions(("x-problems" = json!(["balance-too-low", "campaign-budget-used-up", "campaign-limit-reached",
+        "limit-reached", "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
+        "quote-expired", "quote-invalid", "quote-taken", "reference-taken", "sponsor-budget-used-up"]))),
+    responses((status = 201, description = "The conversion.", body = ConversionBody))
 )]
 async fn create(
     partner: Sender<OrMember<ConversionsWrite>>,
@@ -371,7 +378,8 @@ fn exhausted(campaign: &str, why: Exhausted, currency: &Currency) -> Problem {
     description = "The conversion that you gave this reference.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The conversion.", body = ConversionBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -395,7 +403,7 @@ async fn find(
     description = "A conversion that gave or got a currency you issue; for a member, one that gave points of its that the partner issues that acts. Each side sees its own money only, and a member none.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"]), ("person" = [])),
     params(("conversion" = String, Path, description = "The conversion's id.")),
-    responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)
+    responses((status = 200, description = "The conversion.", body = ConversionBody))
 )]
 async fn read(
     reader: Reader<OrMember<LedgerRead>, AnyRole>,

@@ -154,6 +154,7 @@ async fn admit(
         scale: Scale::new(brand.scale).ok_or_else(|| broken("no such scale"))?,
         issuer: partner.id,
         expiry: brand.expiry_policy()?,
+        notice_days: Default::default(),
         display_value: text(brand.display_value).try_into().map_err(broken)?,
     };
     partners::currencies::issue(conn, operator, &partner, currency).await?;

@@ -11,7 +11,6 @@ use utoipa::OpenApi;
 use super::deprecation::{self, DEPRECATED, Deprecated};
 use super::page::{self, CHANGELOG, Guide, STYLE};
 use crate::error::{Error, Problem, Slug};
-use crate::web::problem::PublicProblems;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/docs/guides").route(web::get().to(contents)))
@@ -40,7 +39,7 @@ async fn contents() -> HttpResponse {
     description = "A page of the documentation: getting started, idempotency and retries, errors, events, webhooks, acting for a member, going live.",
     params(("page" = String, Path, description = "The guide's name, such as `getting-started`.")),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html",
-        example = "<!doctype html>..."), PublicProblems)
+        example = "<!doctype html>..."))
 )]
 async fn guide(page: Path<String>) -> Result<HttpResponse, Error> {
     if page.as_str() == "style.css" {

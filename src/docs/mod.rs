@@ -2,8 +2,9 @@
 //!
 //! Guides are Markdown in `docs/guides`, part of the program and served as plain pages ([`page`]); their
 //! calls are run by a test, so that what a guide says is what happens. Every operation of the OpenAPI
-//! document has examples, made of its schemas ([`example`]). What was released stays: [`compatibility`]
-//! finds what would break a program, and what has to go is announced half a year before ([`deprecation`]).
+//! document has examples, made of its schemas ([`example`]), and says how it may fail ([`problems`]). What was
+//! released stays: [`compatibility`] finds what would break a program, and what has to go is announced half a
+//! year before ([`deprecation`]).
 //!
 //! Plain pages without scripts were chosen over a site generator: a hub has the documentation of its own
 //! version, also where there is no way out to the network.
@@ -13,6 +14,7 @@ pub mod compatibility;
 pub mod deprecation;
 pub mod example;
 pub mod page;
+pub mod problems;
 
 use std::collections::BTreeMap;
 
@@ -25,8 +27,9 @@ use utoipa::openapi::{Content, Deprecated as Marked, OpenApi, RefOr, Schema};
 use deprecation::Deprecated;
 use example::{Missing, Side};
 
-/// Writes an example to each request and answer that has none, and marks what will go. Answers with the
-/// fields that nothing gives an example of.
+/// Writes an example to each request and answer that has none, says how each operation may fail, and marks
+/// what will go. Answers with the fields that nothing gives an example of, and the problems that an operation
+/// names in vain.
 pub fn complete(document: &mut OpenApi, deprecated: &[Deprecated]) -> serde_json::Result<Missing> {
     let plain = serde_json::to_value(&*document)?;
     let nothing = Map::new();
@@ -39,6 +42,8 @@ pub fn complete(document: &mut OpenApi, deprecated: &[Deprecated]) -> serde_json
             if deprecation::find(deprecated, method, path).is_some() {
                 operation.deprecated = Some(Marked::True);
             }
+            let vain = problems::describe(operation);
+            missing.extend(vain.iter().map(|code| format!("{method} {path}: {code}")));
             exemplify(operation, named, &mut missing)?;
         }
     }

@@ -1,5 +1,6 @@
 //! The event feed over HTTP.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
@@ -7,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::told::{self, ExpiringBody, Owner, WarningBody};
 use super::{Asked, Happened, LOOKED_AT, Whose, event, store};
 use crate::access::audit::{Change, Subject};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
@@ -31,13 +33,21 @@ use crate::ledger::{
 };
 use crate::partners::{AmountBody, Directory};
 use crate::rates::campaigns::{self, Names};
-use crate::web::problem::ReadProblems;
 use crate::web::{Paging, Query};
 
 #[derive(OpenApi)]
 #[openapi(
     paths(list),
-    components(schemas(EventsBody, EventBody, DataBody, ExpiryBody, ChangeBody, SealBody))
+    components(schemas(
+        EventsBody,
+        EventBody,
+        DataBody,
+        ExpiryBody,
+        ExpiringBody,
+        WarningBody,
+        ChangeBody,
+        SealBody
+    ))
 )]
 pub struct Doc;
 
@@ -78,7 +88,7 @@ pub struct EventBody {
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
     /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
     /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
-    /// something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
+    /// `lot.expiring`, `limit.warning`, `limit.warning_ended`; or the name of something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     pub kind: &'static str,
@@ -109,6 +119,8 @@ pub enum DataBody {
     Delivery(Box<DeliveryBody>),
     Reversal(Box<ReversalBody>),
     Change(ChangeBody),
+    LimitWarning(WarningBody),
+    Expiring(ExpiringBody),
 }
 
 /// Something that is another than it was. Ask for it to see how it is now.
@@ -155,7 +167,8 @@ pub struct SealBody {
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(Place),
-    responses((status = 200, description = "The next events.", body = EventsBody), ReadProblems)
+    extensions(("x-problems" = json!(["cursor-invalid"]))),
+    responses((status = 200, description = "The next events.", body = EventsBody))
 )]
 async fn list(
     reader: Reader<EventsRead, (Operator, Auditor)>,
@@ -231,9 +244,16 @@ pub async fn bodies(
         let sequence = sequence(named.operation.id);
         show(ids, &named, partner, &names, sequence)
     });
+    let of_lots = |change: &&Change| change.subject == Subject::ExpiringLot.name();
+    let wallets: Vec<i64> = changes
+        .iter()
+        .filter(of_lots)
+        .map(|it| it.subject_id)
+        .collect();
+    let owners = store::owners(conn, &wallets).await?;
     let changes = changes.into_iter().map(|change| {
         let sequence = sequence(change.position);
-        show_change(ids, directory, change, sequence)
+        show_change(ids, directory, &owners, change, sequence)
     });
     let mut events = operations.chain(changes).collect::<Result<Vec<_>, _>>()?;
     events.sort_unstable_by_key(|event| event.place);
@@ -243,6 +263,7 @@ pub async fn bodies(
 fn show_change(
     ids: &Ids,
     directory: &Directory,
+    owners: &HashMap<i64, Owner>,
     change: Change,
     sequence: i64,
 ) -> Result<EventBody, Error> {
@@ -250,16 +271,24 @@ fn show_change(
     let subject = Subject::named(&change.subject).ok_or_else(unknown)?;
     Ok(EventBody {
         id: ids.show(IdKind::Event, change.position),
-        kind: subject.event(),
+        kind: event::of_change(subject, change.before.as_deref()),
         place: change.position,
         occurred_at: change.at,
         subject: shown(ids, directory, subject, change.subject_id),
         sequence,
-        data: DataBody::Change(ChangeBody {
-            of: subject.name(),
-            before: change.before,
-            after: change.after,
-        }),
+        data: match subject {
+            Subject::LimitWarning => {
+                DataBody::LimitWarning(told::show_warning(ids, directory, &change)?)
+            }
+            Subject::ExpiringLot => {
+                DataBody::Expiring(told::show_expiring(ids, directory, owners, &change)?)
+            }
+            _ => DataBody::Change(ChangeBody {
+                of: subject.name(),
+                before: change.before,
+                after: change.after,
+            }),
+        },
     })
 }
 
@@ -272,17 +301,19 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::BankAccount
         | Subject::Cap
         | Subject::Certification
+        | Subject::LimitWarning
         | Subject::Partner
         | Subject::RequestLimit => IdKind::Partner,
         Subject::CertificationRun => IdKind::CertificationRun,
         Subject::Credential => IdKind::Credential,
         Subject::ExchangeRate => IdKind::ExchangeRate,
+        Subject::ExpiringLot => IdKind::Wallet,
         Subject::Membership => IdKind::Membership,
         Subject::Person => IdKind::Person,
         Subject::RateCard => IdKind::RateCard,
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
-        Subject::Clock | Subject::SigningKey => return id.to_string(),
+        Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),
         Subject::Currency => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));

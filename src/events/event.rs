@@ -1,5 +1,6 @@
 //! What happened, in the words that a reader of events looks for.
 
+use crate::access::audit::Subject;
 use crate::ledger::operation::Kind;
 
 /// The type of the event that an operation of this kind is: what it happened to, and what.
@@ -21,17 +22,28 @@ pub fn name(kind: Kind) -> &'static str {
     }
 }
 
+/// The type of the event that a change is.
+pub fn of_change(subject: Subject, before: Option<&str>) -> &'static str {
+    match (subject, before) {
+        (Subject::LimitWarning, Some(_)) => LIMIT_WARNING_ENDED,
+        _ => subject.event(),
+    }
+}
+
+const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
+
 /// The type of a test event, which only webhooks send.
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 32] = [
+pub const TYPES: [(&str, &str); 36] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
     ("award.completed", "AwardBody"),
     ("award.reversed", "ReversalBody"),
     ("bank_account.changed", "ChangeBody"),
+    ("calendar.changed", "ChangeBody"),
     ("campaign.changed", "ChangeBody"),
     ("capture.reversed", "ReversalBody"),
     ("card.changed", "ChangeBody"),
@@ -48,7 +60,10 @@ pub const TYPES: [(&str, &str); 32] = [
     ("hold.created", "HoldBody"),
     ("hold.released", "HoldStepBody"),
     ("limit.changed", "ChangeBody"),
+    ("limit.warning", "LimitWarningBody"),
+    ("limit.warning_ended", "LimitWarningBody"),
     ("lot.expired", "ExpiryBody"),
+    ("lot.expiring", "ExpiringBody"),
     ("membership.changed", "ChangeBody"),
     ("partner.changed", "ChangeBody"),
     ("person.changed", "ChangeBody"),
@@ -67,12 +82,12 @@ pub fn is_known(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::audit::Subject;
 
     #[test]
     fn each_kind_and_each_subject_has_a_name_of_its_own_in_two_words() {
         let changes = Subject::ALL.iter().map(|subject| subject.event());
         let mut names: Vec<&str> = Kind::ALL.map(name).into_iter().chain(changes).collect();
+        names.push(of_change(Subject::LimitWarning, Some("{}")));
         names.sort_unstable();
         assert!(names.iter().all(|name| is_known(name)) && !is_known(PING));
         for two in names.windows(2) {

@@ -18,6 +18,7 @@ pub mod api;
 pub mod event;
 mod page;
 mod store;
+pub mod told;
 pub mod trail;
 
 use crate::access::audit::Change;

@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::page::Looked;
+use super::told::Owner;
 use super::{Asked, Happened, Whose};
 use crate::access::audit::Change;
 use crate::db::Connection;
@@ -162,6 +163,39 @@ pub async fn references(
         .await?;
     let named = |row: Named| Some((row.operation_id, row.reference?));
     Ok(rows.into_iter().filter_map(named).collect())
+}
+
+#[derive(diesel::QueryableByName)]
+struct Owned {
+    #[diesel(sql_type = BigInt)]
+    wallet_id: i64,
+    #[diesel(sql_type = BigInt)]
+    member_id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    membership_id: Option<i64>,
+}
+
+/// Whose some wallets are, with the memberships of their issuers.
+pub async fn owners(conn: &mut Connection, wallets: &[i64]) -> Result<HashMap<i64, Owner>, Error> {
+    if wallets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = "select w.wallet_id, w.member_id, m.id as membership_id \
+                 from member_wallets w join currencies c on c.no = w.currency_no \
+                 left join memberships m on m.member_id = w.member_id and m.partner_id = c.issuer_id \
+                where w.wallet_id = any($1)";
+    let rows: Vec<Owned> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(wallets)
+        .load(conn)
+        .await?;
+    let owner = |row: Owned| Owner {
+        member: row.member_id,
+        membership: row.membership_id,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.wallet_id, owner(row)))
+        .collect())
 }
 
 #[derive(diesel::QueryableByName)]

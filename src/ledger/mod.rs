@@ -32,6 +32,7 @@ mod group;
 pub mod history;
 pub mod holds;
 pub mod lot;
+pub mod notices;
 pub mod operation;
 pub mod programme;
 mod queue;
@@ -169,12 +170,14 @@ impl Ledger {
     }
 
     /// Does what nobody asks for: posts what was agreed to, ends what has ended by itself, holds first,
-    /// whose lots may have expired meanwhile. Returns how many adjustments, holds and lots.
+    /// whose lots may have expired meanwhile. Tells of what will. Returns how many adjustments, holds, lots
+    /// and notices.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
         let posted = self.post_approved(secrets).await?;
         caps::sweep(&mut *self.pool.get().await?).await?;
         let released = self.sweep_holds(secrets).await?;
-        Ok(posted + released + self.sweep_lots(secrets).await?)
+        let expired = self.sweep_lots(secrets).await?;
+        Ok(posted + released + expired + self.tell_of_expiring().await?)
     }
 
     async fn sweep_holds(&self, secrets: &Secrets) -> Result<usize, Error> {

@@ -16,9 +16,7 @@ use crate::id::{Ids, Kind};
 use crate::partners::{self, Directories};
 use crate::secret::Secrets;
 use crate::web::text::Number;
-use crate::web::{
-    Json, Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once,
-};
+use crate::web::{Json, Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -166,7 +164,8 @@ fn refused(bad: BadLink) -> Problem {
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMember,
-    responses((status = 201, description = "The member.", body = MemberBody), WriteProblems)
+    extensions(("x-problems" = json!(["number-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The member.", body = MemberBody))
 )]
 async fn enrol(
     caller: Partner<MembersWrite>,
@@ -191,7 +190,9 @@ async fn enrol(
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMembership,
-    responses((status = 201, description = "The member, now also yours.", body = MemberBody), WriteProblems)
+    extensions(("x-problems" = json!(["already-member", "link-expired", "link-invalid", "link-used", "not-found",
+        "number-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The member, now also yours.", body = MemberBody))
 )]
 async fn link(
     caller: Partner<MembersWrite>,
@@ -228,7 +229,8 @@ async fn link(
     params(("membership" = String, Path, description = "The id of the membership."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Unlinking,
-    responses((status = 200, description = "The member, by itself.", body = MemberBody), WriteProblems)
+    extensions(("x-problems" = json!(["membership-alone"]))),
+    responses((status = 200, description = "The member, by itself.", body = MemberBody))
 )]
 async fn unlink(
     caller: Partner<OrMember<MembersWrite>>,
@@ -258,7 +260,7 @@ async fn unlink(
     security(("partner" = ["members:write"]), ("member" = ["members:write"])),
     params(("member" = String, Path, description = "The member's id.")),
     request_body = NewLink,
-    responses((status = 201, description = "The token.", body = LinkBody), WriteProblems)
+    responses((status = 201, description = "The token.", body = LinkBody))
 )]
 async fn make_link(
     caller: Partner<OrMember<MembersWrite>>,
@@ -298,7 +300,7 @@ async fn make_link(
     description = "Your members, in the order they joined; or the one with a number.",
     security(("partner" = ["members:read"])),
     params(Wanted),
-    responses((status = 200, description = "A page of members.", body = Page<MemberBody>), ReadProblems)
+    responses((status = 200, description = "A page of members.", body = Page<MemberBody>))
 )]
 async fn list(
     caller: Partner<MembersRead>,
@@ -338,7 +340,7 @@ async fn list(
     description = "One of your members; for a member, itself as the partner knows it that acts. What belongs to others looks the same as what does not exist.",
     security(("partner" = ["members:read"]), ("member" = ["members:read"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The member.", body = MemberBody), ReadProblems)
+    responses((status = 200, description = "The member.", body = MemberBody))
 )]
 async fn one(
     caller: Partner<OrMember<MembersRead>>,

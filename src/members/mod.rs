@@ -180,14 +180,12 @@ pub async fn enrol_many(
 
     let memberships = store::insert_memberships(conn, &rows).await?;
     wallets::open(conn, &owners).await?;
-    audit::record_all(
-        conn,
-        who,
-        Subject::Membership,
-        &memberships,
-        &partners,
-        "joined",
-    )
-    .await?;
+    let joined = |(id, partner): (&i64, &i64)| audit::Changed {
+        id: *id,
+        partner: *partner,
+        after: "joined".to_owned(),
+    };
+    let joined = memberships.iter().zip(&partners).map(joined).collect();
+    audit::record_all(conn, who, Subject::Membership, joined).await?;
     Ok(members)
 }

@@ -108,6 +108,7 @@ mod tests {
             scale: Scale::new(2).unwrap(),
             issuer: 1,
             expiry: ExpiryPolicy::None {},
+            notice_days: Default::default(),
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: DisplayValue::try_from("1".to_owned()).unwrap(),
             award_limits: vec![],

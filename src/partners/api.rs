@@ -18,7 +18,7 @@ use crate::error::{Error, Problem};
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
 use crate::web::text::{Code, Name};
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -159,7 +159,8 @@ fn read(asked: AdmitPartner, directory: &Directory) -> Result<NewPartner, Proble
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = AdmitPartner,
-    responses((status = 201, description = "The partner.", body = PartnerBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-taken"]))),
+    responses((status = 201, description = "The partner.", body = PartnerBody))
 )]
 async fn admit(
     staff: Staff<Operator>,
@@ -184,7 +185,7 @@ async fn admit(
     description = "All partners of the coalition, oldest first.",
     security(("partner" = []), ("person" = [])),
     params(Paging),
-    responses((status = 200, description = "A page of partners.", body = Page<PartnerBody>), ReadProblems)
+    responses((status = 200, description = "A page of partners.", body = Page<PartnerBody>))
 )]
 async fn list(
     _reader: Reader<AnyScope, AnyRole>,
@@ -218,7 +219,7 @@ async fn list(
     description = "By its id.",
     security(("partner" = []), ("person" = [])),
     params(("partner" = String, Path, description = "The partner's id.")),
-    responses((status = 200, description = "The partner.", body = PartnerBody), ReadProblems)
+    responses((status = 200, description = "The partner.", body = PartnerBody))
 )]
 async fn one(
     _reader: Reader<AnyScope, AnyRole>,

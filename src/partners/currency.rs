@@ -22,6 +22,7 @@ pub struct Currency {
     /// The id of the partner that issues it.
     pub issuer: i64,
     pub expiry: ExpiryPolicy,
+    pub notice_days: NoticeDays,
     /// The zone of its business dates: its issuer's.
     pub zone: Tz,
     /// What its issuer says one printed unit is worth to a member, in the issuer's money.
@@ -47,7 +48,45 @@ pub struct NewCurrency {
     pub scale: Scale,
     pub issuer: i64,
     pub expiry: ExpiryPolicy,
+    pub notice_days: NoticeDays,
     pub display_value: DisplayValue,
+}
+
+/// How many days before a lot expires its issuer is told: each at most a year, the most first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<i16>", into = "Vec<i16>")]
+pub struct NoticeDays(Vec<i16>);
+
+impl NoticeDays {
+    /// Days that the database kept.
+    pub fn kept(days: Vec<i16>) -> NoticeDays {
+        NoticeDays(days)
+    }
+}
+
+impl Default for NoticeDays {
+    fn default() -> NoticeDays {
+        NoticeDays(vec![30, 7])
+    }
+}
+
+impl TryFrom<Vec<i16>> for NoticeDays {
+    type Error = &'static str;
+
+    fn try_from(mut days: Vec<i16>) -> Result<NoticeDays, Self::Error> {
+        days.sort_unstable_by_key(|day| std::cmp::Reverse(*day));
+        let is_twice = days.windows(2).any(|two| two[0] == two[1]);
+        match days.len() <= 5 && !is_twice && days.iter().all(|day| (1..=366).contains(day)) {
+            true => Ok(NoticeDays(days)),
+            false => Err("at most 5 different numbers of days, each 1 to 366"),
+        }
+    }
+}
+
+impl From<NoticeDays> for Vec<i16> {
+    fn from(days: NoticeDays) -> Vec<i16> {
+        days.0
+    }
 }
 
 /// A settlement money.
@@ -102,6 +141,16 @@ impl From<DisplayValue> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_of_notice_are_few_and_in_order() {
+        let read = |days: &[i16]| NoticeDays::try_from(days.to_vec()).map(Vec::from);
+        assert_eq!(read(&[7, 30]), Ok(vec![30, 7]));
+        assert_eq!(read(&[]), Ok(vec![]));
+        for days in [&[0][..], &[367], &[7, 7], &[1, 2, 3, 4, 5, 6]] {
+            assert!(read(days).is_err(), "{days:?}");
+        }
+    }
 
     #[test]
     fn a_value_is_kept_as_written() {

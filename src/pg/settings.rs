@@ -53,6 +53,8 @@ const EITHER: &[Setting] = &[
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     ("log_line_prefix", "%m [%p] %q%d %a "),
+    // The detail of an error holds values: the number of a member that is there already.
+    ("log_error_verbosity", "terse"),
     // A session that sits on locks makes every caller wait.
     ("idle_in_transaction_session_timeout", "5s"),
     ("log_lock_waits", "on"),

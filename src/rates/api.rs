@@ -28,7 +28,7 @@ use crate::id::{Ids, Kind};
 use crate::partners::{AmountBody, Currency, Directories, Directory};
 use crate::points::account::Asset;
 use crate::secret::Secrets;
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     let step = |path: &str| web::resource(format!("/v1/rate-cards/{{rate_card}}/{path}"));
@@ -107,7 +107,9 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
     security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
-    responses((status = 201, description = "The draft.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["card-dates", "card-terms", "exchange-rate-missing", "not-your-currency",
+        "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The draft.", body = RateCardBody))
 )]
 async fn draft(
     reader: Reader<RatesWrite, Operator>,
@@ -143,7 +145,9 @@ async fn draft(
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedRateCard,
-    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open", "card-dates", "card-state", "lint-not-acknowledged",
+        "partner-state", "partner-suspended"]))),
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn propose(
     reader: Reader<RatesWrite, Operator>,
@@ -172,7 +176,9 @@ async fn propose(
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedRateCard,
-    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "card-dates", "card-state",
+        "lint-not-acknowledged", "maker-is-checker", "money-pump", "partner-state", "partner-suspended"]))),
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn approve(
     reader: Reader<RatesWrite, Operator>,
@@ -195,7 +201,8 @@ async fn approve(
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadRateCard,
-    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "card-state", "maker-is-checker"]))),
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn reject(
     reader: Reader<RatesWrite, Operator>,
@@ -218,7 +225,8 @@ async fn reject(
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
-    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["card-state"]))),
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn withdraw(
     reader: Reader<RatesWrite, Operator>,
@@ -246,7 +254,8 @@ async fn withdraw(
     params(("rate_card" = String, Path, description = "The rate card's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
-    responses((status = 200, description = "The rate card.", body = RateCardBody), WriteProblems)
+    extensions(("x-problems" = json!(["card-state"]))),
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn halt(
     reader: Reader<RatesWrite, Operator>,
@@ -298,7 +307,7 @@ async fn step<T>(
     description = "Newest first. A partner sees every version of the pairs it issues one side of, and what others have published; what the brands pay each other is told to each side for itself.",
     security(("partner" = ["rates:read"]), ("member" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "A page of rate cards.", body = Page<RateCardBody>), ReadProblems)
+    responses((status = 200, description = "A page of rate cards.", body = Page<RateCardBody>))
 )]
 async fn list(
     reader: Reader<OrMember<RatesRead>, (Operator, Finance, Auditor)>,
@@ -344,7 +353,7 @@ async fn list(
     description = "One version, with its sentence in English and in Traditional Chinese and the caller's side of its settlement.",
     security(("partner" = ["rates:read"]), ("member" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("rate_card" = String, Path, description = "The rate card's id.")),
-    responses((status = 200, description = "The rate card.", body = RateCardBody), ReadProblems)
+    responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn one(
     reader: Reader<OrMember<RatesRead>, (Operator, Finance, Auditor)>,
@@ -370,7 +379,7 @@ async fn one(
     description = "What is different since another version of the pair, in English and in Traditional Chinese, and what it does to a member where that can be decided exactly. Of the settlement a partner is told the changes of its own side, and nobody else any.",
     security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("rate_card" = String, Path, description = "The rate card's id."), Since),
-    responses((status = 200, description = "What is different.", body = RateCardChanges), ReadProblems)
+    responses((status = 200, description = "What is different.", body = RateCardChanges))
 )]
 async fn changes(
     reader: Reader<RatesRead, (Operator, Finance, Auditor)>,

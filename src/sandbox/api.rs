@@ -19,7 +19,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Problem, Slug};
 use crate::ledger::Ledger;
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
+use crate::settlement::calendar;
 use crate::web::{Write, once};
 
 /// How long an answer waits for what expired to be written down.
@@ -124,7 +124,8 @@ impl From<Clock> for ClockBody {
     get, path = "/v1/sandbox/clock", operation_id = "readClock", tag = "sandbox",
     description = "What decides of expiry, quotes, limits within periods, dates of rate cards. Only in a sandbox.",
     security(("partner" = []), ("person" = ["operator"])),
-    responses((status = 200, description = "The clock.", body = ClockBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 200, description = "The clock.", body = ClockBody))
 )]
 async fn read(
     _: Reader<AnyScope, Operator>,
@@ -138,11 +139,12 @@ async fn read(
 /// Turn the sandbox's clock forward
 #[utoipa::path(
     post, path = "/v1/sandbox/clock", operation_id = "turnClock", tag = "sandbox",
-    description = "For everybody in the sandbox, at once, and never back. When the answer comes, what expired on the way is written down. Access tokens go on until their own end. Only in a sandbox.",
+    description = "For everybody in the sandbox, at once, and never back. When the answer comes, what expired on the way is written down, and a window that was due by the settlement calendar is closed. Access tokens go on until their own end. Only in a sandbox.",
     security(("partner" = []), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = TurnClock,
-    responses((status = 200, description = "The clock after it.", body = ClockBody), WriteProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 200, description = "The clock after it.", body = ClockBody))
 )]
 async fn turn(
     reader: Reader<AnyScope, Operator>,
@@ -160,8 +162,12 @@ async fn turn(
     })
     .await?;
 
-    match tokio::time::timeout(PATIENCE, ledger.sweep(&secrets)).await {
-        Ok(swept) => swept.map(|_| answer),
+    let caught_up = async {
+        ledger.sweep(&secrets).await?;
+        calendar::close_when_due(&mut *pool.get().await?).await
+    };
+    match tokio::time::timeout(PATIENCE, caught_up).await {
+        Ok(done) => done.map(|_| answer),
         Err(_) => {
             let detail = "the clock is turned, and what expired is still being written down";
             Err(Problem::new(Slug::TooBusy, detail).into())

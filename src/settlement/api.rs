@@ -6,6 +6,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::calendar::{self, Calendar};
 use super::position::{Position, positions};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
 use crate::error::{Error, Problem, Slug};
@@ -16,7 +17,6 @@ use crate::ledger::{self, Closing};
 use crate::partners::{Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::money::Micros;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{NoFields, Page, Paging, Query, Write, once};
 use chrono::{DateTime, Utc};
 
@@ -34,6 +34,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             web::resource("/v1/settlement/windows/{window}/close").route(web::post().to(close)),
         )
         .service(web::resource("/v1/reports/positions").route(web::get().to(report)));
+    calendar::api::routes(cfg);
 }
 
 /// A period that postings fall into.
@@ -44,6 +45,8 @@ pub struct WindowBody {
     pub state: String,
     pub opened_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
+    /// When the calendar closes it; null when it is closed, or when people alone close windows.
+    pub due_at: Option<DateTime<Utc>>,
     /// SHA-256 over its totals, in hexadecimal, once it is closed.
     pub content_hash: Option<String>,
 }
@@ -62,7 +65,7 @@ pub struct ClosingBody {
     description = "Newest first; the first one is open.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Paging),
-    responses((status = 200, description = "A page of windows.", body = Page<WindowBody>), ReadProblems)
+    responses((status = 200, description = "A page of windows.", body = Page<WindowBody>))
 )]
 async fn list(
     _reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -70,14 +73,16 @@ async fn list(
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<WindowBody>>, Error> {
     let (limit, before) = (paging.0.limit()?, paging.0.after(&shelf.ids, "windows")?);
-    let rows = store::windows(&mut *shelf.pool.get().await?, before, limit + 1).await?;
+    let mut conn = shelf.pool.get().await?;
+    let rows = store::windows(&mut conn, before, limit + 1).await?;
+    let calendar = calendar::find(&mut conn).await?;
     Ok(web::Json(Page::of(
         rows,
         limit,
         &shelf.ids,
         "windows",
         |row| row.id,
-        |row| show(&shelf.ids, row),
+        |row| show(&shelf.ids, row, calendar.as_ref()),
     )))
 }
 
@@ -87,7 +92,7 @@ async fn list(
     description = "One window.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(("window" = String, Path, description = "The window's id.")),
-    responses((status = 200, description = "The window.", body = WindowBody), ReadProblems)
+    responses((status = 200, description = "The window.", body = WindowBody))
 )]
 async fn read(
     _reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -95,10 +100,10 @@ async fn read(
     path: Path<String>,
 ) -> Result<web::Json<WindowBody>, Error> {
     let id = window_id(&shelf.ids, &path)?;
-    let row = store::window(&mut *shelf.pool.get().await?, id)
-        .await?
-        .ok_or_else(unknown)?;
-    Ok(web::Json(show(&shelf.ids, &row)))
+    let mut conn = shelf.pool.get().await?;
+    let row = store::window(&mut conn, id).await?.ok_or_else(unknown)?;
+    let calendar = calendar::find(&mut conn).await?;
+    Ok(web::Json(show(&shelf.ids, &row, calendar.as_ref())))
 }
 
 /// Close a window
@@ -110,7 +115,8 @@ async fn read(
     params(("window" = String, Path, description = "The id of the open window."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "What was closed and opened.", body = ClosingBody), WriteProblems)
+    extensions(("x-problems" = json!(["window-closed"]))),
+    responses((status = 200, description = "What was closed and opened.", body = ClosingBody))
 )]
 async fn close(
     staff: Staff<Finance>,
@@ -123,7 +129,8 @@ async fn close(
     once(&shelf.pool, claim, StatusCode::OK, async |conn| {
         store::window(conn, id).await?.ok_or_else(unknown)?;
         let closing = ledger::close_window(conn, &staff.who, Some(id)).await?;
-        Ok(show_closing(&shelf.ids, &closing))
+        let calendar = calendar::find(conn).await?;
+        Ok(show_closing(&shelf.ids, &closing, calendar.as_ref()))
     })
     .await
 }
@@ -136,7 +143,9 @@ fn unknown() -> Problem {
     Problem::new(Slug::NotFound, "there is no such window")
 }
 
-fn show(ids: &Ids, row: &WindowRow) -> WindowBody {
+fn show(ids: &Ids, row: &WindowRow, calendar: Option<&Calendar>) -> WindowBody {
+    let is_open = row.closed_at.is_none();
+    let due_at = calendar.filter(|_| is_open).and_then(|it| it.due(row));
     let WindowRow {
         id,
         state,
@@ -149,14 +158,15 @@ fn show(ids: &Ids, row: &WindowRow) -> WindowBody {
         state: state.clone(),
         opened_at: *opened_at,
         closed_at: *closed_at,
+        due_at,
         content_hash: content_hash.as_ref().map(hex::encode),
     }
 }
 
-pub fn show_closing(ids: &Ids, closing: &Closing) -> ClosingBody {
+pub fn show_closing(ids: &Ids, closing: &Closing, calendar: Option<&Calendar>) -> ClosingBody {
     ClosingBody {
-        closed: show(ids, &closing.closed),
-        opened: show(ids, &closing.opened),
+        closed: show(ids, &closing.closed, calendar),
+        opened: show(ids, &closing.opened, calendar),
     }
 }
 
@@ -193,7 +203,8 @@ pub struct PositionBody {
     description = "What each partner owes the hub or is owed. A partner sees its own.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "The positions.", body = PositionsBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The positions.", body = PositionsBody))
 )]
 async fn report(
     reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,

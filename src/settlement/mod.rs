@@ -4,6 +4,9 @@
 //! window is a contiguous range of groups and never a span of the clock; the next one opens in the
 //! same transaction. What a partner owes or is owed is its [`position`]: a balance of the ledger,
 //! whatever it came from. Settlement never looks at conversions.
+//!
+//! Finance closes windows, or the [`calendar`] does.
 
 pub mod api;
+pub mod calendar;
 pub mod position;

@@ -123,6 +123,7 @@ mod tests {
             scale: Scale::WHOLE,
             issuer: 1,
             expiry: ExpiryPolicy::None {},
+            notice_days: Default::default(),
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: "0.01".to_owned().try_into().unwrap(),
             created_at: Timestamp::default(),

@@ -18,5 +18,5 @@ pub use form::{Form, Query};
 pub use lines::Lines;
 pub use once::once;
 pub use page::{Page, Paging};
-pub use problem::{ProblemBody, ReadProblems, WriteProblems};
+pub use problem::ProblemBody;
 pub use request::RequestId;

@@ -14,10 +14,8 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
 use super::request::{self, RequestId};
 use crate::environment::{self, Environment};
@@ -103,55 +101,6 @@ pub struct ProblemBody {
     /// Which fields were wrong, and the rule each one breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FieldError>>,
-}
-
-/// How an operation that anybody may ask can fail, for the OpenAPI document.
-pub struct PublicProblems;
-
-/// How an operation that only reads can fail, for the OpenAPI document.
-pub struct ReadProblems;
-
-/// How a write can fail, for the OpenAPI document.
-pub struct WriteProblems;
-
-impl IntoResponses for PublicProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[404, 405, 500, 503])
-    }
-}
-
-impl IntoResponses for ReadProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[400, 401, 403, 404, 405, 429, 500, 503])
-    }
-}
-
-impl IntoResponses for WriteProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[
-            400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 503,
-        ])
-    }
-}
-
-/// One response for each status, naming the problems of the catalogue that have it.
-fn documented(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
-    let content = || Content::new(Some(Ref::from_schema_name("ProblemBody")));
-    let response = |status: u16| {
-        let codes = CATALOGUE
-            .iter()
-            .filter(|entry| entry.status == status)
-            .map(|entry| format!("`{}`", entry.slug));
-        let description = format!("One of {}.", codes.collect::<Vec<_>>().join(", "));
-        ResponseBuilder::new()
-            .description(description)
-            .content("application/problem+json", content())
-            .build()
-    };
-    statuses
-        .iter()
-        .map(|&status| (status.to_string(), response(status).into()))
-        .collect()
 }
 
 /// Wraps the application: request id, log line, problem bodies, and no error without a body.
@@ -299,7 +248,7 @@ pub struct CatalogueBody {
     get, path = "/problems/{slug}", operation_id = "getProblem", tag = "operations", security(()),
     description = "What a problem means and what to do about it.",
     params(("slug" = String, Path, description = "The `code` of the problem.")),
-    responses((status = 200, description = "The problem.", body = KnownProblemBody), PublicProblems)
+    responses((status = 200, description = "The problem.", body = KnownProblemBody))
 )]
 pub async fn page(slug: actix_web::web::Path<String>) -> Result<Json<KnownProblemBody>, Error> {
     let entry = CATALOGUE

@@ -20,9 +20,7 @@ use crate::id::{Ids, Kind};
 use crate::partners::Directories;
 use crate::secret::Secrets;
 use crate::web::text::Name;
-use crate::web::{
-    NoFields, Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once,
-};
+use crate::web::{NoFields, Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -302,7 +300,8 @@ fn with_secret(answer: HttpResponse, fresh: Option<(EndpointBody, String)>) -> H
     security(("partner" = ["webhooks:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = TermsBody,
-    responses((status = 201, description = "The endpoint, with its secret.", body = EndpointBody), WriteProblems)
+    extensions(("x-problems" = json!(["webhook-endpoint-limit"]))),
+    responses((status = 201, description = "The endpoint, with its secret.", body = EndpointBody))
 )]
 async fn create(
     caller: Partner<WebhooksWrite>,
@@ -334,7 +333,7 @@ async fn create(
     description = "Yours, oldest first, without their secrets. The hub's people see everybody's.",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(Paging),
-    responses((status = 200, description = "A page of endpoints.", body = Page<EndpointBody>), ReadProblems)
+    responses((status = 200, description = "A page of endpoints.", body = Page<EndpointBody>))
 )]
 async fn list(
     reader: Reader<EventsRead, (Operator, Auditor)>,
@@ -356,7 +355,7 @@ async fn list(
     description = "How it is, without its secret.",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(("endpoint" = String, Path, description = "The endpoint's id.")),
-    responses((status = 200, description = "The endpoint.", body = EndpointBody), ReadProblems)
+    responses((status = 200, description = "The endpoint.", body = EndpointBody))
 )]
 async fn read(
     reader: Reader<EventsRead, (Operator, Auditor)>,
@@ -377,7 +376,7 @@ async fn read(
     params(("endpoint" = String, Path, description = "The endpoint's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = TermsBody,
-    responses((status = 200, description = "The endpoint.", body = EndpointBody), WriteProblems)
+    responses((status = 200, description = "The endpoint.", body = EndpointBody))
 )]
 async fn change(
     caller: Partner<WebhooksWrite>,
@@ -404,7 +403,7 @@ async fn change(
     description = "Nothing is sent there any more, and what was still to be sent is forgotten; the events stay in the feed. It is gone once, so this write needs no Idempotency-Key.",
     security(("partner" = ["webhooks:write"])),
     params(("endpoint" = String, Path, description = "The endpoint's id.")),
-    responses((status = 204, description = "It is removed."), WriteProblems)
+    responses((status = 204, description = "It is removed."))
 )]
 async fn remove(
     caller: Partner<WebhooksWrite>,
@@ -432,7 +431,7 @@ async fn remove(
     params(("endpoint" = String, Path, description = "The endpoint's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = RotationBody,
-    responses((status = 200, description = "The endpoint, with its new secret.", body = EndpointBody), WriteProblems)
+    responses((status = 200, description = "The endpoint, with its new secret.", body = EndpointBody))
 )]
 async fn rotate(
     caller: Partner<WebhooksWrite>,
@@ -472,7 +471,8 @@ async fn rotate(
     params(("endpoint" = String, Path, description = "The endpoint's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 202, description = "It is on its way.", body = PingedAsBody), WriteProblems)
+    extensions(("x-problems" = json!(["webhook-endpoint-disabled"]))),
+    responses((status = 202, description = "It is on its way.", body = PingedAsBody))
 )]
 async fn ping(
     caller: Partner<WebhooksWrite>,
@@ -502,7 +502,8 @@ async fn ping(
     params(("endpoint" = String, Path, description = "The endpoint's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = RedeliveryBody,
-    responses((status = 202, description = "They are on their way.", body = QueuedBody), WriteProblems)
+    extensions(("x-problems" = json!(["webhook-endpoint-disabled"]))),
+    responses((status = 202, description = "They are on their way.", body = QueuedBody))
 )]
 #[allow(
     clippy::too_many_arguments,
@@ -565,7 +566,7 @@ impl RedeliveryBody {
     description = "Events that wait to be tried again and events that were given up, in the order of the feed. What has arrived is not here, nor what the endpoint has not come to.",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(("endpoint" = String, Path, description = "The endpoint's id."), Wanted),
-    responses((status = 200, description = "A page of deliveries.", body = Page<WaitingBody>), ReadProblems)
+    responses((status = 200, description = "A page of deliveries.", body = Page<WaitingBody>))
 )]
 async fn deliveries(
     reader: Reader<EventsRead, (Operator, Auditor)>,
@@ -607,7 +608,7 @@ async fn deliveries(
     description = "The last 1,000 that failed, or were of events that had to be sent again, or of test events; newest first. An event that arrives at once leaves none.",
     security(("partner" = ["events:read"]), ("person" = ["operator", "auditor"])),
     params(("endpoint" = String, Path, description = "The endpoint's id."), Paging),
-    responses((status = 200, description = "A page of attempts.", body = Page<AttemptBody>), ReadProblems)
+    responses((status = 200, description = "A page of attempts.", body = Page<AttemptBody>))
 )]
 async fn attempts(
     reader: Reader<EventsRead, (Operator, Auditor)>,

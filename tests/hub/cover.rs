@@ -77,6 +77,29 @@ fn done(answers: &[Answer], refused: &str) -> usize {
     answers.len() - failed.count()
 }
 
+/// What a partner is told of its limits, without changes of them.
+async fn limit_events(world: &World, token: &str) -> Vec<Value> {
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = world
+            .get(token, &format!("/v1/events?limit=200{after}"))
+            .await
+            .ok();
+        let items = page["items"].as_array().expect("items").iter();
+        let is_of_limits = |event: &&Value| {
+            event["type"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("limit.warning"))
+        };
+        found.extend(items.filter(is_of_limits).cloned());
+        let next = format!("&after={}", page["next_cursor"].as_str().expect("a cursor"));
+        if next == after {
+            return found;
+        }
+        after = next;
+    }
+}
+
 async fn warnings(world: &World) -> i64 {
     sql::number(&world.url, "select count(*) from limit_warnings").await
 }
@@ -200,6 +223,32 @@ async fn a_partner_is_warned_once_each_time_it_comes_near() {
     let answers = all_at_once(hubs, &members, 1).await;
     assert_eq!(done(&answers, "none"), 1);
     assert_eq!(warnings(&world).await, 2, "and again");
+
+    world.seal().await;
+    let aero = world.token("AERO").await;
+    let events = limit_events(&world, &aero).await;
+    let types: Vec<&str> = events.iter().filter_map(|it| it["type"].as_str()).collect();
+    let (warned, ended) = ("limit.warning", "limit.warning_ended");
+    assert_eq!(types, [warned, ended, warned]);
+    let sequences: Vec<i64> = events
+        .iter()
+        .filter_map(|it| it["sequence"].as_i64())
+        .collect();
+    assert_eq!(sequences, [1, 2, 3]);
+    let (first, end) = (&events[0]["data"], &events[1]["data"]);
+    assert_eq!(events[0]["subject"], first["partner"]);
+    assert_eq!(first["counted"], usd("500.000000"));
+    assert_eq!(first["limit"], usd("1000.000000"));
+    assert_eq!(
+        [&first["warned_since"], &first["ended_at"]],
+        [&events[0]["occurred_at"], &Value::Null]
+    );
+    assert_eq!(
+        [&end["warned_since"], &end["ended_at"]],
+        [&first["warned_since"], &events[1]["occurred_at"]]
+    );
+    let bayview = world.token("BAYVIEW").await;
+    assert_eq!(limit_events(&world, &bayview).await, [] as [Value; 0]);
     assert!(told(&world).await["warned_since"].is_string());
     World::assert_right(&world.verify().await);
 }

@@ -171,6 +171,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
             ),
             "setRequestLimit" => (&operator, json!({"per_second": 20_000, "burst": 40_000})),
             "closeWindow" => (&finance, json!({})),
+            "setCalendar" => (
+                &finance,
+                json!({"zone": "UTC", "closes": [{"name": "monthly", "every": "month", "weekday": null, "day": 31,
+                    "at": "23:00", "convention": "following"}], "weekend": ["sunday"], "holidays": ["2027-02-08"]}),
+            ),
             "proposeBankAccount" => (&aero, bank_account.clone()),
             "approveBankAccount" | "rejectBankAccount" => (&finance, paid_into.clone()),
             "withdrawBankAccount" => (&aero, json!({})),
@@ -457,6 +462,9 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "enabled",
         "previous_for_hours",
         "dead",
+        // Of a calendar.
+        "weekend",
+        "holidays",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {

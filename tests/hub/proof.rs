@@ -101,6 +101,9 @@ async fn month() -> World {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
     }
+    // Warned at once, and until there is no limit any more.
+    operators.cap(&world, "CITYMART", Some("1")).await;
+    operators.cap(&world, "CITYMART", None).await;
     world.forward(chrono::Duration::days(800)).await;
     world
         .hub
@@ -150,7 +153,7 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 21] = [
     ("audit", "before is not null and concerns <> '{}'"),
     ("operations", "true"),
     ("more_legs", "true"),
@@ -162,6 +165,7 @@ const TABLES: [(&str, &str); 20] = [
     ("totals", "amount > 0"),
     ("caps", "true"),
     ("slices", "owed <> 0"),
+    ("limit_warnings", "ended_at is not null"),
     ("groups", "true"),
     // The last one leaves no trace in the chain: anchors miss it.
     ("seals", "id = 1"),
@@ -178,12 +182,17 @@ const TABLES: [(&str, &str); 20] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 12] = [
+const UNPROVED: [(&str, &[&str], &str); 13] = [
     ("caps", &["set_by", "set_at"], "the audit trail says it"),
     (
         "slices",
         &["slot", "granted"],
         "which writer may use how much; that all of it stays under the cap is proved",
+    ),
+    (
+        "limit_warnings",
+        &["id", "group_id"],
+        "counts them, and says which group crossed; the event is in that group's transaction",
     ),
     (
         "adjustments",
@@ -242,6 +251,7 @@ const UNPROVED: [(&str, &[&str], &str); 12] = [
             "name",
             "name_zh",
             "expiry",
+            "expiry_notice_days",
             "display_value",
             "created_at",
         ],

@@ -355,7 +355,7 @@ async fn what_is_refused_for_now_is_done_under_the_same_key() {
     let world = World::sandbox().await;
     let aero = world.token("AERO").await;
     for (amount, code) in [
-        ("900007", "too-many-requests"),
+        ("900007", "request-limit-exceeded"),
         ("900008", "too-busy"),
         ("900009", "broken"),
     ] {

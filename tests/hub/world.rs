@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use crate::openapi;
+
 /// Members of the sample coalition in a test.
 const MEMBERS: usize = 6;
 
@@ -503,11 +505,16 @@ pub fn issuer(currency: &str) -> &'static str {
     brand.expect(currency).code
 }
 
+/// Sends a request, of whose answer the document has to know.
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.expect("the hub answers");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.expect("the hub answers");
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.expect("a whole answer");
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    openapi::must_be_documented(&method, &path, status, &body);
     Answer {
         status,
         body,

@@ -45,6 +45,7 @@ subjects! {
     Adjustment "adjustment" "adjustment.changed";
     Approval "approval" "approval.changed";
     BankAccount "bank_account" "bank_account.changed";
+    Calendar "settlement_calendar" "calendar.changed";
     Campaign "campaign" "campaign.changed";
     Cap "partner_cap" "limit.changed";
     Certification "certification" "certification.changed";
@@ -53,6 +54,8 @@ subjects! {
     Credential "credential" "credential.changed";
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";
+    ExpiringLot "expiring_lot" "lot.expiring";
+    LimitWarning "limit_warning" "limit.warning";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";
     Person "person" "person.changed";

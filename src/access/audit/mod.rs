@@ -9,4 +9,4 @@ mod change;
 mod store;
 
 pub use change::{About, Change, Subject};
-pub use store::{record, record_all};
+pub use store::{Changed, record, record_all};

@@ -32,26 +32,37 @@ pub async fn record(
     Ok(())
 }
 
-/// The same change of up to 2,048 things at once, each with the partner that it concerns.
+/// One of many things that change at once.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    pub id: i64,
+    /// The partner that it concerns.
+    pub partner: i64,
+    pub after: String,
+}
+
+/// What up to 2,048 things of one sort are, that were not there before.
 pub async fn record_all(
     conn: &mut Connection,
     who: &Who,
     subject: Subject,
-    ids: &[i64],
-    partners: &[i64],
-    after: &str,
+    changed: Vec<Changed>,
 ) -> Result<(), Error> {
+    let ids: Vec<i64> = changed.iter().map(|it| it.id).collect();
+    let partners: Vec<i64> = changed.iter().map(|it| it.partner).collect();
+    let after: Vec<String> = changed.into_iter().map(|it| it.after).collect();
     diesel::sql_query(
         "insert into audit (position, principal_id, request_id, subject, subject_id, after, concerns)
-         select first + nth - 1, $1, $2, $3, id, $6, array[partner]
-           from audit_places(cardinality($4)) as first, unnest($4, $5) with ordinality as changed (id, partner, nth)",
+         select first + nth - 1, $1, $2, $3, id, after, array[partner]
+           from audit_places(cardinality($4)) as first,
+                unnest($4, $5, $6) with ordinality as changed (id, partner, after, nth)",
     )
     .bind::<BigInt, _>(who.principal)
     .bind::<Uuid, _>(who.request.id)
     .bind::<Text, _>(subject.name())
     .bind::<Array<BigInt>, _>(ids)
     .bind::<Array<BigInt>, _>(partners)
-    .bind::<Text, _>(after)
+    .bind::<Array<Text>, _>(after)
     .execute(conn)
     .await?;
     Ok(())

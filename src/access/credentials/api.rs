@@ -16,7 +16,7 @@ use crate::db::{self, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -132,7 +132,8 @@ fn partner_of<S, R>(reader: &Reader<S, R>, ids: &Ids, shown: &str) -> Result<i64
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewCredential,
-    responses((status = 201, description = "The credential, with its secret.", body = CredentialBody), WriteProblems)
+    extensions(("x-problems" = json!(["credential-limit", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The credential, with its secret.", body = CredentialBody))
 )]
 async fn create(
     reader: Reader<CredentialsWrite, Operator>,
@@ -184,7 +185,7 @@ async fn create(
     description = "Live, expired and revoked ones, oldest first, without their secrets.",
     security(("partner" = ["credentials:write"]), ("person" = ["operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id."), Paging),
-    responses((status = 200, description = "A page of credentials.", body = Page<CredentialBody>), ReadProblems)
+    responses((status = 200, description = "A page of credentials.", body = Page<CredentialBody>))
 )]
 async fn list(
     reader: Reader<CredentialsWrite, (Operator, Auditor)>,
@@ -216,7 +217,7 @@ async fn list(
     security(("partner" = ["credentials:write"]), ("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("credential" = String, Path, description = "The client id.")),
-    responses((status = 204, description = "It is revoked."), WriteProblems)
+    responses((status = 204, description = "It is revoked."))
 )]
 async fn revoke(
     reader: Reader<CredentialsWrite, Operator>,

@@ -16,8 +16,7 @@ use crate::clock;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
-use crate::web::problem::PublicProblems;
-use crate::web::{Form, ProblemBody, WriteProblems};
+use crate::web::{Form, ProblemBody};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/oauth/token").route(web::post().to(issue)))
@@ -91,7 +90,8 @@ pub struct ServerMetadata {
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "issueToken", tag = "access", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "A token for 15 minutes.", body = TokenBody), WriteProblems)
+    extensions(("x-problems" = json!(["sign-in-failed", "too-many-requests"]))),
+    responses((status = 200, description = "A token for 15 minutes.", body = TokenBody))
 )]
 async fn issue(
     access: Data<Access>,
@@ -147,7 +147,7 @@ async fn issue(
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "listKeys", tag = "access", security(()),
     description = "A JSON Web Key Set (RFC 7517). `kid` is the key's thumbprint (RFC 7638).",
-    responses((status = 200, description = "The live keys, newest first.", body = KeySet), PublicProblems)
+    responses((status = 200, description = "The live keys, newest first.", body = KeySet))
 )]
 async fn keys(access: Data<Access>) -> Result<HttpResponse, Error> {
     let published = access.published().await?;

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::db::Pool;
 use crate::error::Error;
 use crate::id::Ids;
-use crate::web::{Json, ProblemBody, WriteProblems};
+use crate::web::{Json, ProblemBody};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/sessions").route(web::post().to(sign_in)));
@@ -56,7 +56,8 @@ pub struct SessionBody {
 #[utoipa::path(
     post, path = "/v1/sessions", operation_id = "signIn", tag = "access", security(()),
     request_body = SignIn,
-    responses((status = 200, description = "A token for 15 minutes.", body = SessionBody), WriteProblems)
+    extensions(("x-problems" = json!(["sign-in-failed", "too-many-requests"]))),
+    responses((status = 200, description = "A token for 15 minutes.", body = SessionBody))
 )]
 async fn sign_in(
     access: Data<Access>,

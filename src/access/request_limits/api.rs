@@ -12,7 +12,7 @@ use crate::db::Pool;
 use crate::error::{Error, Problem};
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{ProblemBody, ReadProblems, Write, WriteProblems, once};
+use crate::web::{ProblemBody, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -63,7 +63,7 @@ impl RequestLimitBody {
     description = "Over all hubs and all credentials of the partner. Every answer to a partner says in `RateLimit` how many requests are left and in `RateLimit-Policy` how many there are. A partner sees its own.",
     security(("partner" = []), ("person" = ["operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id.")),
-    responses((status = 200, description = "The limit.", body = RequestLimitBody), ReadProblems)
+    responses((status = 200, description = "The limit.", body = RequestLimitBody))
 )]
 async fn read(
     reader: Reader<AnyScope, (Operator, Auditor)>,
@@ -87,7 +87,7 @@ async fn read(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = RequestLimitBody,
-    responses((status = 200, description = "The limit.", body = RequestLimitBody), WriteProblems)
+    responses((status = 200, description = "The limit.", body = RequestLimitBody))
 )]
 async fn set(
     staff: Staff<Operator>,

@@ -10,7 +10,7 @@ use crate::access::{Access, Operator, Staff};
 use crate::db::Pool;
 use crate::error::Error;
 use crate::secret::{self, Secrets};
-use crate::web::{NoFields, ProblemBody, Write, WriteProblems, once};
+use crate::web::{NoFields, ProblemBody, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/signing-keys").route(web::post().to(rotate)));
@@ -29,7 +29,8 @@ pub struct Doc;
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 201, description = "The set that is published now, newest first.", body = KeySet), WriteProblems)
+    extensions(("x-problems" = json!(["signing-key-too-young"]))),
+    responses((status = 201, description = "The set that is published now, newest first.", body = KeySet))
 )]
 async fn rotate(
     staff: Staff<Operator>,

@@ -27,7 +27,6 @@ use crate::points::account::{Account, Asset};
 use crate::points::amount;
 use crate::rates::{Book, Books, PublishedCard};
 use crate::web::Query;
-use crate::web::problem::ReadProblems;
 use crate::web::text::Word;
 
 #[derive(OpenApi)]
@@ -109,7 +108,8 @@ pub struct OptionLegBody {
     description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, with what campaigns add, and the best way through a third currency where that gives more for one; best first.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(OfWallet),
-    responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The options.", body = OptionsBody))
 )]
 async fn list(
     partner: Partner<OrMember<LedgerRead>>,

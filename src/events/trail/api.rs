@@ -16,7 +16,7 @@ use crate::error::{Error, Problem};
 use crate::events::api::shown;
 use crate::id::{Ids, Kind};
 use crate::partners::{Directories, Directory};
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems};
+use crate::web::{Page, Paging, ProblemBody, Query};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -96,7 +96,7 @@ pub enum ActorKind {
     get, path = "/v1/audit", operation_id = "listAudit", tag = "events",
     security(("person" = ["operator", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>), ReadProblems)
+    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>))
 )]
 async fn list(
     _staff: Staff<(Operator, Auditor)>,

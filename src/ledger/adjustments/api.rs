@@ -25,7 +25,6 @@ use crate::points::account::Account;
 use crate::web::Write;
 use crate::web::body::object;
 use crate::web::once::once;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::Name;
 
 #[derive(OpenApi)]
@@ -117,7 +116,8 @@ pub struct AdjustedBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAdjustment,
-    responses((status = 201, description = "The adjustment, proposed.", body = AdjustmentBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "membership-missing", "not-found"]))),
+    responses((status = 201, description = "The adjustment, proposed.", body = AdjustmentBody))
 )]
 async fn create(
     staff: Staff<Operator>,
@@ -171,7 +171,9 @@ async fn wanted(
     params(("adjustment" = String, Path, description = "The adjustment's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadAdjustment,
-    responses((status = 200, description = "The adjustment.", body = AdjustmentBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker", "partner-state", "partner-suspended"]))),
+    responses((status = 200, description = "The adjustment.", body = AdjustmentBody))
 )]
 async fn approve(
     staff: Staff<(Operator, Finance)>,
@@ -193,7 +195,9 @@ async fn approve(
     params(("adjustment" = String, Path, description = "The adjustment's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadAdjustment,
-    responses((status = 200, description = "The adjustment.", body = AdjustmentBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The adjustment.", body = AdjustmentBody))
 )]
 async fn reject(
     staff: Staff<(Operator, Finance)>,
@@ -234,7 +238,7 @@ async fn decide(
     description = "By the hub's people, and by the issuer of the currency.",
     security(("partner" = ["ledger:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("adjustment" = String, Path, description = "The adjustment's id.")),
-    responses((status = 200, description = "The adjustment.", body = AdjustmentBody), ReadProblems)
+    responses((status = 200, description = "The adjustment.", body = AdjustmentBody))
 )]
 async fn read(
     reader: Reader<LedgerRead, (Operator, Finance, Auditor)>,

@@ -20,7 +20,6 @@ use crate::partners::award_limits::api::AwardLimitBody;
 use crate::partners::award_limits::limit::{Most, Reached};
 use crate::partners::{AmountBody, Currency};
 use crate::web::body::object;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
 use crate::web::{Query, Write};
 use chrono::{DateTime, Utc};
@@ -90,7 +89,10 @@ pub struct AwardBody {
     security(("partner" = ["awards:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAward,
-    responses((status = 201, description = "The award.", body = AwardBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "limit-reached",
+        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "reference-taken"]))),
+    responses((status = 201, description = "The award.", body = AwardBody))
 )]
 async fn create(
     partner: Sender<AwardsWrite>,
@@ -174,7 +176,8 @@ fn limit_reached(reached: &Reached, currency: &Currency) -> Problem {
     description = "The award that you gave this reference.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The award.", body = AwardBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -193,7 +196,7 @@ async fn find(
     description = "An award of a currency that you issue.",
     security(("partner" = ["ledger:read"])),
     params(("award" = String, Path, description = "The award's id.")),
-    responses((status = 200, description = "The award.", body = AwardBody), ReadProblems)
+    responses((status = 200, description = "The award.", body = AwardBody))
 )]
 async fn read(
     partner: Partner<LedgerRead>,

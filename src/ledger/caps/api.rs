@@ -23,7 +23,6 @@ use crate::points::agreed::Share;
 use crate::points::amount::BadAmount;
 use crate::points::money::Micros;
 use crate::web::body::{object, object_or_none, objects};
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -196,7 +195,7 @@ pub struct ProposedCapBody {
     description = "How much the partner may owe, by its cap and by its cover, what it owes and what of that counts now, the room between, and since when it is warned. A partner sees its own.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id.")),
-    responses((status = 200, description = "The cap.", body = CapBody), ReadProblems)
+    responses((status = 200, description = "The cap.", body = CapBody))
 )]
 async fn read(
     reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
@@ -222,7 +221,8 @@ async fn read(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposeCap,
-    responses((status = 200, description = "The cap as it is, and what is proposed.", body = CapBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "approval-open"]))),
+    responses((status = 200, description = "The cap as it is, and what is proposed.", body = CapBody))
 )]
 async fn propose(
     staff: Staff<Operator>,
@@ -251,7 +251,9 @@ async fn propose(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCap,
-    responses((status = 200, description = "The cap.", body = CapBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The cap.", body = CapBody))
 )]
 async fn approve(
     staff: Staff<Operator>,
@@ -274,7 +276,9 @@ async fn approve(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCap,
-    responses((status = 200, description = "The cap as it is.", body = CapBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The cap as it is.", body = CapBody))
 )]
 async fn reject(
     staff: Staff<Operator>,
@@ -297,7 +301,8 @@ async fn reject(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NothingElse,
-    responses((status = 200, description = "The cap as it is.", body = CapBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-closed"]))),
+    responses((status = 200, description = "The cap as it is.", body = CapBody))
 )]
 async fn withdraw(
     staff: Staff<Operator>,

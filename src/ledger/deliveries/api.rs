@@ -18,7 +18,6 @@ use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger};
 use crate::partners::{AmountBody, Currency};
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
 use crate::web::{Query, Write};
 
@@ -75,7 +74,9 @@ pub struct DeliveryBody {
     security(("partner" = ["conversions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewDelivery,
-    responses((status = 201, description = "What was delivered.", body = DeliveryBody), WriteProblems)
+    extensions(("x-problems" = json!(["delivery-code-ended", "delivery-code-unknown", "delivery-code-used",
+        "not-found", "partner-state", "partner-suspended", "reference-taken"]))),
+    responses((status = 201, description = "What was delivered.", body = DeliveryBody))
 )]
 async fn create(
     partner: Sender<ConversionsWrite>,
@@ -178,7 +179,8 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
     description = "What was delivered for a code, by the reference that you gave it.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The delivery.", body = DeliveryBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The delivery.", body = DeliveryBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -197,7 +199,7 @@ async fn find(
     description = "What was delivered for a code, of points that you issue.",
     security(("partner" = ["ledger:read"])),
     params(("delivery" = String, Path, description = "The delivery's id.")),
-    responses((status = 200, description = "The delivery.", body = DeliveryBody), ReadProblems)
+    responses((status = 200, description = "The delivery.", body = DeliveryBody))
 )]
 async fn read(
     partner: Partner<LedgerRead>,

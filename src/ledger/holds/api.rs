@@ -19,7 +19,6 @@ use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger, store};
 use crate::partners::AmountBody;
 use crate::web::body::{object, object_or_none};
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
 use crate::web::{Query, Write};
 
@@ -103,7 +102,10 @@ pub struct NewRelease {
     security(("partner" = ["redemptions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewHold,
-    responses((status = 201, description = "The hold, as it was made.", body = HoldBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low",
+        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "reference-taken"]))),
+    responses((status = 201, description = "The hold, as it was made.", body = HoldBody))
 )]
 async fn create(
     partner: Sender<RedemptionsWrite>,
@@ -162,7 +164,8 @@ fn told(refusal: Refusal) -> Error {
     description = "The hold that you gave this reference, or one of whose captures or releases you gave it.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The hold.", body = HoldBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The hold.", body = HoldBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -184,7 +187,7 @@ async fn find(
     description = "A hold of a currency that you issue, and what became of it.",
     security(("partner" = ["ledger:read"])),
     params(("hold" = String, Path, description = "The hold's id.")),
-    responses((status = 200, description = "The hold.", body = HoldBody), ReadProblems)
+    responses((status = 200, description = "The hold.", body = HoldBody))
 )]
 async fn read(
     partner: Partner<LedgerRead>,
@@ -204,7 +207,9 @@ async fn read(
     params(("hold" = String, Path, description = "The hold's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewCapture,
-    responses((status = 201, description = "What was captured.", body = HoldStepBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "hold-closed", "hold-expired",
+        "more-than-left", "reference-taken"]))),
+    responses((status = 201, description = "What was captured.", body = HoldStepBody))
 )]
 async fn capture(
     partner: Sender<RedemptionsWrite>,
@@ -249,7 +254,9 @@ async fn capture(
     params(("hold" = String, Path, description = "The hold's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRelease,
-    responses((status = 201, description = "What was released.", body = HoldStepBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "hold-closed", "hold-expired",
+        "more-than-left", "reference-taken"]))),
+    responses((status = 201, description = "What was released.", body = HoldStepBody))
 )]
 async fn release(
     partner: Sender<RedemptionsWrite>,

@@ -16,7 +16,6 @@ use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
 use crate::partners::AmountBody;
 use crate::web::body::object;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::{self, Mark};
 use crate::web::{Query, Write};
 use chrono::{DateTime, Utc};
@@ -77,7 +76,10 @@ pub struct RedemptionBody {
     security(("partner" = ["redemptions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRedemption,
-    responses((status = 201, description = "The redemption.", body = RedemptionBody), WriteProblems)
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low",
+        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "reference-taken"]))),
+    responses((status = 201, description = "The redemption.", body = RedemptionBody))
 )]
 async fn create(
     partner: Sender<RedemptionsWrite>,
@@ -135,7 +137,8 @@ fn told(refusal: Refusal) -> Error {
     description = "The redemption that you gave this reference.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The redemption.", body = RedemptionBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The redemption.", body = RedemptionBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -154,7 +157,7 @@ async fn find(
     description = "A redemption of a currency that you issue.",
     security(("partner" = ["ledger:read"])),
     params(("redemption" = String, Path, description = "The redemption's id.")),
-    responses((status = 200, description = "The redemption.", body = RedemptionBody), ReadProblems)
+    responses((status = 200, description = "The redemption.", body = RedemptionBody))
 )]
 async fn read(
     partner: Partner<LedgerRead>,

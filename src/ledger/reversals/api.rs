@@ -18,7 +18,6 @@ use crate::ledger::{self, Ledger};
 use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency};
 use crate::web::body::object_or_none;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text;
 use crate::web::{Query, Write};
 use chrono::{DateTime, Utc};
@@ -100,7 +99,9 @@ pub struct ReversalBody {
     security(("partner" = ["reversals:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewReversal,
-    responses((status = 201, description = "The reversal.", body = ReversalBody), WriteProblems)
+    extensions(("x-problems" = json!(["already-reversed", "amount-scale", "amount-too-large", "more-than-left",
+        "not-found", "not-reversible", "partner-state", "partner-suspended", "reference-taken", "reversal-spent"]))),
+    responses((status = 201, description = "The reversal.", body = ReversalBody))
 )]
 async fn create(
     reader: Reader<ReversalsWrite, Operator>,
@@ -248,7 +249,8 @@ fn spent(named: &Named, Short { held, needed }: Short) -> Result<Error, Error> {
     description = "The reversal that you gave this reference.",
     security(("partner" = ["ledger:read"])),
     params(ByReference),
-    responses((status = 200, description = "The reversal.", body = ReversalBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The reversal.", body = ReversalBody))
 )]
 async fn find(
     partner: Partner<LedgerRead>,
@@ -267,7 +269,7 @@ async fn find(
     description = "A reversal of an operation of yours.",
     security(("partner" = ["ledger:read"])),
     params(("reversal" = String, Path, description = "The reversal's id.")),
-    responses((status = 200, description = "The reversal.", body = ReversalBody), ReadProblems)
+    responses((status = 200, description = "The reversal.", body = ReversalBody))
 )]
 async fn read(
     partner: Partner<LedgerRead>,

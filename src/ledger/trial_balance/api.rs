@@ -16,7 +16,6 @@ use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::amount;
 use crate::points::money::Micros;
 use crate::web::Query;
-use crate::web::problem::ReadProblems;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,7 +72,8 @@ pub struct AccountBody {
     description = "Debits and credits of every account, in points and in money. Each asset sums to zero.",
     security(("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "The trial balance.", body = TrialBalanceBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-found"]))),
+    responses((status = 200, description = "The trial balance.", body = TrialBalanceBody))
 )]
 async fn read(
     _staff: Staff<(Finance, Operator, Auditor)>,

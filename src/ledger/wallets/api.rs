@@ -18,7 +18,6 @@ use crate::ledger::store::{self, LotRow};
 use crate::members;
 use crate::partners::{AmountBody, Currency};
 use crate::points::account::Account;
-use crate::web::problem::ReadProblems;
 use crate::web::{Page, Paging, Query};
 use chrono::{DateTime, Utc};
 
@@ -90,7 +89,7 @@ pub struct EntryBody {
     description = "One of your members' wallets in the currencies that you issue; for a member, of the partner that acts.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The wallets.", body = WalletsBody), ReadProblems)
+    responses((status = 200, description = "The wallets.", body = WalletsBody))
 )]
 async fn list(
     partner: Partner<OrMember<LedgerRead>>,
@@ -127,7 +126,7 @@ async fn list(
     description = "Balance and lots of a wallet in a currency that you issue; for a member, of one of its own there.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id.")),
-    responses((status = 200, description = "The wallet.", body = WalletBody), ReadProblems)
+    responses((status = 200, description = "The wallet.", body = WalletBody))
 )]
 async fn read(
     partner: Partner<OrMember<LedgerRead>>,
@@ -148,7 +147,7 @@ async fn read(
     description = "Every change of the wallet, newest first.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id."), Paging),
-    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>), ReadProblems)
+    responses((status = 200, description = "A page of changes.", body = Page<EntryBody>))
 )]
 async fn statement(
     partner: Partner<OrMember<LedgerRead>>,

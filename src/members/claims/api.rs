@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::members::api::{own, unknown};
 use crate::secret::Secrets;
-use crate::web::{ProblemBody, ReadProblems, Write, WriteProblems, once};
+use crate::web::{ProblemBody, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -58,7 +58,7 @@ pub struct AttestedBody {
     params(("member" = String, Path, description = "The member's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ClaimsBody,
-    responses((status = 200, description = "How many there are now.", body = AttestedBody), WriteProblems)
+    responses((status = 200, description = "How many there are now.", body = AttestedBody))
 )]
 async fn attest(
     caller: Partner<MembersWrite>,
@@ -90,7 +90,7 @@ async fn attest(
     description = "What you attest about your own member, with what has ended; for a member, what the partner that acts attests about it.",
     security(("partner" = ["members:read"]), ("member" = ["members:read"])),
     params(("member" = String, Path, description = "The member's id.")),
-    responses((status = 200, description = "The claims.", body = ClaimsBody), ReadProblems)
+    responses((status = 200, description = "The claims.", body = ClaimsBody))
 )]
 async fn read(
     caller: Partner<OrMember<MembersRead>>,

@@ -15,7 +15,7 @@ use crate::partners::{Currency, Directories, Directory};
 use crate::points::amount;
 use crate::secret::Secrets;
 use crate::web::body::objects;
-use crate::web::{ProblemBody, ReadProblems, Write, WriteProblems, once};
+use crate::web::{ProblemBody, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -126,7 +126,8 @@ impl AwardLimitBody {
     params(("code" = String, Path, description = "The currency's code."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = AwardLimitsBody,
-    responses((status = 200, description = "The limits.", body = AwardLimitsBody), WriteProblems)
+    extensions(("x-problems" = json!(["not-your-currency"]))),
+    responses((status = 200, description = "The limits.", body = AwardLimitsBody))
 )]
 async fn set(
     reader: Reader<RatesWrite, Operator>,
@@ -160,7 +161,8 @@ async fn set(
     description = "The limits of a currency that you issue.",
     security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("code" = String, Path, description = "The currency's code.")),
-    responses((status = 200, description = "The limits.", body = AwardLimitsBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-your-currency"]))),
+    responses((status = 200, description = "The limits.", body = AwardLimitsBody))
 )]
 async fn read(
     reader: Reader<RatesRead, (Operator, Finance, Auditor)>,

@@ -15,7 +15,6 @@ use crate::error::{Error, Problem};
 use crate::id::{Ids, Kind};
 use crate::partners::{Directories, Directory, unknown};
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::text::Name;
 use crate::web::{NoFields, Write, once};
 
@@ -178,7 +177,7 @@ fn show(ids: &Ids, partner: i64, account: BankAccount) -> BankAccountBody {
     description = "Where the partner is paid what the hub owes it, and what waits for somebody else's word. A partner sees its own.",
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id.")),
-    responses((status = 200, description = "The account.", body = BankAccountBody), ReadProblems)
+    responses((status = 200, description = "The account.", body = BankAccountBody))
 )]
 async fn read(
     reader: Reader<SettlementRead, (Finance, Auditor)>,
@@ -200,7 +199,8 @@ async fn read(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposeBankAccount,
-    responses((status = 200, description = "The account as it is, and what is proposed.", body = BankAccountBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open"]))),
+    responses((status = 200, description = "The account as it is, and what is proposed.", body = BankAccountBody))
 )]
 async fn propose(
     reader: Reader<SettlementWrite, Finance>,
@@ -227,7 +227,9 @@ async fn propose(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadBankAccount,
-    responses((status = 200, description = "The account.", body = BankAccountBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The account.", body = BankAccountBody))
 )]
 async fn approve(
     staff: Staff<Finance>,
@@ -250,7 +252,9 @@ async fn approve(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadBankAccount,
-    responses((status = 200, description = "The account as it is.", body = BankAccountBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The account as it is.", body = BankAccountBody))
 )]
 async fn reject(
     staff: Staff<Finance>,
@@ -273,7 +277,8 @@ async fn reject(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "The account as it is.", body = BankAccountBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-closed"]))),
+    responses((status = 200, description = "The account as it is.", body = BankAccountBody))
 )]
 async fn withdraw(
     reader: Reader<SettlementWrite, Finance>,

@@ -13,14 +13,14 @@ use crate::clock::Timestamp;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
-use crate::partners::currency::DisplayValue;
+use crate::partners::currency::{DisplayValue, NoticeDays};
 use crate::partners::expiry::{ExpiryPolicy, Period};
 use crate::partners::{Currency, Directories, Directory, NewCurrency};
 use crate::points::amount::Scale;
 use crate::secret::Secrets;
 use crate::web::body::object;
 use crate::web::text::{Code, Name};
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -58,6 +58,11 @@ pub struct IssueCurrency {
     issuer: String,
     #[serde(deserialize_with = "object")]
     expiry: ExpiryPolicy,
+    /// How many days before a lot expires its issuer is told, by `lot.expiring`: up to five numbers of 1 to
+    /// 366. When left out, 30 and 7; none when empty.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<i16>>, example = json!([30, 7]))]
+    expiry_notice_days: NoticeDays,
     /// What one printed unit is worth to a member, in the issuer's money.
     #[schema(value_type = String, example = "0.014")]
     display_value: DisplayValue,
@@ -75,6 +80,9 @@ pub struct CurrencyBody {
     /// The id of the partner that issues it.
     pub issuer: String,
     pub expiry: ExpiryPolicy,
+    /// How many days before a lot expires its issuer is told, by `lot.expiring`.
+    #[schema(value_type = Vec<i16>, example = json!([30, 7]))]
+    pub expiry_notice_days: NoticeDays,
     /// What one printed unit is worth to a member, in `display_money`.
     #[schema(example = "0.014")]
     pub display_value: String,
@@ -93,6 +101,7 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
         scale: currency.scale.decimals(),
         issuer: ids.show(Kind::Partner, currency.issuer),
         expiry: currency.expiry,
+        expiry_notice_days: currency.notice_days.clone(),
         display_value: currency.display_value.into(),
         display_money: directory
             .money_of(currency.issuer)
@@ -109,7 +118,8 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = IssueCurrency,
-    responses((status = 201, description = "The currency.", body = CurrencyBody), WriteProblems)
+    extensions(("x-problems" = json!(["code-taken", "partner-state", "partner-suspended"]))),
+    responses((status = 201, description = "The currency.", body = CurrencyBody))
 )]
 async fn issue(
     staff: Staff<Operator>,
@@ -127,6 +137,7 @@ async fn issue(
         scale,
         issuer,
         expiry,
+        expiry_notice_days,
         display_value,
     } = write.body;
 
@@ -144,6 +155,7 @@ async fn issue(
             scale,
             issuer: partner.id,
             expiry,
+            notice_days: expiry_notice_days,
             display_value,
         };
         let currency = super::issue(conn, &staff.who, partner, new).await?;
@@ -158,7 +170,7 @@ async fn issue(
     description = "All currencies of the coalition, oldest first.",
     security(("partner" = []), ("member" = []), ("person" = [])),
     params(Paging),
-    responses((status = 200, description = "A page of currencies.", body = Page<CurrencyBody>), ReadProblems)
+    responses((status = 200, description = "A page of currencies.", body = Page<CurrencyBody>))
 )]
 async fn list(
     _reader: Reader<OrMember<AnyScope>, AnyRole>,
@@ -192,7 +204,7 @@ async fn list(
     description = "By its code.",
     security(("partner" = []), ("member" = []), ("person" = [])),
     params(("code" = String, Path, description = "The currency's code.")),
-    responses((status = 200, description = "The currency.", body = CurrencyBody), ReadProblems)
+    responses((status = 200, description = "The currency.", body = CurrencyBody))
 )]
 async fn one(
     _reader: Reader<OrMember<AnyScope>, AnyRole>,

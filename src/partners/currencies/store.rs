@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, anyhow};
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Numeric, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::partners::award_limits::AwardLimit;
-use crate::partners::currency::DisplayValue;
+use crate::partners::currency::{DisplayValue, NoticeDays};
 use crate::partners::{Currency, NewCurrency, Partner};
 use crate::points::account::Asset;
 use crate::points::amount::Scale;
@@ -33,6 +33,8 @@ pub struct Row {
     issuer_id: i64,
     #[diesel(sql_type = Jsonb)]
     expiry: Value,
+    #[diesel(sql_type = Array<SmallInt>)]
+    expiry_notice_days: Vec<i16>,
     #[diesel(sql_type = Numeric)]
     display_value: Decimal,
     #[diesel(sql_type = Timestamptz)]
@@ -54,6 +56,7 @@ impl Row {
             scale,
             issuer_id,
             expiry,
+            expiry_notice_days,
             display_value,
             created_at,
         } = self;
@@ -76,6 +79,7 @@ impl Row {
             scale,
             issuer: issuer_id,
             expiry,
+            notice_days: NoticeDays::kept(expiry_notice_days),
             zone,
             display_value,
             award_limits: limits.remove(&no).unwrap_or_default(),
@@ -86,7 +90,7 @@ impl Row {
 
 pub async fn rows(conn: &mut Connection) -> Result<Vec<Row>, Error> {
     let rows = diesel::sql_query(
-        "select no, code, name, name_zh, scale, issuer_id, expiry, display_value, created_at from currencies",
+        "select no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at from currencies",
     )
     .load(conn)
     .await?;
@@ -95,9 +99,9 @@ pub async fn rows(conn: &mut Connection) -> Result<Vec<Row>, Error> {
 
 pub(super) async fn insert(conn: &mut Connection, new: &NewCurrency) -> Result<Row, Error> {
     let inserted: Result<Row, _> = diesel::sql_query(
-        "insert into currencies (code, name, name_zh, scale, issuer_id, expiry, display_value, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, hub_now())
-         returning no, code, name, name_zh, scale, issuer_id, expiry, display_value, created_at",
+        "insert into currencies (code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, hub_now())
+         returning no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at",
     )
     .bind::<Text, _>(&*new.code)
     .bind::<Text, _>(&*new.name)
@@ -105,6 +109,7 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewCurrency) -> Result<R
     .bind::<SmallInt, _>(i16::from(new.scale.decimals()))
     .bind::<BigInt, _>(new.issuer)
     .bind::<Jsonb, _>(serde_json::to_value(new.expiry).map_err(anyhow::Error::from)?)
+    .bind::<Array<SmallInt>, _>(Vec::from(new.notice_days.clone()))
     .bind::<Numeric, _>(new.display_value.decimal())
     .get_result(conn)
     .await;

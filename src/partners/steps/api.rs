@@ -18,7 +18,6 @@ use crate::id::{Ids, Kind};
 use crate::partners::life::{self, Act, NOTICE, Outstanding, People};
 use crate::partners::{Partner, State, unknown};
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{NoFields, Write, once};
 
 /// What every write here needs of the server.
@@ -182,7 +181,7 @@ fn show_proposal(partner: &Partner, proposal: Proposal) -> ProposedStepBody {
     description = "The state, what it allows, where it leads, the latest certification. A partner sees its own.",
     security(("partner" = []), ("person" = [])),
     params(("partner" = String, Path, description = "The partner's id.")),
-    responses((status = 200, description = "Where it is.", body = LifeBody), ReadProblems)
+    responses((status = 200, description = "Where it is.", body = LifeBody))
 )]
 async fn read(
     reader: Reader<AnyScope, AnyRole>,
@@ -206,7 +205,9 @@ async fn read(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = SetState,
-    responses((status = 200, description = "Where it is, and what is proposed.", body = LifeBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open", "certification-missing", "partner-outstanding",
+        "partner-step"]))),
+    responses((status = 200, description = "Where it is, and what is proposed.", body = LifeBody))
 )]
 async fn set_state(
     staff: Staff<Operator>,
@@ -229,7 +230,9 @@ async fn set_state(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadStep,
-    responses((status = 200, description = "Where it is.", body = LifeBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "certification-missing", "maker-is-checker", "partner-outstanding", "partner-step"]))),
+    responses((status = 200, description = "Where it is.", body = LifeBody))
 )]
 async fn approve(
     staff: Staff<Operator>,
@@ -251,7 +254,9 @@ async fn approve(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadStep,
-    responses((status = 200, description = "Where it is.", body = LifeBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "Where it is.", body = LifeBody))
 )]
 async fn reject(
     staff: Staff<Operator>,
@@ -273,7 +278,8 @@ async fn reject(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "Where it is.", body = LifeBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-closed"]))),
+    responses((status = 200, description = "Where it is.", body = LifeBody))
 )]
 async fn withdraw(
     staff: Staff<Operator>,
@@ -295,7 +301,8 @@ async fn withdraw(
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = RecordCertification,
-    responses((status = 200, description = "Where it is.", body = LifeBody), WriteProblems)
+    extensions(("x-problems" = json!(["partner-step"]))),
+    responses((status = 200, description = "Where it is.", body = LifeBody))
 )]
 async fn certify(
     staff: Staff<Operator>,

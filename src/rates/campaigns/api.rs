@@ -25,7 +25,7 @@ use crate::partners::Directories;
 use crate::rates::body::Nothing;
 use crate::rates::refusal::BadTerms;
 use crate::secret::Secrets;
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     let step = |path: &str| web::resource(format!("/v1/campaigns/{{campaign}}/{path}"));
@@ -80,7 +80,8 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
     security(("partner" = ["rates:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftCampaign,
-    responses((status = 201, description = "The draft.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["campaign-dates", "campaign-terms", "exchange-rate-missing"]))),
+    responses((status = 201, description = "The draft.", body = CampaignBody))
 )]
 async fn draft(
     reader: Reader<RatesWrite, Operator>,
@@ -107,7 +108,9 @@ async fn draft(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedCampaign,
-    responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-open", "campaign-dates", "campaign-state",
+        "lint-not-acknowledged", "partner-state", "partner-suspended"]))),
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn propose(
     reader: Reader<RatesWrite, Operator>,
@@ -131,7 +134,10 @@ async fn propose(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedCampaign,
-    responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "campaign-dates",
+        "campaign-state", "lint-not-acknowledged", "maker-is-checker", "money-pump", "partner-state",
+        "partner-suspended"]))),
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn approve(
     reader: Reader<RatesWrite, Operator>,
@@ -154,7 +160,9 @@ async fn approve(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadCampaign,
-    responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "campaign-state",
+        "maker-is-checker"]))),
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn reject(
     reader: Reader<RatesWrite, Operator>,
@@ -177,7 +185,8 @@ async fn reject(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
-    responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["campaign-state"]))),
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn withdraw(
     reader: Reader<RatesWrite, Operator>,
@@ -199,7 +208,8 @@ async fn withdraw(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = Nothing,
-    responses((status = 200, description = "The campaign.", body = CampaignBody), WriteProblems)
+    extensions(("x-problems" = json!(["campaign-state"]))),
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn halt(
     reader: Reader<RatesWrite, Operator>,
@@ -244,7 +254,8 @@ async fn step<T>(
     params(("campaign" = String, Path, description = "The campaign's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRegistration,
-    responses((status = 201, description = "The wallet is registered.", body = RegistrationBody), WriteProblems)
+    extensions(("x-problems" = json!(["campaign-state", "not-your-currency"]))),
+    responses((status = 201, description = "The wallet is registered.", body = RegistrationBody))
 )]
 async fn register(
     partner: Partner<ConversionsWrite>,
@@ -278,7 +289,7 @@ async fn register(
     description = "Newest first. A partner sees every campaign it pays for or whose points it issues, and what others have published.",
     security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(Wanted),
-    responses((status = 200, description = "A page of campaigns.", body = Page<CampaignBody>), ReadProblems)
+    responses((status = 200, description = "A page of campaigns.", body = Page<CampaignBody>))
 )]
 async fn list(
     reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
@@ -320,7 +331,7 @@ async fn list(
     description = "One campaign, with its sentence in English and in Traditional Chinese.",
     security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("campaign" = String, Path, description = "The campaign's id.")),
-    responses((status = 200, description = "The campaign.", body = CampaignBody), ReadProblems)
+    responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn one(
     reader: Reader<RatesRead, (Operator, Finance, Auditor)>,

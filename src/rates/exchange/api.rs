@@ -16,7 +16,7 @@ use crate::partners::{Directories, Directory, Money};
 use crate::points::agreed::Price;
 use crate::secret::Secrets;
 use crate::web::text::Name;
-use crate::web::{Page, Paging, ProblemBody, Query, ReadProblems, Write, WriteProblems, once};
+use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -142,7 +142,7 @@ fn read(asked: PublishExchangeRate, directory: &Directory) -> Result<NewExchange
     security(("person" = ["finance", "operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = PublishExchangeRate,
-    responses((status = 201, description = "The exchange rate.", body = ExchangeRateBody), WriteProblems)
+    responses((status = 201, description = "The exchange rate.", body = ExchangeRateBody))
 )]
 async fn publish(
     staff: Staff<(Finance, Operator)>,
@@ -167,7 +167,7 @@ async fn publish(
     description = "Newest first. The first of a pair is the one that new quotes lock.",
     security(("partner" = ["rates:read"]), ("person" = [])),
     params(Wanted),
-    responses((status = 200, description = "A page of exchange rates.", body = Page<ExchangeRateBody>), ReadProblems)
+    responses((status = 200, description = "A page of exchange rates.", body = Page<ExchangeRateBody>))
 )]
 async fn list(
     _reader: Reader<RatesRead, AnyRole>,

@@ -323,6 +323,7 @@ async fn admit(
         scale: Scale::new(programme.scale).ok_or_else(|| unfit("a scale of 0 to 4"))?,
         issuer: partner.id,
         expiry: ExpiryPolicy::None {},
+        notice_days: Default::default(),
         display_value: text("0.01").try_into().map_err(unfit_text)?,
     };
     partners::currencies::issue(conn, &operator, &partner, currency).await

@@ -272,14 +272,14 @@ async fn refusal(parts: &Parts, seen: &Request, row: &Row, amount: Value) -> Opt
             .with("needed", amount),
         Outcome::NoRateCard => problem(Slug::NoRateCard),
         Outcome::QuoteExpired => problem(Slug::QuoteExpired),
-        Outcome::TooManyRequests => problem(Slug::TooManyRequests).with("retry_after", 1),
+        Outcome::RequestLimitExceeded => problem(Slug::RequestLimitExceeded).with("retry_after", 1),
         Outcome::TooBusy => problem(Slug::TooBusy),
         Outcome::Broken => problem(Slug::Broken),
         Outcome::Slow | Outcome::ConnectionDropped => return None,
     };
     let is_once = matches!(
         row.outcome,
-        Outcome::TooManyRequests | Outcome::TooBusy | Outcome::Broken
+        Outcome::RequestLimitExceeded | Outcome::TooBusy | Outcome::Broken
     );
     match is_once && !is_first(parts, seen, row).await {
         true => None,

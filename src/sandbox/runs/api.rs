@@ -16,7 +16,6 @@ use crate::id::{Ids, Kind};
 use crate::partners;
 use crate::sandbox::api::InSandbox;
 use crate::secret::Secrets;
-use crate::web::problem::{ReadProblems, WriteProblems};
 use crate::web::{NoFields, Page, Paging, Query, Write, once};
 
 const LIST: &str = "certification-runs";
@@ -119,7 +118,8 @@ fn show(ids: &Ids, run: &Run) -> RunBody {
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 201, description = "The run.", body = RunBody), WriteProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 201, description = "The run.", body = RunBody))
 )]
 async fn start(
     reader: Reader<AnyScope, Operator>,
@@ -144,7 +144,8 @@ async fn start(
     description = "A partner's runs, newest first. Only in a sandbox.",
     security(("partner" = []), ("person" = ["operator", "auditor"])),
     params(("partner" = String, Path, description = "The partner's id."), Paging),
-    responses((status = 200, description = "A page of runs.", body = Page<RunBody>), ReadProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 200, description = "A page of runs.", body = Page<RunBody>))
 )]
 async fn list(
     reader: Reader<AnyScope, (Operator, Auditor)>,
@@ -176,7 +177,8 @@ async fn list(
     description = "How far the program is, or the report that was kept. Only in a sandbox.",
     security(("partner" = []), ("person" = ["operator", "auditor"])),
     params(("certification_run" = String, Path, description = "The run's id.")),
-    responses((status = 200, description = "The run.", body = RunBody), ReadProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 200, description = "The run.", body = RunBody))
 )]
 async fn read(
     reader: Reader<AnyScope, (Operator, Auditor)>,
@@ -201,7 +203,8 @@ async fn read(
     params(("certification_run" = String, Path, description = "The run's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    responses((status = 200, description = "The run.", body = RunBody), WriteProblems)
+    extensions(("x-problems" = json!(["not-a-sandbox"]))),
+    responses((status = 200, description = "The run.", body = RunBody))
 )]
 async fn close(
     reader: Reader<AnyScope, Operator>,

@@ -10,6 +10,7 @@ pub async fn check(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
     slices_sum_to_the_position(conn).await?;
     grants_stay_under_the_limit(conn).await?;
     warnings_are_of_limits(conn).await?;
+    warnings_were_told(conn).await?;
     caps_are_what_was_approved(conn).await?;
     let counted: Count = diesel::sql_query("select count(*) as count from caps")
         .get_result(conn)
@@ -91,6 +92,26 @@ async fn warnings_are_of_limits(conn: &mut Connection) -> Result<(), Stopped> {
         "select 'warnings ' || one.id || ' and ' || other.id || ' of position ' || one.position || ' are of one time' as what \
            from limit_warnings one join limit_warnings other on one.position = other.position and one.id < other.id \
           where one.ended_at is null or one.ended_at > other.at limit 1",
+    )
+    .await
+}
+
+/// Each warning and its end is an event, and there are no others.
+async fn warnings_were_told(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with kept as ( \
+           select position & ((1::bigint << 39) - 1) as partner, warning_told(w) as warning, ends.at \
+             from limit_warnings w cross join lateral (values (w.at, false), (w.ended_at, true)) as ends (at, is_end) \
+            where ends.at is not null), \
+         told as ( \
+           select subject_id as partner, coalesce(before, after)::jsonb as warning, at from audit \
+            where subject = 'limit_warning') \
+         select 'partner ' || partner || ' was warned of ' || warning || ' at ' || at || ', ' || what as what \
+           from (select *, 'and was not told' as what from (select * from kept except all select * from told) untold \
+                 union all \
+                 select *, 'and no warning says so' from (select * from told except all select * from kept) unknown) both_ways \
+          limit 1",
     )
     .await
 }
