@@ -69,10 +69,12 @@ problems! {
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
-    LinkInvalid 400 "link-invalid" "The link token is not one of ours" "Send it as it was issued.";
+    LinkInvalid 400 "link-invalid" "The link token is not one of ours, or not for you" "Send it as it was issued. It is good for the partner that it was asked for, and for no other.";
+    LinkUsed 409 "link-used" "The link token was used already" "It links once. Look the membership up by number, or let the member bring a new one.";
     LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";
     MakerIsChecker 403 "maker-is-checker" "Who asked cannot also approve" "Somebody else has to look at it.";
     MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
+    MembershipAlone 409 "membership-alone" "The membership is linked to no other" "There is nothing to end: the member has no other membership.";
     MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";
     MethodNotAllowed 405 "method-not-allowed" "There is something here, but not for this method" "The Allow header names the methods there are.";
     MoneyPump 422 "money-pump" "Somebody could gain by going in a circle" "Let one card of `cycle` give less, or the cards hold at other times. `returns` is what one unit would come back as at best.";

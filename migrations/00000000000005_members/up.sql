@@ -44,6 +44,17 @@ create table member_wallets (
 );
 comment on table member_wallets is 'Whose wallet it is: the only link between a person and the journal.';
 
+create table link_uses (
+  id uuid not null,
+  until timestamptz not null,
+  constraint link_uses_pk primary key (id)
+);
+-- Those that have ended are forgotten.
+create index link_uses_by_end on link_uses (until);
+comment on table link_uses is
+  'Link tokens that linked a membership, until they end: none does twice, over any number of hubs.';
+grant select, insert, delete on link_uses to interline_app;
+
 grant select, insert, update, delete on members, memberships, member_wallets to interline_app;
 -- Update is what a row lock asks for; the rows have nothing to change.
 grant select, insert, update on wallets to interline_app;

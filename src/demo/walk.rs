@@ -65,7 +65,7 @@ pub async fn walk(credentials: &Credentials, tell: bool) -> anyhow::Result<Value
                 &format!("AERO gives the member a link for {who}"),
                 &aero,
                 &path,
-                json!({}),
+                json!({"partner": who}),
             )
             .await?;
         let body =

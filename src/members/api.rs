@@ -13,9 +13,10 @@ use crate::clock::Timestamp;
 use crate::db::{self, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
+use crate::partners::{self, Directories};
 use crate::secret::Secrets;
 use crate::web::text::Number;
-use crate::web::{Page, Paging, ProblemBody, Query, Write, once};
+use crate::web::{Json, Page, Paging, ProblemBody, Query, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -25,16 +26,19 @@ pub fn routes(cfg: &mut ServiceConfig) {
     )
     .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
     .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
-    .service(web::resource("/v1/memberships").route(web::post().to(join)));
+    .service(web::resource("/v1/memberships").route(web::post().to(link)))
+    .service(web::resource("/v1/memberships/{membership}/unlink").route(web::post().to(unlink)));
     claims::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, enrol, make_link, join),
+    paths(list, one, enrol, make_link, link, unlink),
     components(schemas(
         NewMember,
+        NewLink,
         NewMembership,
+        Unlinking,
         MemberBody,
         LinkBody,
         ProblemBody
@@ -51,6 +55,20 @@ pub struct NewMember {
     #[schema(value_type = String, min_length = 1, max_length = 64, example = "AE-100001")]
     number: Number,
 }
+
+/// The brand that a member shall be linked to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLink {
+    /// The code of the partner that the member carries it to; `/v1/partners` lists them.
+    #[schema(example = "BAYVIEW")]
+    partner: String,
+}
+
+/// No fields.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unlinking {}
 
 /// A membership for a member that another partner knows already.
 #[derive(Deserialize, ToSchema)]
@@ -128,6 +146,10 @@ fn refused(bad: BadLink) -> Problem {
             Slug::LinkInvalid,
             "this link token was not made by this hub",
         ),
+        BadLink::NotYours => Problem::new(
+            Slug::LinkInvalid,
+            "this link token is for another partner; the member asks for one that is for you",
+        ),
         BadLink::TooOld => Problem::new(
             Slug::LinkExpired,
             "this link token was good for ten minutes",
@@ -164,33 +186,69 @@ async fn enrol(
 /// Link a membership
 #[utoipa::path(
     post, path = "/v1/memberships", operation_id = "linkMembership", tag = "members",
-    description = "Links a member of another partner, who brings a link token from there, to your programme.",
+    description = "Links a member of another partner, who brings a link token for you from there, to your programme; the token is good once. Say the member's number with you only once you know that it is the same person's. A number that you have enrolled already and that is linked nowhere else becomes this member's, with its points; it is then found under the id in the answer.",
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMembership,
-    extensions(("x-problems" = json!(["already-member", "link-expired", "link-invalid", "not-found",
+    extensions(("x-problems" = json!(["already-member", "link-expired", "link-invalid", "link-used", "not-found",
         "number-taken", "partner-state", "partner-suspended"]))),
     responses((status = 201, description = "The member, now also yours.", body = MemberBody))
 )]
-async fn join(
+async fn link(
     caller: Partner<MembersWrite>,
     ids: Data<Ids>,
     secrets: Data<Secrets>,
     pool: Data<Pool>,
+    directories: Data<Directories>,
     write: Write<NewMembership>,
 ) -> Result<HttpResponse, Error> {
     let claim = caller.who.claim(&secrets, &write);
     let NewMembership { link_token, number } = write.body;
     once(&pool, claim, StatusCode::CREATED, async |conn| {
+        let (_, directory) = directories.current(conn).await?;
+        let brand = directory.partner(caller.partner).ok_or_else(unknown)?;
         let shown = Links::new(&secrets.quotes)
-            .read(&link_token, db::now(conn).await?)
+            .read(&link_token, &brand.code, db::now(conn).await?)
             .map_err(refused)?;
         let member = ids
-            .read(Kind::Member, &shown)
+            .read(Kind::Member, &shown.member)
             .ok_or(BadLink::NotOurs)
             .map_err(refused)?;
-        let membership = super::join(conn, &caller.who, member, caller.partner, &number).await?;
+        let whom = (member, &shown);
+        let membership = super::link(conn, &caller.who, whom, caller.partner, &number).await?;
         Ok(show(&ids, &membership))
+    })
+    .await
+}
+
+/// Unlink a membership
+#[utoipa::path(
+    post, path = "/v1/memberships/{membership}/unlink", operation_id = "unlinkMembership", tag = "members",
+    description = "Ends the link of a membership of yours with the member's memberships of other partners; a member ends that with the partner that acts. It goes on by itself, with its number, its claims and its points, which stay where they are, and is found under the member's id in the answer; it can be linked again. The other partners are not told. Tokens that act for the member in your programme are over at once.",
+    security(("partner" = ["members:write"]), ("member" = ["members:write"])),
+    params(("membership" = String, Path, description = "The id of the membership."),
+        ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
+    request_body = Unlinking,
+    extensions(("x-problems" = json!(["membership-alone"]))),
+    responses((status = 200, description = "The member, by itself.", body = MemberBody))
+)]
+async fn unlink(
+    caller: Partner<OrMember<MembersWrite>>,
+    ids: Data<Ids>,
+    secrets: Data<Secrets>,
+    pool: Data<Pool>,
+    path: Path<String>,
+    write: Write<Unlinking>,
+) -> Result<HttpResponse, Error> {
+    let claim = caller.who.claim(&secrets, &write);
+    let acted = caller.who.acted();
+    let is_own = |id: &i64| acted.is_none_or(|acted| acted.membership == *id);
+    let unknown = || Problem::new(Slug::NotFound, "you have no such membership");
+    let id = ids.read(Kind::Membership, &path).filter(is_own);
+    let id = id.ok_or_else(unknown)?;
+    once(&pool, claim, StatusCode::OK, async |conn| {
+        let membership = super::unlink(conn, &caller.who, caller.partner, id).await?;
+        Ok(show(&ids, &membership.ok_or_else(unknown)?))
     })
     .await
 }
@@ -198,9 +256,10 @@ async fn join(
 /// Make a link token
 #[utoipa::path(
     post, path = "/v1/members/{member}/link-tokens", operation_id = "makeLinkToken", tag = "members",
-    description = "For a member of yours to carry to another partner, within ten minutes. Changes nothing, so it needs no Idempotency-Key and no body.",
+    description = "For a member of yours to carry to the partner you name, which it is good for once and within ten minutes. Changes nothing, so it needs no Idempotency-Key.",
     security(("partner" = ["members:write"]), ("member" = ["members:write"])),
     params(("member" = String, Path, description = "The member's id.")),
+    request_body = NewLink,
     responses((status = 201, description = "The token.", body = LinkBody))
 )]
 async fn make_link(
@@ -208,15 +267,27 @@ async fn make_link(
     ids: Data<Ids>,
     secrets: Data<Secrets>,
     pool: Data<Pool>,
+    directories: Data<Directories>,
     path: Path<String>,
+    Json(body): Json<NewLink>,
 ) -> Result<HttpResponse, Error> {
     let member = own(&ids, caller.who.acted(), &path)?;
     let mut conn = pool.get().await?;
     if !super::is_member_of(&mut conn, member, caller.partner).await? {
         return Err(unknown().into());
     }
+    let (_, directory) = directories.current(&mut conn).await?;
+    let is_another = |partner: &&&partners::Partner| {
+        partner.code == body.partner && partner.id != caller.partner
+    };
+    let partners = directory.partners();
+    let brand = partners.iter().find(is_another).ok_or_else(|| {
+        let rule = "the code of another partner; /v1/partners lists them";
+        Problem::field("/partner", rule)
+    })?;
     let now = db::now(&mut conn).await?;
-    let link = Links::new(&secrets.quotes).make(ids.show(Kind::Member, member), now)?;
+    let shown = ids.show(Kind::Member, member);
+    let link = Links::new(&secrets.quotes).make(shown, brand.code.clone(), now)?;
     Ok(HttpResponse::Created().json(LinkBody {
         link_token: link.token,
         expires_at: link.expires_at,

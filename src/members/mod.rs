@@ -4,13 +4,15 @@
 //! gave. Each membership brings one wallet per currency that its partner issues. A currency that
 //! is issued later brings its wallets when they are first needed ([`wallet`]): most never are.
 //!
-//! A second brand links the same member with a token that the member carried there ([`link`]); the
-//! brands never exchange their numbers, and each sees its own membership only.
+//! A second brand links the same member with a token that the member carried there ([`mod@link`]); the
+//! brands never exchange their numbers, and each sees its own membership only. What was linked can be unlinked:
+//! a membership then goes on by itself. Linked or not, a wallet stays what it is, and whose it is changes in one
+//! row: nothing is posted.
 //!
 //! What a brand knows of its member and rate cards may ask for, it attests ([`claims`]).
 //!
 //! What is unique is for the database to say, so that of two who enrol one number at once the
-//! second is refused. Lock order: the membership, then the wallet.
+//! second is refused. Lock order: the members, the membership, then the wallet.
 
 pub mod api;
 pub mod claims;
@@ -27,10 +29,11 @@ pub use wallets::{Owned, Wallets, Wanted, all_of, owns, wallet, wallet_of, walle
 use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::Connection;
-use crate::error::Error;
+use crate::error::{Error, Problem, Slug};
 use crate::partners::{self, life::Act};
 use crate::points::account::Asset;
 use crate::web::text::Number;
+use link::Shown;
 
 /// A new member, with a membership of one partner and its wallets there.
 pub async fn enrol(
@@ -44,7 +47,7 @@ pub async fn enrol(
 }
 
 /// A member joins the programme of a partner, with wallets in all it issues.
-pub async fn join(
+async fn join(
     conn: &mut Connection,
     who: &Who,
     member: i64,
@@ -61,9 +64,84 @@ pub async fn join(
         .collect();
 
     wallets::open(conn, &owners).await?;
-    let about = Subject::Membership.no(membership.id).of([partner]);
-    audit::record(conn, who, about, None, "joined").await?;
+    record(conn, who, &membership, "joined").await?;
     Ok(membership)
+}
+
+/// Links a member to the programme of another partner, once by what it brought from the first. A number that
+/// stands alone there becomes the member's, with the wallets that go with it; a new one is a new membership.
+pub async fn link(
+    conn: &mut Connection,
+    who: &Who,
+    (member, shown): (i64, &Shown),
+    partner: i64,
+    number: &Number,
+) -> Result<Membership, Error> {
+    if !store::use_link(conn, shown.id, shown.expires_at).await? {
+        let detail = "a link token links one membership";
+        return Err(Problem::new(Slug::LinkUsed, detail).into());
+    }
+    let known = store::list(conn, partner, Some(number), 0, 1).await?.pop();
+    let Some(known) = known else {
+        return join(conn, who, member, partner, number).await;
+    };
+    if known.member == member {
+        let detail = "the member is linked to you already, with this number";
+        return Err(Problem::new(Slug::AlreadyMember, detail).into());
+    }
+    partners::must_allow(conn, partner, Act::Enrol).await?;
+    let moves = (known.member, member);
+    let taken = || {
+        let detail =
+            "the member with this number is linked to other programmes; it unlinks yours first";
+        Problem::new(Slug::NumberTaken, detail)
+    };
+    store::lock_members(conn, &[known.member, member]).await?;
+    if store::count_memberships(conn, known.member).await? != 1 {
+        return Err(taken().into());
+    }
+    // Between the look and the lock it may have been unlinked.
+    let moved = store::move_membership(conn, known.id, moves).await?;
+    let membership = moved.ok_or_else(taken)?;
+    wallets::move_wallets(conn, partner, moves).await?;
+    store::delete_member(conn, known.member).await?;
+    record(conn, who, &membership, "linked").await?;
+    Ok(membership)
+}
+
+/// Ends the link of a partner's membership with the others: it goes on by itself, with its number and wallets,
+/// as a member of its own.
+pub async fn unlink(
+    conn: &mut Connection,
+    who: &Who,
+    partner: i64,
+    id: i64,
+) -> Result<Option<Membership>, Error> {
+    let Some(found) = store::find_own(conn, partner, id).await? else {
+        return Ok(None);
+    };
+    let is_alone = || Problem::new(Slug::MembershipAlone, "the member has no other membership");
+    store::lock_members(conn, &[found.member]).await?;
+    if store::count_memberships(conn, found.member).await? < 2 {
+        return Err(is_alone().into());
+    }
+    let moves = (found.member, store::insert_members(conn, 1).await?[0]);
+    // Of two who unlink at once, the second finds it gone.
+    let moved = store::move_membership(conn, id, moves).await?;
+    let membership = moved.ok_or_else(is_alone)?;
+    wallets::move_wallets(conn, partner, moves).await?;
+    record(conn, who, &membership, "unlinked").await?;
+    Ok(Some(membership))
+}
+
+async fn record(
+    conn: &mut Connection,
+    who: &Who,
+    membership: &Membership,
+    after: &str,
+) -> Result<(), Error> {
+    let about = Subject::Membership.no(membership.id);
+    audit::record(conn, who, about.of([membership.partner]), None, after).await
 }
 
 /// The most memberships that one transaction makes.

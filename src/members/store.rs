@@ -1,8 +1,9 @@
 //! Members and memberships in the database.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use super::Membership;
 use crate::clock::Timestamp;
@@ -117,6 +118,89 @@ pub(super) async fn insert_membership(
     .get_result(conn)
     .await;
     on_constraints(inserted, REFUSALS).map(Membership::from)
+}
+
+/// A partner's membership by its id.
+pub(super) async fn find_own(
+    conn: &mut Connection,
+    partner: i64,
+    id: i64,
+) -> Result<Option<Membership>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, member_id, partner_id, number, joined_at from memberships where partner_id = $1 and id = $2",
+    )
+    .bind::<BigInt, _>(partner)
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(Membership::from))
+}
+
+/// Waits for all that links these members or ends a link of theirs, and keeps others waiting.
+pub(super) async fn lock_members(conn: &mut Connection, members: &[i64]) -> Result<(), Error> {
+    diesel::sql_query("select id from members where id = any($1) order by id for update")
+        .bind::<Array<BigInt>, _>(members)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How many memberships a member has.
+pub(super) async fn count_memberships(conn: &mut Connection, member: i64) -> Result<i64, Error> {
+    let row: Id = diesel::sql_query("select count(*) as id from memberships where member_id = $1")
+        .bind::<BigInt, _>(member)
+        .get_result(conn)
+        .await?;
+    Ok(row.id)
+}
+
+/// Makes a membership another member's; none when it is not that of the first any more.
+pub(super) async fn move_membership(
+    conn: &mut Connection,
+    membership: i64,
+    (from, to): (i64, i64),
+) -> Result<Option<Membership>, Error> {
+    let moved: Result<Vec<Row>, _> = diesel::sql_query(
+        "update memberships set member_id = $3 where id = $1 and member_id = $2
+         returning id, member_id, partner_id, number, joined_at",
+    )
+    .bind::<BigInt, _>(membership)
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(to)
+    .load(conn)
+    .await;
+    let moved = on_constraints(moved, REFUSALS)?.pop();
+    Ok(moved.map(Membership::from))
+}
+
+/// Forgets a member that has neither memberships nor wallets any more.
+pub(super) async fn delete_member(conn: &mut Connection, member: i64) -> Result<(), Error> {
+    diesel::sql_query("delete from members where id = $1")
+        .bind::<BigInt, _>(member)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Remembers a link token until it ends, and forgets those that have. False when it was used before, at this
+/// hub or another.
+pub(super) async fn use_link(
+    conn: &mut Connection,
+    id: Uuid,
+    until: Timestamp,
+) -> Result<bool, Error> {
+    diesel::sql_query("delete from link_uses where until < hub_now() - interval '1 hour'")
+        .execute(conn)
+        .await?;
+    let inserted = diesel::sql_query(
+        "insert into link_uses (id, until) values ($1, $2) on conflict do nothing",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Timestamptz, _>(until)
+    .execute(conn)
+    .await?;
+    Ok(inserted == 1)
 }
 
 /// Many memberships at once: member, partner, number. Answers their ids.

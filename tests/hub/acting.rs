@@ -591,6 +591,7 @@ async fn a_member_reads_what_the_brand_that_acts_attests_and_carries_links_from_
     let link = send(
         world
             .request(Method::POST, &path("link-tokens"))
+            .json(&json!({"partner": "KWUN"}))
             .bearer_auth(&acting),
     )
     .await;

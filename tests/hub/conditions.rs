@@ -604,7 +604,11 @@ async fn giver(world: &World) -> Member {
     let member = world.member().await;
     let path = format!("/v1/members/{}/link-tokens", member.id);
     let link = world
-        .post(&world.token("CITYMART").await, &path, json!({}))
+        .post(
+            &world.token("CITYMART").await,
+            &path,
+            json!({"partner": "OPENHANDS"}),
+        )
         .await
         .ok();
     let body = json!({"link_token": link["link_token"], "number": member.id});

@@ -29,7 +29,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let aero = world.token("AERO").await;
     let (operator, finance) = (world.sign_in("olivia").await, world.sign_in("fiona").await);
     let link = format!("/v1/members/{}/link-tokens", member.id);
-    let link = world.post(&aero, &link, json!({})).await.ok();
+    let to_bayview = json!({"partner": "BAYVIEW"});
+    let link = world.post(&aero, &link, to_bayview.clone()).await.ok();
+    let linked = world.membership("AERO", &world.member().await).await;
     let windows = world.get(&finance, "/v1/settlement/windows").await.ok();
     let ratio = json!({"kind": "ratio", "give": 2, "get": 1, "min": 2, "step": 2});
     let sponsor = crate::sponsors::sponsor(world, "KWUN", "500", "HKD");
@@ -112,8 +114,10 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &aero,
                 json!({"claims": {"tier": {"value": "gold", "valid_until": tomorrow}}}),
             ),
+            "makeLinkToken" => (&aero, to_bayview.clone()),
+            "unlinkMembership" => (&aero, json!({})),
             "linkMembership" => (
-                &aero,
+                &bayview,
                 json!({"link_token": link["link_token"], "number": "N-2"}),
             ),
             "createAward" => (
@@ -212,7 +216,6 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "endSessionsOf",
             "invitePerson",
             "issueToken",
-            "makeLinkToken",
             "revokeCredential",
             "removeWebhookEndpoint",
         ];
@@ -227,6 +230,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .path
             .replace("{partner}", partner)
             .replace("{member}", &member.id)
+            .replace("{membership}", &linked)
             .replace("{rate_card}", &text(&drafted["id"]))
             .replace("{campaign}", &text(&filed["id"]))
             .replace("{person}", &text(&hired["id"]))

@@ -175,6 +175,9 @@ impl Rule {
         let (from, to) = (named(&fields["from_program"]), named(to));
         let source = token(world, tokens, &olivia, &from["issuer"]).await;
         let target = token(world, tokens, &olivia, &to["issuer"]).await;
+        let issuer = to["issuer"].as_str().expect("an id");
+        let issuer = format!("/v1/partners/{issuer}");
+        let issuer = world.get(&source, &issuer).await.ok();
         let code = |currency: &Value| currency["code"].as_str().expect("a code").to_owned();
         let (from, to) = (code(&from), code(&to));
 
@@ -185,7 +188,8 @@ impl Rule {
             .ok();
         let member = member["id"].as_str().expect("an id").to_owned();
         let path = format!("/v1/members/{member}/link-tokens");
-        let link = world.post(&source, &path, json!({})).await.ok();
+        let carried = json!({"partner": issuer["code"]});
+        let link = world.post(&source, &path, carried).await.ok();
         let mut join = number;
         join["link_token"] = link["link_token"].clone();
         world.post(&target, "/v1/memberships", join).await.ok();

@@ -30,6 +30,7 @@ mod imports;
 mod laws;
 mod life;
 mod limits;
+mod linking;
 mod members;
 mod notices;
 mod office;

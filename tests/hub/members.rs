@@ -81,6 +81,7 @@ async fn a_member_is_linked_by_what_the_member_carries() {
                 world
                     .http
                     .post(format!("{}{link}", world.base_url))
+                    .json(&json!({"partner": "BRAVO"}))
                     .bearer_auth(token),
             )
             .await
@@ -129,18 +130,12 @@ async fn a_member_is_linked_by_what_the_member_carries() {
         "{}",
         linked.body
     );
-    assert_eq!(
-        code(
-            &world
-                .post(
-                    &at_bay,
-                    "/v1/memberships",
-                    json!({"link_token": token, "number": "B-2"})
-                )
-                .await
-        ),
-        "already-member"
-    );
+    let again = send(at_aero.clone()).await.body["link_token"].clone();
+    for (token, refusal) in [(&token, "link-used"), (&again, "already-member")] {
+        let body = json!({"link_token": token, "number": "B-2"});
+        let refused = world.post(&at_bay, "/v1/memberships", body).await;
+        assert_eq!(code(&refused), refusal);
+    }
 
     // Wallets: one at each, and one in a later currency when it is needed.
     let internal = world.internal(Kind::Member, &id);

@@ -483,6 +483,10 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ("endpoint", thing("AERO", &endpoints[0], &endpoints[1])),
         ("hold", thing("AERO", &holds[0], &holds[1])),
         ("member", lasting("AERO", &member.id)),
+        (
+            "membership",
+            lasting("AERO", &office.membership("AERO", &member).await),
+        ),
         ("partner", lasting("AERO", &partner)),
         ("person", thing("AERO", &stays, &leaves)),
         ("rate_card", thing("AERO", &cards[0], &cards[1])),

@@ -46,7 +46,7 @@ type Row = (&'static str, fn(World) -> Provoked);
 const PROVOCATIONS: &[Row] = table! {
     "already-member" => async |w: World| {
         let member = w.member().await;
-        let link = link(&w, &member).await;
+        let link = link(&w, &member, "BAYVIEW").await;
         let body = json!({"link_token": link, "number": "other"});
         w.post(&w.token("BAYVIEW").await, "/v1/memberships", body).await
     };
@@ -217,7 +217,7 @@ const PROVOCATIONS: &[Row] = table! {
         quote(&w, &w.member().await, "8", "MILE", "STAR").await
     };
     "link-expired" => async |w: World| {
-        let link = link(&w, &w.member().await).await;
+        let link = link(&w, &w.member().await, "KWUN").await;
         w.forward(Duration::minutes(11)).await;
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": link, "number": "1"})).await
     };
@@ -252,6 +252,13 @@ const PROVOCATIONS: &[Row] = table! {
     "link-invalid" => async |w: World| {
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
     };
+    "link-used" => async |w: World| {
+        let link = link(&w, &w.member().await, "KWUN").await;
+        let join = |number: &str| json!({"link_token": link, "number": number});
+        let kwun = w.token("KWUN").await;
+        w.post(&kwun, "/v1/memberships", join("1")).await.ok();
+        w.post(&kwun, "/v1/memberships", join("2")).await
+    };
     "lint-not-acknowledged" => async |w: World| {
         let terms = json!({"kind": "table", "table": [{"give": 500, "get": 110}, {"give": 1000, "get": 200}]});
         let card = draft(&w, card("STAR", "HPT", terms)).await;
@@ -264,6 +271,12 @@ const PROVOCATIONS: &[Row] = table! {
     "malformed-json" => async |w: World| {
         let request = w.request(Method::POST, "/v1/sessions").header("content-type", "application/json");
         send(request.body("{")).await
+    };
+    "membership-alone" => async |w: World| {
+        let aero = w.token("AERO").await;
+        let member = w.post(&aero, "/v1/members", json!({"number": "1"})).await.ok();
+        let membership = member["membership"].as_str().expect("a membership");
+        w.post(&aero, &format!("/v1/memberships/{membership}/unlink"), json!({})).await
     };
     "membership-missing" => async |w: World| {
         quote(&w, &w.member().await, "200", "MILE", "GIVE").await
@@ -582,7 +595,7 @@ async fn exchange_rate_missing(w: World) -> Answer {
     let euro = token.as_str().expect("a token");
 
     let member = w.member().await;
-    let body = json!({"link_token": link(&w, &member).await, "number": "1"});
+    let body = json!({"link_token": link(&w, &member, "EURO").await, "number": "1"});
     w.post(euro, "/v1/memberships", body).await.ok();
     let drafted = w.post(euro, "/v1/rate-cards", card("EPTS", "MILE", ratio()));
     let drafted = drafted.await.ok();
@@ -649,9 +662,10 @@ fn sample(world: &World, codes: &[&str]) -> Member {
     }
 }
 
-async fn link(w: &World, member: &Member) -> Value {
+async fn link(w: &World, member: &Member, partner: &str) -> Value {
     let path = format!("/v1/members/{}/link-tokens", member.id);
-    let link = w.post(&w.token("AERO").await, &path, json!({})).await;
+    let body = json!({"partner": partner});
+    let link = w.post(&w.token("AERO").await, &path, body).await;
     link.ok()["link_token"].clone()
 }
 

@@ -47,7 +47,11 @@ async fn linked(world: &World, number: &str) -> Member {
     let member = numbered(world, number).await;
     let link = format!("/v1/members/{}/link-tokens", member.id);
     let link = world
-        .post(&world.token("AERO").await, &link, json!({}))
+        .post(
+            &world.token("AERO").await,
+            &link,
+            json!({"partner": "BAYVIEW"}),
+        )
         .await
         .ok();
     let joins = json!({"link_token": link["link_token"], "number": number});

@@ -343,7 +343,10 @@ async fn a_token_the_hub_did_not_issue_gets_one_answer_and_asks_nobody() {
     );
     let aero = world.token("AERO").await;
     let path = format!("/v1/members/{}/link-tokens", member.id);
-    let link = world.post(&aero, &path, json!({})).await.ok();
+    let link = world
+        .post(&aero, &path, json!({"partner": "BAYVIEW"}))
+        .await
+        .ok();
     add(
         "a link token",
         link["link_token"].as_str().unwrap().to_owned(),

@@ -177,7 +177,10 @@ async fn one_conversion_step_by_step() {
     let id = text(&member, "/id");
 
     let link = format!("/v1/members/{id}/link-tokens");
-    let link = world.post(&aero, &link, json!({})).await.ok();
+    let link = world
+        .post(&aero, &link, json!({"partner": "BAYVIEW"}))
+        .await
+        .ok();
     insta::assert_json_snapshot!(masked(&link), @r#"
     {
       "expires_at": "(instant)",

@@ -435,7 +435,11 @@ impl World {
         let id = member["id"].as_str().expect("an id").to_owned();
         for code in ["BAYVIEW", "CITYMART"] {
             let link = self
-                .post(&aero, &format!("/v1/members/{id}/link-tokens"), json!({}))
+                .post(
+                    &aero,
+                    &format!("/v1/members/{id}/link-tokens"),
+                    json!({"partner": code}),
+                )
                 .await
                 .ok();
             let body = json!({"link_token": link["link_token"], "number": number});

@@ -114,7 +114,7 @@ def send(hub: Hub, receiver) -> bytes:
     member = told_of(ask("POST", "/v1/members", aero, json={"number": number}), said)["id"]
     ask("POST", "/v1/members", aero, json={"number": number})
     ask("GET", f"/v1/members?number={number}", operator)
-    link = told_of(ask("POST", f"/v1/members/{member}/link-tokens", aero), said)["link_token"]
+    link = told_of(ask("POST", f"/v1/members/{member}/link-tokens", aero, json={"partner": "BAYVIEW"}), said)["link_token"]
     bayview = secret("token", hub.token("BAYVIEW"))
     ask("POST", "/v1/memberships", bayview, json={"link_token": secret("link token", link), "number": "1"})
     ask("POST", "/v1/memberships", bayview, json={"link_token": canary("link token"), "number": "2"})

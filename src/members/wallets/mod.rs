@@ -7,7 +7,7 @@
 mod store;
 
 pub use store::{Owned, Wanted, all_of, owns, wallet_of, wallets_of};
-pub(super) use store::{list_currencies, open};
+pub(super) use store::{list_currencies, move_wallets, open};
 
 use crate::db::{self, Connection, Pool};
 use crate::error::Error;

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::db::{Connection, Moment};
-use crate::error::Error;
+use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::gather::Batch;
 use crate::points::account::{Account, Asset};
 
@@ -218,6 +218,29 @@ async fn insert_owners(conn: &mut Connection, opened: &[((i64, Asset), i64)]) ->
     .bind::<Array<BigInt>, _>(opened.iter().map(|(_, wallet)| *wallet).collect::<Vec<_>>())
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Makes a member's wallets in the currencies of a partner another member's. The journal knows wallets only, so
+/// nothing is posted.
+pub(in crate::members) async fn move_wallets(
+    conn: &mut Connection,
+    partner: i64,
+    (from, to): (i64, i64),
+) -> Result<(), Error> {
+    let moved = diesel::sql_query(
+        "update member_wallets set member_id = $3 where member_id = $2
+            and currency_no in (select no from currencies where issuer_id = $1)",
+    )
+    .bind::<BigInt, _>(partner)
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(to)
+    .execute(conn)
+    .await;
+    on_constraint(moved, "member_wallets_pk", || {
+        let detail = "the member holds points of yours under another number; move them there first, or link that number";
+        Problem::new(Slug::NumberTaken, detail)
+    })?;
     Ok(())
 }
 
