@@ -39,7 +39,7 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 /// Everything sealed so far behind a cursor, and where it ends.
-async fn rest(world: &World, token: &str, after: &str) -> (Vec<Value>, String) {
+pub async fn rest(world: &World, token: &str, after: &str) -> (Vec<Value>, String) {
     let (mut events, mut after) = (Vec::new(), after.to_owned());
     loop {
         let page = page(world, token, &after, 200).await;

@@ -188,9 +188,9 @@ async fn an_unlinked_membership_goes_on_by_itself_with_its_points() {
         assert_eq!(refused.problem(), "membership-alone");
     }
     // Its partner reads of it, and no other.
+    world.seal().await;
     let changes = async |token: &str| {
-        let feed = world.get(token, "/v1/events?limit=200").await.ok();
-        let items = feed["items"].as_array().expect("events").clone();
+        let (items, _) = crate::feed::rest(&world, token, "").await;
         let of = |it: &&Value| it["subject"] == *membership;
         let after = |it: &Value| it["data"]["after"].as_str().expect("a state").to_owned();
         items.iter().filter(of).map(after).collect::<Vec<_>>()
