@@ -43,8 +43,8 @@ use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, docs, events, ledger, members, partners, rates, sandbox,
-    settlement, webhooks,
+    access, approvals, conversions, docs, events, imports, ledger, members, partners, rates,
+    sandbox, settlement, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -140,6 +140,7 @@ impl Hub {
             .configure(ledger::api::routes)
             .configure(rates::api::routes)
             .configure(settlement::api::routes)
+            .configure(imports::api::routes)
             .configure(events::api::routes)
             .configure(events::trail::api::routes)
             .configure(sandbox::api::routes)
@@ -414,6 +415,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
+        imports::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),

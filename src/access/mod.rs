@@ -17,6 +17,7 @@
 //! | `awards:write` `redemptions:write` `reversals:write` | move points of the partner's own currencies |
 //! | `quotes:write` `conversions:write` | ask for a price, and take it |
 //! | `members:read` `members:write` | look up, create and link members, attest claims of them |
+//! | `imports:write` | members, memberships and awards from files |
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
@@ -46,9 +47,9 @@ pub mod who;
 pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
-    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
-    MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite, Scope,
-    ScopeSet, SettlementRead, WebhooksWrite,
+    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, ImportsWrite,
+    LedgerRead, MembersRead, MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite,
+    ReversalsWrite, Scope, ScopeSet, SettlementRead, WebhooksWrite,
 };
 pub use store::LIVE;
 pub use who::{Party, Who};

@@ -39,6 +39,7 @@ scopes! {
     ConversionsWrite "conversions:write" "Take a quote for a member.";
     CredentialsWrite "credentials:write" "List, create and revoke the partner's own credentials.";
     EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
+    ImportsWrite "imports:write" "Import members, memberships and awards from files, and read what became of them.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
     MembersRead "members:read" "Look up members of the partner's programme.";
     MembersWrite "members:write" "Create members, link memberships and attest claims.";

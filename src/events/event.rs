@@ -25,7 +25,7 @@ pub fn name(kind: Kind) -> &'static str {
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 31] = [
+pub const TYPES: [(&str, &str); 32] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -46,6 +46,7 @@ pub const TYPES: [(&str, &str); 31] = [
     ("hold.captured", "HoldStepBody"),
     ("hold.created", "HoldBody"),
     ("hold.released", "HoldStepBody"),
+    ("import.changed", "ChangeBody"),
     ("limit.changed", "ChangeBody"),
     ("lot.expired", "ExpiryBody"),
     ("membership.changed", "ChangeBody"),

@@ -122,6 +122,14 @@ fn refused(bad: BadLink) -> Problem {
     }
 }
 
+/// The member that a link token is for.
+pub fn linked(secrets: &Secrets, ids: &Ids, token: &str, now: Timestamp) -> Result<i64, Problem> {
+    let shown = Links::new(&secrets.quotes).read(token, now);
+    let member = shown.map_err(refused)?;
+    let member = ids.read(Kind::Member, &member);
+    member.ok_or_else(|| refused(BadLink::NotOurs))
+}
+
 /// Enrol a member
 #[utoipa::path(
     post, path = "/v1/members", operation_id = "enrolMember", tag = "members",
@@ -166,13 +174,7 @@ async fn join(
     let claim = caller.who.claim(&secrets, &write);
     let NewMembership { link_token, number } = write.body;
     once(&pool, claim, StatusCode::CREATED, async |conn| {
-        let shown = Links::new(&secrets.quotes)
-            .read(&link_token, db::now(conn).await?)
-            .map_err(refused)?;
-        let member = ids
-            .read(Kind::Member, &shown)
-            .ok_or(BadLink::NotOurs)
-            .map_err(refused)?;
+        let member = linked(&secrets, &ids, &link_token, db::now(conn).await?)?;
         let membership = super::join(conn, &caller.who, member, caller.partner, &number).await?;
         Ok(show(&ids, &membership))
     })

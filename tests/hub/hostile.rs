@@ -72,6 +72,10 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let body = json!({"url": "https://example.com/"});
     let endpoint = world.post(&aero, "/v1/webhook-endpoints", body).await.ok();
+    let import = crate::bulk::begin(world, "members", "csv").await;
+    crate::bulk::lines(world, &import, 1, "number\nB-1\n")
+        .await
+        .ok();
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -168,6 +172,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 "enabled": true}),
             ),
             "rotateWebhookSecret" => (&aero, json!({"previous_for_hours": 1})),
+            "createImport" => (
+                &aero,
+                json!({"kind": "members", "format": "csv", "name": "members.csv"}),
+            ),
+            "finishImport" => (&aero, json!({"lines": 2})),
             "pingWebhookEndpoint" => (&aero, json!({})),
             "redeliverEvents" => (&aero, json!({"dead": true})),
             other => panic!("{other} has no valid body here; give it one"),
@@ -181,6 +190,8 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "makeLinkToken",
             "revokeCredential",
             "removeWebhookEndpoint",
+            // Its body is lines, which are refused one by one.
+            "sendImportLines",
         ];
         // What only a sandbox has refuses everything else before the body is looked at.
         let is_of_sandbox = one.said["tags"][0] == "sandbox";
@@ -198,6 +209,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .replace("{code}", "MILE")
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
+            .replace("{import}", &import)
             .replace("{endpoint}", &text(&endpoint["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
         let (id, token) = (one.id, token.to_owned());

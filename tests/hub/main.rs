@@ -8,6 +8,7 @@ mod adjustments;
 mod approvals;
 mod award_limits;
 mod bonuses;
+mod bulk;
 mod campaigns;
 mod caps;
 mod claims;

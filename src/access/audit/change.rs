@@ -52,6 +52,7 @@ subjects! {
     Credential "credential" "credential.changed";
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";
+    Import "import" "import.changed";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";
     Person "person" "person.changed";
