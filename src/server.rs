@@ -340,7 +340,7 @@ async fn viewer(file: web::Path<String>) -> HttpResponse {
             `Idempotency-Key`. Every problem is RFC 9457 with a stable `code`; `GET /problems` lists them. Amounts \
             are decimal strings beside their currency.\n\nGuides: [getting started](/docs/guides/getting-started), \
             [idempotency and retries](/docs/guides/idempotency), [errors](/docs/guides/errors), \
-            [events](/docs/guides/events), [webhooks](/docs/guides/webhooks), [going live](/docs/guides/going-live), \
+            [imports](/docs/guides/imports), [events](/docs/guides/events), [webhooks](/docs/guides/webhooks), [going live](/docs/guides/going-live), \
             and the [changelog](/docs/changelog).",
         contact(name = "The operators of this hub"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")

@@ -68,6 +68,7 @@ pub struct ImportBody {
     #[schema(example = "imp_0123456789abcdef")]
     id: String,
     /// Whose it is.
+    #[schema(example = "ptr_0123456789abcdef")]
     partner: String,
     kind: Kind,
     format: Format,

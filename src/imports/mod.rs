@@ -27,6 +27,7 @@ pub use store::{find, list, refused};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::access::audit::{self, About, Subject};
@@ -255,7 +256,7 @@ impl<'a> Intake<'a> {
                     });
                     None
                 }
-                Ok(_) => Some(number_taken()),
+                Ok(_) => Some(number_taken().into()),
                 Err(problem) => Some(problem.into()),
             });
         }
@@ -311,7 +312,7 @@ impl<'a> Intake<'a> {
         let member = match &said.link_token {
             None => match mine {
                 Some(member) => member,
-                None => return Ok(Err(no_such_number())),
+                None => return Ok(Err(no_such_number().into())),
             },
             Some(token) => {
                 let now = db::now(conn).await?;
@@ -321,7 +322,7 @@ impl<'a> Intake<'a> {
                     Err(problem) => return Ok(Err(about_field(problem, "link_token"))),
                 };
                 if mine.is_some() {
-                    return Ok(Err(number_taken()));
+                    return Ok(Err(number_taken().into()));
                 }
                 if members::is_member_of(conn, member, partner).await? {
                     let detail = "the member has a membership of yours";
@@ -365,17 +366,7 @@ impl<'a> Intake<'a> {
         let moment = db::moment(&mut conn).await?;
         drop(conn);
 
-        let (this, members) = (&*self, &members);
-        let awards = lines.iter().zip(&said).map(|(numbered, said)| {
-            Box::pin(async move {
-                match said {
-                    Ok(Said::Award(said)) => this.award(numbered, said, members, moment).await,
-                    Ok(_) => Err(line::unreadable("it is no award").into()),
-                    Err(problem) => Err(problem.clone().into()),
-                }
-            })
-        });
-        let awarded = futures_util::future::join_all(awards).await;
+        let awarded = self.award_all(&lines, said, &members, moment).await;
 
         let (mut told, mut stopped) = (Vec::new(), None);
         for (numbered, awarded) in lines.iter().zip(awarded) {
@@ -406,32 +397,103 @@ impl<'a> Intake<'a> {
         stopped.map_or(Ok(()), |(_, error)| Err(error))
     }
 
+    /// Gives the points of all lines, as if they came one after the other. They are handed in at once and in
+    /// their order, which the ledger keeps for each wallet; a reference that comes again waits for the first.
+    async fn award_all(
+        &self,
+        lines: &[Numbered],
+        said: Vec<Result<Said, Problem>>,
+        members: &HashMap<String, i64>,
+        moment: Moment,
+    ) -> Vec<Result<Outcome, Error>> {
+        let prepared = said.into_iter().map(|said| {
+            Box::pin(async move {
+                match said? {
+                    Said::Award(said) => self.prepare(said, members, moment).await,
+                    Said::Member(_) | Said::Membership(_) => {
+                        Err(line::unreadable("it is no award").into())
+                    }
+                }
+            })
+        });
+        let prepared: Vec<Result<Prepared, Error>> = join_all(prepared).await;
+
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let rounds = prepared.iter().map(|it| {
+            let reference = it.as_ref().ok().and_then(|it| it.said.reference.as_deref());
+            reference.map_or(0, |reference| {
+                let times = seen.entry(reference.to_owned()).or_default();
+                *times += 1;
+                *times - 1
+            })
+        });
+        let rounds: Vec<usize> = rounds.collect();
+        let mut prepared: Vec<Option<_>> = prepared.into_iter().map(Some).collect();
+        let mut awarded: Vec<Option<Result<Outcome, Error>>> = lines.iter().map(|_| None).collect();
+        for round in 0..=rounds.iter().copied().max().unwrap_or(0) {
+            let of_round = (0..lines.len()).filter(|at| rounds[*at] == round);
+            let awards = of_round.filter_map(|at| {
+                let prepared = prepared[at].take()?;
+                Some(Box::pin(async move {
+                    let awarded = match prepared {
+                        Ok(prepared) => self.award(&lines[at], &prepared, moment).await,
+                        Err(error) => Err(error),
+                    };
+                    (at, awarded)
+                }))
+            });
+            for (at, outcome) in join_all(awards).await {
+                awarded[at] = Some(outcome);
+            }
+        }
+        awarded.into_iter().flatten().collect()
+    }
+
+    /// Finds whose wallet it is and what of.
+    async fn prepare(
+        &self,
+        said: AwardLine,
+        members: &HashMap<String, i64>,
+        moment: Moment,
+    ) -> Result<Prepared, Error> {
+        let member = match (&said.member, &said.number) {
+            (Some(member), _) => member.clone(),
+            (None, Some(number)) => {
+                let member = members.get(&**number).ok_or_else(no_such_number)?;
+                self.shelf.ids.show(id::Kind::Member, *member)
+            }
+            (None, None) => return Err(line::unreadable("it names no member").into()),
+        };
+        let taken = patiently(async || self.taken(&said, &member, moment).await).await?;
+        Ok(Prepared {
+            said,
+            member,
+            taken,
+        })
+    }
+
+    async fn taken(&self, said: &AwardLine, member: &str, moment: Moment) -> Result<Taken, Error> {
+        let asking = Asking {
+            partner: self.import.partner,
+            unconfirmed: None,
+            moment,
+        };
+        let amount = AmountBody {
+            amount: said.amount.clone(),
+            currency: said.currency.clone(),
+        };
+        self.shelf.take(asking, member, &amount).await
+    }
+
     /// Gives the points of a line, once, however often it is tried.
     async fn award(
         &self,
         numbered: &Numbered,
-        said: &AwardLine,
-        members: &HashMap<String, i64>,
+        prepared: &Prepared,
         moment: Moment,
     ) -> Result<Outcome, Error> {
-        let member = match (&said.member, &said.number) {
-            (Some(member), _) => member.clone(),
-            (None, Some(number)) => match members.get(&**number) {
-                Some(member) => self.shelf.ids.show(id::Kind::Member, *member),
-                None => return Ok(Outcome::Refused(no_such_number())),
-            },
-            (None, None) => return Err(line::unreadable("it names no member").into()),
-        };
-        let mut attempt = 0;
-        let operation = loop {
-            match self.award_once(numbered, said, &member, moment).await {
-                Err(Error::Refused(problem)) if is_passing(&problem) && attempt < TRIES => {
-                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-                    attempt += 1;
-                }
-                other => break other?,
-            }
-        };
+        let operation = patiently(async || self.award_once(numbered, prepared, moment).await);
+        let operation = operation.await?;
         let leg = operation.into.filter(|leg| leg.amount > 0);
         Ok(Outcome::Done {
             subject: operation.id,
@@ -442,16 +504,15 @@ impl<'a> Intake<'a> {
     async fn award_once(
         &self,
         numbered: &Numbered,
-        said: &AwardLine,
-        member: &str,
+        prepared: &Prepared,
         moment: Moment,
     ) -> Result<Operation, Error> {
+        let Prepared {
+            said,
+            member,
+            taken,
+        } = prepared;
         let (import, line) = (self.import.id, numbered.no);
-        let partner = self.import.partner;
-        let amount = AmountBody {
-            amount: said.amount.clone(),
-            currency: said.currency.clone(),
-        };
         let place = Place::of(&said.channel, &said.location);
         let key = [&import.to_be_bytes()[..], &line.to_be_bytes()].concat();
         let claim = Claim {
@@ -467,17 +528,15 @@ impl<'a> Intake<'a> {
             .carry_out(
                 moment,
                 async |moment| {
-                    let asking = Asking {
-                        partner,
-                        unconfirmed: None,
-                        moment,
-                    };
                     let Taken {
                         version,
                         wallet,
                         amount,
                         programme,
-                    } = self.shelf.take(asking, member, &amount).await?;
+                    } = match taken.version >= moment.version {
+                        true => taken.clone(),
+                        false => self.taken(said, member, moment).await?,
+                    };
                     let award = Award {
                         wallet,
                         amount,
@@ -488,7 +547,7 @@ impl<'a> Intake<'a> {
                         at: moment.now,
                         imported: Some((import, line)),
                     };
-                    let kind = operation::Kind::Award;
+                    let (partner, kind) = (self.import.partner, operation::Kind::Award);
                     let reference = self.shelf.reference(partner, kind, &said.reference);
                     Ok((award, ledger::stamp(&who, claim, version, reference)))
                 },
@@ -496,6 +555,26 @@ impl<'a> Intake<'a> {
             )
             .await
     }
+}
+
+/// An award of which everything is found.
+struct Prepared {
+    said: AwardLine,
+    member: String,
+    taken: Taken,
+}
+
+/// Tries again what somebody was in the way of.
+async fn patiently<T>(work: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    for attempt in 1..TRIES {
+        match work().await {
+            Err(Error::Refused(problem)) if is_passing(&problem) => {
+                tokio::time::sleep(Duration::from_millis(25 << attempt)).await;
+            }
+            other => return other,
+        }
+    }
+    work().await
 }
 
 /// What is known of a batch of lines.
@@ -594,14 +673,14 @@ fn about_field(problem: Problem, field: &str) -> Refused {
     }
 }
 
-fn no_such_number() -> Refused {
-    let problem = Problem::new(Slug::NotFound, "you have no member with this number");
-    about_field(problem, "number")
+fn no_such_number() -> Problem {
+    let detail = "/number: you have no member with this number";
+    Problem::new(Slug::NotFound, detail)
 }
 
-fn number_taken() -> Refused {
-    let problem = Problem::new(Slug::NumberTaken, "another member has this number");
-    about_field(problem, "number")
+fn number_taken() -> Problem {
+    let detail = "/number: another member has this number";
+    Problem::new(Slug::NumberTaken, detail)
 }
 
 pub(crate) fn unknown() -> Problem {

@@ -37,8 +37,8 @@ pub async fn lines(world: &World, import: &str, from: i64, body: impl Into<Vec<u
     send(request.header("content-type", kind).body(body.into())).await
 }
 
-/// Sends a body of its own making and nothing after it.
-pub async fn raw(world: &World, import: &str, header: &str, body: &str) -> String {
+/// Sends a body of its own making and nothing after it, and perhaps hangs up.
+pub async fn raw(world: &World, import: &str, header: &str, body: &str, hangs_up: bool) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address = world.base_url.strip_prefix("http://").expect("an address");
     let mut stream = tokio::net::TcpStream::connect(address)
@@ -50,7 +50,9 @@ pub async fn raw(world: &World, import: &str, header: &str, body: &str) -> Strin
          Content-Type: text/csv\r\n{header}\r\n\r\n{body}"
     );
     stream.write_all(text.as_bytes()).await.expect("a request");
-    stream.shutdown().await.expect("an end");
+    if hangs_up {
+        stream.shutdown().await.expect("an end");
+    }
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
@@ -554,6 +556,7 @@ async fn of_a_body_that_ends_too_early_only_whole_lines_are_taken() {
         &import,
         &format!("Content-Length: {}", file.len()),
         cut,
+        true,
     )
     .await;
 
@@ -619,4 +622,141 @@ async fn of_very_many_awards_with_one_bad_line_all_others_go_in() {
     );
     finish(&world, &import, count as i64 + 1).await.ok();
     assert_eq!(awarded(&world).await.0, count as i64 - 1);
+}
+
+/// Runs `interline KIND import FILE` as AERO.
+async fn command(
+    world: &World,
+    kind: &str,
+    file: &std::path::Path,
+    more: &[&str],
+) -> (i32, String) {
+    let aero = world.credentials.partner("AERO").expect("AERO").clone();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_interline"));
+    command
+        .args([kind, "import"])
+        .arg(file)
+        .args(more)
+        .env("INTERLINE_URL", &world.base_url)
+        .env("INTERLINE_CLIENT_ID", aero.client_id)
+        .env("INTERLINE_CLIENT_SECRET", aero.client_secret);
+    let ran = tokio::task::spawn_blocking(move || command.output().expect("the program"));
+    let ran = ran.await.expect("an end");
+    let said = [ran.stdout, ran.stderr].concat();
+    (
+        ran.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// A file that is gone in the end.
+struct Written(std::path::PathBuf);
+
+impl Written {
+    fn new(ending: &str, text: impl AsRef<[u8]>) -> Written {
+        let name = format!("interline-lines-{}.{ending}", Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).expect("a file");
+        Written(path)
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_sends_a_file_once_and_tells_its_bad_lines() {
+    let world = World::new().await;
+    let numbers = fresh(2_500);
+    let members: String = numbers
+        .iter()
+        .map(|it| format!("{}\n", json!({"number": it})))
+        .collect();
+    let members = Written::new("ndjson", members);
+    let (status, said) = command(&world, "members", &members.0, &[]).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("2500 members went in; 0 lines did not"),
+        "{said}"
+    );
+
+    let file = Written::new("csv", awards(&numbers).replacen("purchase", "gift", 1));
+    for _ in 0..2 {
+        let (status, said) = command(&world, "awards", &file.0, &[]).await;
+        assert_eq!(status, 1, "{said}");
+        assert!(
+            said.contains("line 2: reason: unknown variant `gift`"),
+            "{said}"
+        );
+        assert!(
+            said.contains("2499 awards went in, 7497 MILE; 1 lines did not"),
+            "{said}"
+        );
+    }
+    let (status, said) = command(&world, "awards", &file.0, &["--json"]).await;
+    let told: Value = serde_json::from_str(&said).expect("one document");
+    assert_eq!(
+        (status, &told["state"], &told["refusals"][0]["line"]),
+        (1, &json!("finished"), &json!(2))
+    );
+    assert_eq!(awarded(&world).await, (2_499, 7_497));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_goes_on_where_it_was_killed() {
+    let world = World::new().await;
+    let numbers = fresh(6_000);
+    for some in numbers.chunks(2_000) {
+        enrolled(&world, some).await;
+    }
+    let file = Written::new("csv", awards(&numbers));
+    let aero = world.credentials.partner("AERO").expect("AERO").clone();
+    for _ in 0..3 {
+        let started = tokio::process::Command::new(env!("CARGO_BIN_EXE_interline"))
+            .args(["awards", "import"])
+            .arg(&file.0)
+            .env("INTERLINE_URL", &world.base_url)
+            .env("INTERLINE_CLIENT_ID", &aero.client_id)
+            .env("INTERLINE_CLIENT_SECRET", &aero.client_secret)
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let mut started = started.expect("the program");
+        let before = awarded(&world).await.0;
+        while awarded(&world).await.0 == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        started.kill().await.expect("kill -9");
+    }
+    let (status, said) = command(&world, "awards", &file.0, &[]).await;
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(awarded(&world).await, (6_000, 18_000));
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_why_it_cannot_begin() {
+    let world = World::new().await;
+    let cases = [
+        ("csv", "", "is empty: there is nothing to import"),
+        (
+            "csv",
+            "number\n",
+            "line 1 names the columns, and no line follows it",
+        ),
+        ("csv", "numbr\nx\n", "there is no column `numbr`"),
+        ("txt", "number\nx\n", "--format csv"),
+    ];
+    for (ending, text, why) in cases {
+        let file = Written::new(ending, text);
+        let (status, said) = command(&world, "members", &file.0, &[]).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains(why), "{text:?}: {said}");
+    }
+    let (status, said) =
+        command(&world, "members", std::path::Path::new("/nowhere.csv"), &[]).await;
+    assert_eq!(status, 2);
+    assert!(said.contains("cannot read /nowhere.csv"), "{said}");
 }

@@ -797,6 +797,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 "changeWebhookEndpoint" => json!({"url": "https://example.com/"}),
                 "redeliverEvents" => json!({"dead": true}),
+                "finishImport" => json!({"lines": 1}),
                 _ => json!({}),
             };
             let mut request = world

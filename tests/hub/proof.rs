@@ -395,6 +395,7 @@ fn names(difference: &str, row: &str) -> bool {
         "from_currency",
         "base",
         "position",
+        "line",
     ];
     let numbers: Vec<i64> = numbers
         .iter()
