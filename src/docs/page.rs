@@ -26,6 +26,10 @@ pub const GUIDES: [Guide; 7] = [
         text: include_str!("../../docs/guides/errors.md"),
     },
     Guide {
+        slug: "imports",
+        text: include_str!("../../docs/guides/imports.md"),
+    },
+    Guide {
         slug: "events",
         text: include_str!("../../docs/guides/events.md"),
     },
