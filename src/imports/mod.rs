@@ -331,7 +331,7 @@ impl<'a> Intake<'a> {
                 match linked.await {
                     Ok(_) => member,
                     Err(Error::Refused(problem)) => {
-                        return Ok(Err(about_field(*problem, "link_token")));
+                        return Ok(Err(about_field(problem, "link_token")));
                     }
                     Err(error) => return Err(error),
                 }

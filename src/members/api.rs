@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::link::{BadLink, Links};
+use super::link::{BadLink, Links, Shown};
 use super::{Membership, claims};
 use crate::access::{Acted, MembersRead, MembersWrite, OrMember, Partner};
 use crate::clock::Timestamp;
