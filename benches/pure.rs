@@ -212,6 +212,7 @@ fn quote() -> Quote {
     Quote {
         jti: Uuid::now_v7(),
         partner: "par_0000000000000000".to_owned(),
+        member: None,
         card: "crd_0000000000000000".to_owned(),
         exchange_rate: None,
         from_wallet: "wal_0000000000000000".to_owned(),

@@ -22,7 +22,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use crate::access::Access;
 use crate::access::caller::confirm;
 use crate::access::permission::{self, Permission};
-use crate::access::scope::SCOPES;
+use crate::access::scope::{OF_MEMBERS, SCOPES};
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Latest, Pool};
 use crate::docs::api::{Announced, announce};
@@ -275,7 +275,7 @@ pub struct PermissionsBody {
 /// Read who may do what
 #[utoipa::path(
     get, path = "/permissions", operation_id = "listPermissions", tag = "operations", security(()),
-    description = "A row for each operation of this document: whether anybody may ask, the scope a partner's token needs, the roles of the hub's people that are admitted. Being admitted is not all: a partner is told of its own side only, and what belongs to others looks the same as what does not exist.",
+    description = "A row for each operation of this document: whether anybody may ask, the scope a partner's token needs, whether a member's token with it will do too, the roles of the hub's people that are admitted. Being admitted is not all: a partner is told of its own side only, a member of what is its own, and what belongs to others looks the same as what does not exist.",
     responses((status = 200, description = "The table.", body = PermissionsBody))
 )]
 async fn permissions() -> Result<web::Json<PermissionsBody>, Error> {
@@ -360,7 +360,7 @@ async fn viewer(file: web::Path<String>) -> HttpResponse {
 )]
 struct Cover;
 
-/// The two ways to prove who is calling.
+/// The ways to prove who is calling.
 struct Doors;
 
 impl Modify for Doors {
@@ -372,7 +372,17 @@ impl Modify for Doors {
             .bearer_format("JWT")
             .description(Some("A token of /v1/sessions, for people of the hub."))
             .build();
+        let of_members = SCOPES.iter().filter(|(name, _)| OF_MEMBERS.contains(name));
+        let of_members = Scopes::from_iter(of_members.copied());
+        let member = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", of_members));
         let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "member",
+            SecurityScheme::OAuth2(OAuth2::with_description(
+                [member],
+                "A token of /oauth/token that a partner's program exchanged for one of its members (RFC 8693).",
+            )),
+        );
         components.add_security_scheme(
             "partner",
             SecurityScheme::OAuth2(OAuth2::with_description(

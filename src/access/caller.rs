@@ -7,6 +7,9 @@
 //! | `Staff<R>`      | a person of the hub with one of the roles `R`       |
 //! | `Reader<S, R>`  | either of them                                      |
 //!
+//! Where `S` is [`OrMember`](super::OrMember), a member of a partner is admitted as the partner is: `who` says
+//! that it is one, and the handler keeps it to what is its own.
+//!
 //! It comes first among the arguments: then a caller who may not is told so before anything is
 //! said about the body. The order of the checks: is the token good, does the door admit its
 //! bearer, does the bearer's partner ask no more often than it may, is the bearer still live. Who is not
@@ -29,8 +32,8 @@ use futures_util::future::LocalBoxFuture;
 use super::door::{Bearer, Door, Partners};
 use super::request_limits::lease::Standing;
 use super::request_limits::too_often;
-use super::token::Subject;
-use super::{Access, Party, Role, Roles, Scope, ScopeSet, Who};
+use super::token::{MEMBER, Subject};
+use super::{Access, Acted, Party, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
@@ -59,6 +62,8 @@ pub struct Sender<S> {
 #[derive(Debug, Clone, Copy)]
 pub struct Asking {
     pub partner: i64,
+    /// The member that the partner acts for: the only one that it may ask about.
+    pub acted: Option<Acted>,
     /// The principal, where it is not known to be live: whoever answers has to see.
     pub unconfirmed: Option<i64>,
     pub moment: Moment,
@@ -69,6 +74,7 @@ impl<S> Sender<S> {
     pub fn asking(&self, moment: Moment) -> Asking {
         Asking {
             partner: self.partner,
+            acted: self.who.acted(),
             unconfirmed: (!self.who.is_confirmed).then_some(self.who.principal),
             moment,
         }
@@ -91,12 +97,10 @@ pub struct Reader<S, R> {
 }
 
 impl<S, R> Reader<S, R> {
-    /// The partner that asks; none when it is a person of the hub, who may see every partner's.
+    /// The partner that asks, for a member too; none when it is a person of the hub, who may see every
+    /// partner's.
     pub fn partner(&self) -> Option<i64> {
-        match self.who.party {
-            Party::Partner(partner) => Some(partner),
-            Party::Person(_) => None,
-        }
+        self.who.party.partner()
     }
 }
 
@@ -107,23 +111,14 @@ impl<S: Scope> FromRequest for Partner<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let (who, moment) = admit(
-                &request,
-                Door {
-                    partners: partners_with::<S>(),
-                    roles: &[],
-                },
-            )
-            .await?;
-            match who.party {
-                Party::Partner(partner) => Ok(Partner {
-                    partner,
-                    who,
-                    moment,
-                    scope: PhantomData,
-                }),
-                Party::Person(_) => Err(unauthenticated().into()),
-            }
+            let (who, moment) = admit(&request, door::<S>(&[])).await?;
+            let partner = who.party.partner().ok_or_else(unauthenticated)?;
+            Ok(Partner {
+                partner,
+                who,
+                moment,
+                scope: PhantomData,
+            })
         })
     }
 }
@@ -135,21 +130,15 @@ impl<S: Scope> FromRequest for Sender<S> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let door = Door {
-                partners: partners_with::<S>(),
-                roles: &[],
-            };
             let bearer = bearer(&request).await?.ok_or_else(unauthenticated)?;
-            door.admit(&bearer)?;
+            door::<S>(&[]).admit(&bearer)?;
             count(&request, &bearer).await?;
-            let Bearer::Client { id, partner, .. } = bearer else {
-                return Err(unauthenticated().into());
-            };
-            let party = Party::Partner(partner);
-            let (who, moment) = match part::<Access>(&request)?.latest.get() {
-                Some(moment) => (believed(&request, id, party), moment),
-                // The hub has seen no moment yet.
-                None => confirmed(&request, id, party).await?,
+            let (id, party) = bearer.principal();
+            let partner = party.partner().ok_or_else(unauthenticated)?;
+            let (who, moment) = match (party, part::<Access>(&request)?.latest.get()) {
+                (Party::Partner(_), Some(moment)) => (believed(&request, id, party), moment),
+                // A group does not ask about memberships; or the hub has seen no moment yet.
+                _ => confirmed(&request, id, party).await?,
             };
             Ok(Sender {
                 partner,
@@ -228,21 +217,19 @@ impl<R: Roles> FromRequest for Staff<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let (who, _) = admit(
-                &request,
-                Door {
-                    partners: Partners::None,
-                    roles: R::ANY_OF,
-                },
-            )
-            .await?;
+            let door = Door {
+                partners: Partners::None,
+                members: false,
+                roles: R::ANY_OF,
+            };
+            let (who, _) = admit(&request, door).await?;
             match who.party {
                 Party::Person(role) => Ok(Staff {
                     role,
                     who,
                     roles: PhantomData,
                 }),
-                Party::Partner(_) => Err(unauthenticated().into()),
+                Party::Partner(_) | Party::Member(_) => Err(unauthenticated().into()),
             }
         })
     }
@@ -255,14 +242,7 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let (who, moment) = admit(
-                &request,
-                Door {
-                    partners: partners_with::<S>(),
-                    roles: R::ANY_OF,
-                },
-            )
-            .await?;
+            let (who, moment) = admit(&request, door::<S>(R::ANY_OF)).await?;
             Ok(Reader {
                 who,
                 moment,
@@ -272,19 +252,20 @@ impl<S: Scope, R: Roles> FromRequest for Reader<S, R> {
     }
 }
 
-fn partners_with<S: Scope>() -> Partners {
-    S::NEEDED.map_or(Partners::All, Partners::With)
+/// Whom a signature admits besides these people.
+fn door<S: Scope>(roles: &'static [Role]) -> Door {
+    Door {
+        partners: S::NEEDED.map_or(Partners::All, Partners::With),
+        members: S::MEMBERS,
+        roles,
+    }
 }
 
 async fn admit(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error> {
     let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
     count(request, &bearer).await?;
-
-    let (principal, party) = match bearer {
-        Bearer::Client { id, partner, .. } => (id, Party::Partner(partner)),
-        Bearer::Person(id, role) => (id, Party::Person(role)),
-    };
+    let (principal, party) = bearer.principal();
     confirmed(request, principal, party).await
 }
 
@@ -294,8 +275,14 @@ async fn confirmed(
     principal: i64,
     party: Party,
 ) -> Result<(Who, Moment), Error> {
-    let (moment, live) = part::<Access>(request)?.ask(principal).await?;
-    let is_live = live == Some(party);
+    let access = part::<Access>(request)?;
+    let (moment, is_live) = match party {
+        Party::Member(acted) => access.ask_acting(principal, acted).await?,
+        Party::Partner(_) | Party::Person(_) => {
+            let (moment, live) = access.ask(principal).await?;
+            (moment, live == Some(party))
+        }
+    };
     is_live.then_some(()).ok_or_else(unauthenticated)?;
     Ok((who(request, principal, party), moment))
 }
@@ -311,12 +298,12 @@ fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
     }
 }
 
-/// Counts a partner's request.
+/// Counts a partner's request, also one for a member.
 async fn count(request: &HttpRequest, bearer: &Bearer) -> Result<(), Error> {
-    let Bearer::Client { partner, .. } = bearer else {
+    let Some(partner) = bearer.principal().1.partner() else {
         return Ok(());
     };
-    let standing = part::<Access>(request)?.limits.count(*partner).await?;
+    let standing = part::<Access>(request)?.limits.count(partner).await?;
     request.extensions_mut().insert(standing);
     match standing.is_admitted {
         true => Ok(()),
@@ -342,15 +329,38 @@ fn token(request: &HttpRequest) -> Option<&str> {
 }
 
 fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
-    match (subject.scope, subject.partner, subject.role) {
-        (Some(scope), Some(partner), None) => Some(Bearer::Client {
-            id: ids.read(Kind::Credential, &subject.sub)?,
-            partner: ids.read(Kind::Partner, &partner)?,
-            scopes: ScopeSet::parse(&scope).ok()?,
+    let Subject {
+        sub,
+        client_id,
+        scope,
+        partner: partner_id,
+        role,
+        membership,
+        act,
+        auth_time,
+    } = subject;
+    let scopes = |scope: String| ScopeSet::parse(&scope).ok();
+    let partner = |text: Option<String>| ids.read(Kind::Partner, &text?);
+    match (role.as_deref(), act) {
+        (None, None) => Some(Bearer::Client {
+            id: ids.read(Kind::Credential, &sub)?,
+            partner: partner(partner_id)?,
+            scopes: scopes(scope?)?,
         }),
-        (None, None, Some(role)) => {
-            Some(Bearer::Person(ids.read(Kind::Person, &subject.sub)?, role))
-        }
+        (Some(MEMBER), Some(actor)) if actor.sub == client_id => Some(Bearer::Member {
+            client: ids.read(Kind::Credential, &client_id)?,
+            acted: Acted {
+                member: ids.read(Kind::Member, &sub)?,
+                partner: partner(partner_id)?,
+                membership: ids.read(Kind::Membership, &membership?)?,
+                auth_time,
+            },
+            scopes: scopes(scope?)?,
+        }),
+        (Some(role), None) => Some(Bearer::Person(
+            ids.read(Kind::Person, &sub)?,
+            Role::named(role)?,
+        )),
         _ => None,
     }
 }

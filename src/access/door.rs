@@ -1,6 +1,6 @@
 //! Who may come in, and what to tell who may not.
 
-use super::{Role, ScopeSet};
+use super::{Acted, Party, Role, ScopeSet};
 use crate::error::{Problem, Slug};
 
 /// Which partners an operation admits.
@@ -11,10 +11,23 @@ pub enum Partners {
     With(&'static str),
 }
 
+impl Partners {
+    /// Whether a token with these scopes is one of theirs.
+    fn have(self, scopes: &ScopeSet) -> bool {
+        match self {
+            Partners::None => false,
+            Partners::All => true,
+            Partners::With(scope) => scopes.has(scope),
+        }
+    }
+}
+
 /// Whom an operation admits.
 #[derive(Debug, Clone, Copy)]
 pub struct Door {
     pub partners: Partners,
+    /// Whether members of such partners are admitted, too.
+    pub members: bool,
     pub roles: &'static [Role],
 }
 
@@ -27,18 +40,34 @@ pub enum Bearer {
         partner: i64,
         scopes: ScopeSet,
     },
+    /// A member, the credential that acts for it, and what the token may be used for.
+    Member {
+        client: i64,
+        acted: Acted,
+        scopes: ScopeSet,
+    },
     /// A person, by id, in a role.
     Person(i64, Role),
+}
+
+impl Bearer {
+    /// The credential or the person that is to be live, and whose side it acts for.
+    pub fn principal(&self) -> (i64, Party) {
+        match self {
+            Bearer::Client { id, partner, .. } => (*id, Party::Partner(*partner)),
+            Bearer::Member { client, acted, .. } => (*client, Party::Member(*acted)),
+            Bearer::Person(id, role) => (*id, Party::Person(*role)),
+        }
+    }
 }
 
 impl Door {
     /// Lets the bearer pass, or says who would.
     pub fn admit(&self, bearer: &Bearer) -> Result<(), Problem> {
-        let admitted = match (bearer, self.partners) {
-            (Bearer::Client { .. }, Partners::None) => false,
-            (Bearer::Client { .. }, Partners::All) => true,
-            (Bearer::Client { scopes, .. }, Partners::With(scope)) => scopes.has(scope),
-            (Bearer::Person(_, role), _) => self.roles.contains(role),
+        let admitted = match bearer {
+            Bearer::Client { scopes, .. } => self.partners.have(scopes),
+            Bearer::Member { scopes, .. } => self.members && self.partners.have(scopes),
+            Bearer::Person(_, role) => self.roles.contains(role),
         };
         admitted
             .then_some(())
@@ -52,10 +81,14 @@ impl Door {
             .map(|role| role.name())
             .collect::<Vec<_>>()
             .join(" or ");
+        let whose = match self.members {
+            true => "a partner's or a member's token",
+            false => "a partner's token",
+        };
         let partner = match self.partners {
             Partners::None => None,
-            Partners::All => Some("a partner".to_owned()),
-            Partners::With(scope) => Some(format!("a partner's token with the scope {scope}")),
+            Partners::All => Some(whose.to_owned()),
+            Partners::With(scope) => Some(format!("{whose} with the scope {scope}")),
         };
         let person = (!roles.is_empty()).then(|| format!("a person with the role {roles}"));
         let who: Vec<String> = partner.into_iter().chain(person).collect();
@@ -75,38 +108,66 @@ mod tests {
         }
     }
 
+    fn member() -> Bearer {
+        Bearer::Member {
+            client: 1,
+            acted: Acted {
+                member: 3,
+                partner: 2,
+                membership: 4,
+                auth_time: None,
+            },
+            scopes: ScopeSet::parse("quotes:write").unwrap(),
+        }
+    }
+
     #[test]
     fn the_refusal_names_who_would_pass() {
-        let client = client();
         let auditor = Bearer::Person(2, Role::Auditor);
         let cases = [
             (
-                Partners::With("awards:write"),
+                (Partners::With("awards:write"), false),
                 &[][..],
                 "this needs a partner's token with the scope awards:write",
             ),
             (
-                Partners::None,
+                (Partners::None, false),
                 &[Role::Finance, Role::Operator][..],
                 "this needs a person with the role finance or operator",
             ),
             (
-                Partners::With("ledger:read"),
+                (Partners::With("ledger:read"), true),
                 &[Role::Operator][..],
-                "this needs a partner's token with the scope ledger:read, or a person with the role operator",
+                "this needs a partner's or a member's token with the scope ledger:read, or a person with the role operator",
             ),
         ];
-        for (partners, roles, sentence) in cases {
-            let door = Door { partners, roles };
-            assert_eq!(door.admit(&client).unwrap_err().detail, sentence);
-            assert_eq!(door.admit(&auditor).unwrap_err().detail, sentence);
+        for ((partners, members), roles, sentence) in cases {
+            let door = Door {
+                partners,
+                members,
+                roles,
+            };
+            for bearer in [client(), member(), auditor.clone()] {
+                assert_eq!(door.admit(&bearer).unwrap_err().detail, sentence);
+            }
         }
     }
 
     #[test]
     fn who_fits_passes() {
-        let client = client();
-        let door = |partners, roles| Door { partners, roles };
+        let (client, member) = (client(), member());
+        let door = |partners, roles| Door {
+            partners,
+            members: false,
+            roles,
+        };
+        let open = |partners| Door {
+            members: true,
+            ..door(partners, &[])
+        };
+        assert!(open(Partners::All).admit(&member).is_ok());
+        assert!(open(Partners::With("quotes:write")).admit(&member).is_ok());
+        assert!(door(Partners::All, &[]).admit(&member).is_err());
         assert!(door(Partners::All, &[]).admit(&client).is_ok());
         assert!(
             door(Partners::With("quotes:write"), &[])

@@ -1,9 +1,10 @@
 //! Access: who is calling, and how they prove it.
 //!
-//! Two kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
-//! signature ([`credentials`]), and gets an access token for them ([`oauth`]). A *person* of the hub signs in
-//! with a password ([`people`]). Both then send the token ([`token`]) with each request, and a
-//! handler says in its signature whom it admits ([`caller`]). How often a partner may ask is counted over all
+//! Three kinds of callers. A *partner's program* proves itself with a client id and a secret, or with a
+//! signature ([`credentials`]), and gets an access token for them ([`oauth`]). For one of its *members* it
+//! exchanges what names the member ([`oauth::exchange`]), and then acts as that member and no more. A
+//! *person* of the hub signs in with a password ([`people`]). All then send the token ([`token`]) with each
+//! request, and a handler says in its signature whom it admits ([`caller`]). How often a partner may ask is counted over all
 //! hubs ([`request_limits`]).
 //!
 //! A token could be believed until it ends. Here the database is asked at each request whether the
@@ -18,10 +19,12 @@
 //! | `quotes:write` `conversions:write` | ask for a price, and take it |
 //! | `members:read` `members:write` | look up, create and link members, attest claims of them |
 //! | `imports:write` | members, memberships and awards from files |
+//! | `members:act` | get tokens that act for its members |
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
-//! | `settlement:read` | positions and statements |
+//! | `settlement:read` | positions, statements, bank account |
+//! | `settlement:write` | propose a bank account |
 //! | `webhooks:write` | where it is told of events, and what is sent again |
 //! | `credentials:write` | the partner's own credentials |
 //!
@@ -48,11 +51,12 @@ pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
     AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, ImportsWrite,
-    LedgerRead, MembersRead, MembersWrite, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite,
-    ReversalsWrite, Scope, ScopeSet, SettlementRead, WebhooksWrite,
+    LedgerRead, MembersRead, MembersWrite, OrMember, QuotesWrite, RatesRead, RatesWrite,
+    RedemptionsWrite, ReversalsWrite, Scope, ScopeSet, SettlementRead, SettlementWrite,
+    WebhooksWrite,
 };
 pub use store::LIVE;
-pub use who::{Party, Who};
+pub use who::{Acted, Party, Who};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +74,7 @@ use crate::secret::{self, Secrets};
 use oauth::Failures;
 use people::SignIns;
 use request_limits::RequestLimits;
-use store::Presence;
+use store::{Acting, Presence};
 use token::{Subject, Tokens};
 
 /// What the server keeps to know its callers.
@@ -78,6 +82,7 @@ pub struct Access {
     tokens: Tokens,
     sign_ins: SignIns,
     presence: Gather<Presence>,
+    acting: Gather<Acting>,
     limits: RequestLimits,
     /// Clients that did not prove who they are, by address.
     failures: Failures,
@@ -102,6 +107,7 @@ impl Access {
             tokens: Tokens::new(issuer, &secrets.tokens)?,
             sign_ins: SignIns::default(),
             presence: Gather::start(pool.url()),
+            acting: Gather::start(pool.url()),
             limits: RequestLimits::start(pool.url()),
             failures: Failures::default(),
             pool,
@@ -115,6 +121,14 @@ impl Access {
         let answer = self.presence.ask(principal).await?;
         self.latest.saw(answer.0);
         Ok(answer)
+    }
+
+    /// Whether a credential may act for a member now, and the present.
+    async fn ask_acting(&self, credential: i64, acted: Acted) -> Result<(Moment, bool), Error> {
+        let asked = (credential, acted.membership);
+        let (moment, whose) = self.acting.ask(asked).await?;
+        self.latest.saw(moment);
+        Ok((moment, whose == Some((acted.member, acted.partner))))
     }
 
     /// Learns of the keys that other hubs made, unless it did within [`FRESH`]. Nobody waits for a connection

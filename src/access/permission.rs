@@ -2,7 +2,7 @@
 //!
 //! It is read out of the OpenAPI document, so that there is one statement of it: what an operation
 //! says under `security`. `partner` names the scope it needs, or none when any token of a partner
-//! will do; `person` names the roles, or none when every one will do; an empty requirement admits
+//! will do; `member` names the same scope where a member's token will do, too; `person` names the roles, or none when every one will do; an empty requirement admits
 //! anybody. What the handlers' signatures say is the same, as a test finds out by trying each
 //! operation with each kind of token.
 
@@ -26,7 +26,9 @@ pub struct Permission {
     pub anybody: bool,
     /// Whether partners are admitted, each to its own side and nothing else.
     pub partner: bool,
-    /// The scope that a partner's token needs; null when any will do, or when none is admitted.
+    /// Whether members are admitted, each to what is its own and nothing else.
+    pub member: bool,
+    /// The scope that a partner's or a member's token needs; null when any will do, or when none is admitted.
     #[schema(example = "awards:write")]
     pub scope: Option<String>,
     /// The roles of the hub's people that are admitted.
@@ -57,6 +59,7 @@ fn permission(path: &str, method: &str, said: &Value) -> Permission {
             .iter()
             .any(|way| **way == Value::Object([].into_iter().collect())),
         partner: needs("partner").is_some(),
+        member: needs("member").is_some(),
         scope: needs("partner").and_then(|scopes| scopes.first()?.as_str().map(str::to_owned)),
         roles: needs("person")
             .map(|names| roles(names))
@@ -77,22 +80,26 @@ mod tests {
     #[test]
     fn a_row_says_what_the_document_says_under_security() {
         let cases = [
-            (json!([{}]), (true, false, None, vec![])),
+            (json!([{}]), (true, false, false, None, vec![])),
             (
                 json!([{"partner": ["awards:write"]}]),
-                (false, true, Some("awards:write"), vec![]),
+                (false, true, false, Some("awards:write"), vec![]),
+            ),
+            (
+                json!([{"partner": ["ledger:read"]}, {"member": ["ledger:read"]}]),
+                (false, true, true, Some("ledger:read"), vec![]),
             ),
             (
                 json!([{"partner": []}, {"person": ["auditor", "finance"]}]),
-                (false, true, None, vec![Role::Finance, Role::Auditor]),
+                (false, true, false, None, vec![Role::Finance, Role::Auditor]),
             ),
             (
                 json!([{"person": []}]),
-                (false, false, None, AnyRole::ANY_OF.to_vec()),
+                (false, false, false, None, AnyRole::ANY_OF.to_vec()),
             ),
-            (json!([]), (false, false, None, vec![])),
+            (json!([]), (false, false, false, None, vec![])),
         ];
-        for (security, (anybody, partner, scope, roles)) in cases {
+        for (security, (anybody, partner, member, scope, roles)) in cases {
             let said = json!({"operationId": "x", "security": security});
             let rows = table(&json!({"paths": {"/x": {"post": said}}}));
             let row = Permission {
@@ -101,6 +108,7 @@ mod tests {
                 path: "/x".into(),
                 anybody,
                 partner,
+                member,
                 scope: scope.map(str::to_owned),
                 roles,
             };

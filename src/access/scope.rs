@@ -2,6 +2,7 @@
 //! and a handler names the one it needs in its signature: `Partner<AwardsWrite>`.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,28 @@ use serde::{Deserialize, Serialize};
 pub trait Scope: 'static {
     /// None when any token of a partner will do.
     const NEEDED: Option<&'static str>;
+    /// Whether a member's token with it will do, too.
+    const MEMBERS: bool = false;
 }
+
+/// A token with the scope `S`, of a partner or of one of its members. Whoever writes it sees to what a
+/// member may do and see.
+pub struct OrMember<S>(PhantomData<S>);
+
+impl<S: Scope> Scope for OrMember<S> {
+    const NEEDED: Option<&'static str> = S::NEEDED;
+    const MEMBERS: bool = true;
+}
+
+/// What a member's token may be used for, where the credential that asks for it has the same.
+pub const OF_MEMBERS: &[&str] = &[
+    "conversions:write",
+    "ledger:read",
+    "members:read",
+    "members:write",
+    "quotes:write",
+    "rates:read",
+];
 
 /// Any token of a partner will do.
 pub struct AnyScope;
@@ -41,14 +63,16 @@ scopes! {
     EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
     ImportsWrite "imports:write" "Import members, memberships and awards from files, and read what became of them.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
+    MembersAct "members:act" "Get tokens that act for members of the partner's programme.";
     MembersRead "members:read" "Look up members of the partner's programme.";
-    MembersWrite "members:write" "Create members, link memberships and attest claims.";
+    MembersWrite "members:write" "Create members, link and end memberships, and attest claims.";
     QuotesWrite "quotes:write" "Ask what an amount is worth elsewhere.";
     RatesRead "rates:read" "Read rate cards of the partner's currencies.";
     RatesWrite "rates:write" "Propose, approve and withdraw rate cards.";
     RedemptionsWrite "redemptions:write" "Take points that a member spends, or set them aside.";
     ReversalsWrite "reversals:write" "Undo an award, a redemption, a conversion or a capture.";
     SettlementRead "settlement:read" "Read the partner's positions and statements.";
+    SettlementWrite "settlement:write" "Say where the partner is paid.";
     WebhooksWrite "webhooks:write" "Say where the partner is told of events, and have them sent again.";
 }
 
@@ -81,6 +105,13 @@ impl ScopeSet {
 
     pub fn has(&self, name: &str) -> bool {
         self.0.contains(&name)
+    }
+
+    /// Those of them that a member's token may have; none when there are none.
+    pub fn of_members(&self) -> Option<ScopeSet> {
+        let kept = self.0.iter().copied();
+        let kept: Vec<_> = kept.filter(|name| OF_MEMBERS.contains(name)).collect();
+        (!kept.is_empty()).then_some(ScopeSet(kept))
     }
 
     pub fn is_within(&self, other: &ScopeSet) -> bool {
@@ -134,6 +165,20 @@ mod tests {
         ] {
             assert!(ScopeSet::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_members_token_has_no_more_than_its_credential_and_than_is_for_members() {
+        let of_members = |text: &str| {
+            let scopes = ScopeSet::parse(text).unwrap().of_members();
+            scopes.map(|scopes| scopes.to_string())
+        };
+        assert_eq!(
+            of_members("awards:write ledger:read members:act quotes:write").as_deref(),
+            Some("ledger:read quotes:write")
+        );
+        assert_eq!(of_members("members:act awards:write"), None);
+        assert!(ScopeSet::parse(&OF_MEMBERS.join(" ")).is_ok());
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Access tokens: JWTs in the profile of RFC 9068, signed with Ed25519.
 //!
-//! | claim       | a partner's                   | a person's            |
-//! |-------------|-------------------------------|-----------------------|
-//! | `sub`       | the client id                 | the person's id       |
-//! | `client_id` | the client id                 | `sessions`            |
-//! | `scope`     | what the token may be used for | absent               |
-//! | `partner`   | the partner's id              | absent                |
-//! | `role`      | absent                        | the person's role     |
+//! | claim        | a partner's                    | a member's                     | a person's        |
+//! |--------------|--------------------------------|--------------------------------|-------------------|
+//! | `sub`        | the client id                  | the member's id                | the person's id   |
+//! | `client_id`  | the client id                  | the client id                  | `sessions`        |
+//! | `scope`      | what the token may be used for | what the token may be used for | absent            |
+//! | `partner`    | the partner's id               | the id of the partner that acts | absent           |
+//! | `membership` | absent                         | the id of the membership there | absent            |
+//! | `act`        | absent                         | `sub`: the client id           | absent            |
+//! | `auth_time`  | absent                         | when the member last proved itself, if the partner said so | absent |
+//! | `role`       | absent                         | `member`                       | the person's role |
 //!
 //! All have `iss`, `aud`, `iat`, `exp` and `jti`. A token lives 15 minutes; whether its holder is
 //! still welcome is asked anew at each request, so revoking does not wait for the end.
@@ -27,7 +30,6 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Role;
 use super::ring::Ring;
 use crate::clock::Timestamp;
 use crate::secret::TokenKey;
@@ -42,8 +44,11 @@ const LEEWAY: i64 = 5;
 const LARGEST: usize = 4096;
 const TYPE: &str = "at+jwt";
 
+/// The `role` of a member's token.
+pub const MEMBER: &str = "member";
+
 /// Whom a token speaks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     pub sub: String,
     pub client_id: String,
@@ -52,7 +57,19 @@ pub struct Subject {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
+    pub role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+/// Who acts for the subject (RFC 8693, section 4.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Actor {
+    pub sub: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -275,8 +292,7 @@ mod tests {
             sub: "crd_1".into(),
             client_id: "crd_1".into(),
             scope,
-            partner: None,
-            role: None,
+            ..Subject::default()
         }
     }
 

@@ -12,8 +12,32 @@ use crate::web::{RequestId, Write};
 pub enum Party {
     /// A partner, by its id.
     Partner(i64),
+    /// A member, for whom a partner's program acts.
+    Member(Acted),
     /// An employee of the hub.
     Person(Role),
+}
+
+impl Party {
+    /// The partner that asks, also when it acts for a member.
+    pub fn partner(self) -> Option<i64> {
+        match self {
+            Party::Partner(partner) => Some(partner),
+            Party::Member(acted) => Some(acted.partner),
+            Party::Person(_) => None,
+        }
+    }
+}
+
+/// A member for whom a partner's program acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acted {
+    pub member: i64,
+    /// The partner that acts, and what links the member to it.
+    pub partner: i64,
+    pub membership: i64,
+    /// When the member last proved itself to that partner, in seconds since 1970, where that is known.
+    pub auth_time: Option<i64>,
 }
 
 /// One caller in one request.
@@ -41,8 +65,16 @@ impl Who {
         }
     }
 
+    /// The member that a partner's program acts for.
+    pub fn acted(&self) -> Option<Acted> {
+        match self.party {
+            Party::Member(acted) => Some(acted),
+            Party::Partner(_) | Party::Person(_) => None,
+        }
+    }
+
     /// The claim to the write's Idempotency-Key. A partner's key belongs to the partner, whichever
-    /// of its credentials sends it; a person's to the person.
+    /// of its credentials sends it; a member's to the member with that partner; a person's to the person.
     pub fn claim<T>(&self, secrets: &Secrets, write: &Write<T>) -> Claim {
         Claim::new(secrets, &self.to_string(), &self.endpoint, write)
     }
@@ -52,6 +84,9 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.party {
             Party::Partner(partner) => write!(f, "partner:{partner}"),
+            Party::Member(acted) => {
+                write!(f, "member:{} of partner:{}", acted.member, acted.partner)
+            }
             Party::Person(_) => write!(f, "person:{}", self.principal),
         }
     }

@@ -94,7 +94,7 @@ fn show(ids: &Ids, approval: &Approval, now: Timestamp) -> ApprovalBody {
 
 fn show_party(ids: &Ids, party: PartyName) -> String {
     match party {
-        PartyName::Hub => party.to_string(),
+        PartyName::Hub | PartyName::Nobody => party.to_string(),
         PartyName::Partner(id) => ids.show(Kind::Partner, id),
     }
 }

@@ -8,6 +8,8 @@ use crate::access::{Party, Who};
 pub enum PartyName {
     Hub,
     Partner(i64),
+    /// Who has no say: a member.
+    Nobody,
 }
 
 impl PartyName {
@@ -15,6 +17,7 @@ impl PartyName {
     pub fn of(who: &Who) -> PartyName {
         match who.party {
             Party::Partner(partner) => PartyName::Partner(partner),
+            Party::Member(_) => PartyName::Nobody,
             Party::Person(_) => PartyName::Hub,
         }
     }
@@ -22,7 +25,7 @@ impl PartyName {
     pub fn partner(self) -> Option<i64> {
         match self {
             PartyName::Partner(partner) => Some(partner),
-            PartyName::Hub => None,
+            PartyName::Hub | PartyName::Nobody => None,
         }
     }
 
@@ -40,6 +43,7 @@ impl fmt::Display for PartyName {
         match self {
             PartyName::Hub => f.write_str("hub"),
             PartyName::Partner(id) => write!(f, "partner:{id}"),
+            PartyName::Nobody => f.write_str("nobody"),
         }
     }
 }
@@ -54,5 +58,6 @@ mod tests {
             assert_eq!(PartyName::named(&party.to_string()), Some(party));
         }
         assert_eq!(PartyName::named("partner:x"), None);
+        assert_eq!(PartyName::named(&PartyName::Nobody.to_string()), None);
     }
 }

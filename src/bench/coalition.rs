@@ -345,6 +345,7 @@ fn route(
     let quote = Quote {
         jti: Uuid::nil(),
         partner: hub.ids.show(Kind::Partner, source.partner.id),
+        member: None,
         card: hub.ids.show(Kind::RateCard, card.id),
         exchange_rate: exchange.map(|(id, _)| hub.ids.show(Kind::ExchangeRate, id)),
         from_wallet: String::new(),

@@ -6,17 +6,19 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
-use super::body::{BonusBody, CodeBody, ConversionBody, LegBody, campaigns_in, show};
+use super::body::{BonusBody, CodeBody, ConversionBody, LegBody, Viewer, campaigns_in, show};
 use super::decision::Refusal;
 use super::limits::Reached;
-use super::quote::Quotes;
+use super::quote::{Quote, Quotes};
 use super::quoted::{
     self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, QuotedLegBody,
     SentenceBody, WorthBody,
 };
 use super::sentence;
 use super::{Wish, through};
-use crate::access::{AnyRole, ConversionsWrite, LedgerRead, Partner, QuotesWrite, Reader, Sender};
+use crate::access::{
+    AnyRole, ConversionsWrite, LedgerRead, OrMember, Partner, QuotesWrite, Reader, Sender,
+};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -119,44 +121,55 @@ impl NewQuote {
 /// the price for ten minutes. Of the rate cards of the pair whose conditions the member and the channel meet,
 /// the one of the highest priority decides. `through` a third currency two cards decide, one after the other,
 /// in one quote and one conversion; campaigns are not counted then. Nothing is stored or reserved, so a quote needs no Idempotency-Key.
+///
+/// A member asks for itself, to give of any wallet it has, and is not told what the brands pay each other.
 #[utoipa::path(
     post, path = "/v1/quotes", operation_id = "createQuote", tag = "conversions",
-    security(("partner" = ["quotes:write"])),
+    security(("partner" = ["quotes:write"]), ("member" = ["quotes:write"])),
     request_body = NewQuote,
     responses((status = 200, description = "The quote.", body = QuoteBody), WriteProblems)
 )]
 async fn quote(
-    partner: Sender<QuotesWrite>,
+    partner: Sender<OrMember<QuotesWrite>>,
     shelf: Shelf,
     books: Data<Books>,
     quotes: Data<Quotes>,
     ledger: Data<Ledger>,
     Json(body): Json<NewQuote>,
 ) -> Result<web::Json<QuoteBody>, Error> {
+    let is_member = partner.who.acted().is_some();
+    let quoted = price(&partner, &shelf, &books, &quotes, &ledger, &body).await;
+    Ok(web::Json(match is_member {
+        true => quoted.map_err(for_member)?.for_member(),
+        false => quoted?,
+    }))
+}
+
+/// What a wish is quoted, as its partner sees it.
+async fn price(
+    partner: &Sender<OrMember<QuotesWrite>>,
+    shelf: &Shelf,
+    books: &Books,
+    quotes: &Quotes,
+    ledger: &Ledger,
+    body: &NewQuote,
+) -> Result<QuoteBody, Error> {
     let (member, channel, wish) = (&body.member, body.channel.as_ref(), &body.wish()?);
     let Some(between) = &body.through else {
         let price = async |moment| {
-            super::offer(
-                &shelf,
-                &books,
-                partner.asking(moment),
-                member,
-                wish,
-                channel,
-            )
-            .await
+            super::offer(shelf, books, partner.asking(moment), member, wish, channel).await
         };
         let (_, offer) = ledger.at_present(partner.moment, price).await?;
         let token = quotes.sign(&offer.quote)?;
-        return Ok(web::Json(quoted::show(&shelf.ids, &offer, token)?));
+        return quoted::show(&shelf.ids, &offer, token);
     };
     let price = async |moment| {
         let asking = partner.asking(moment);
-        through::offer(&shelf, &books, asking, member, wish, between, channel).await
+        through::offer(shelf, books, asking, member, wish, between, channel).await
     };
     let (_, legs) = Box::pin(ledger.at_present(partner.moment, price)).await?;
     let token = quotes.sign(&legs[0].quote)?;
-    Ok(web::Json(quoted::show_through(&shelf.ids, &legs, token)?))
+    quoted::show_through(&shelf.ids, &legs, token)
 }
 
 /// A quote to take.
@@ -172,16 +185,17 @@ pub struct NewConversion {
 
 /// Take a quote
 ///
-/// Turns the points, or refuses and turns none. A quote is good for one conversion.
+/// Turns the points, or refuses and turns none. A quote is good for one conversion, of whoever asked for it: a
+/// member takes its own, without a reference.
 #[utoipa::path(
     post, path = "/v1/conversions", operation_id = "createConversion", tag = "conversions",
-    security(("partner" = ["conversions:write"])),
+    security(("partner" = ["conversions:write"]), ("member" = ["conversions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewConversion,
     responses((status = 201, description = "The conversion.", body = ConversionBody), WriteProblems)
 )]
 async fn create(
-    partner: Sender<ConversionsWrite>,
+    partner: Sender<OrMember<ConversionsWrite>>,
     shelf: Shelf,
     books: Data<Books>,
     quotes: Data<Quotes>,
@@ -189,11 +203,20 @@ async fn create(
     write: Write<NewConversion>,
 ) -> Result<HttpResponse, Error> {
     let claim = partner.who.claim(&shelf.secrets, &write);
-    let body = write.body;
-    let quote = quotes
-        .read(&body.quote)
-        .ok()
-        .filter(|quote| shelf.ids.read(id::Kind::Partner, &quote.partner) == Some(partner.partner));
+    let (body, acted) = (write.body, partner.who.acted());
+    if acted.is_some() && body.reference.is_some() {
+        let rule =
+            "nothing: references are the partner's, and a member finds a conversion by its id";
+        return Err(Problem::field("/reference", rule).into());
+    }
+    let is_theirs = |quote: &Quote| {
+        let partner_id = shelf.ids.read(id::Kind::Partner, &quote.partner);
+        let member = quote.member.as_deref();
+        let member = member.map(|member| shelf.ids.read(id::Kind::Member, member));
+        let is_theirs = member == acted.map(|acted| Some(acted.member));
+        partner_id == Some(partner.partner) && is_theirs
+    };
+    let quote = quotes.read(&body.quote).ok().filter(is_theirs);
     let quote = quote.ok_or_else(super::invalid)?;
 
     let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
@@ -207,21 +230,41 @@ async fn create(
         let (version, passage) = through::order(&shelf, &books, moment, &quote, then).await?;
         Ok((passage, stamp(version)))
     };
-    let operation = match &quote.then {
-        None => ledger.carry_out(partner.moment, take, refuse).await?,
+    let taken = match &quote.then {
+        None => ledger.carry_out(partner.moment, take, refuse).await,
         Some(then) => {
             let pass = async |moment| pass(moment, then).await;
-            Box::pin(ledger.carry_out(partner.moment, pass, refuse)).await?
+            Box::pin(ledger.carry_out(partner.moment, pass, refuse)).await
         }
+    };
+    let (operation, viewer) = match acted {
+        None => (taken?, Viewer::Partner(partner.partner)),
+        Some(_) => (taken.map_err(for_member)?, Viewer::Member),
     };
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
     let names = names_of(&shelf, &named).await?;
-    let so_far = SoFar::default();
-    let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
-    let code = code_for(&shelf, &named, Some(partner.partner));
+    let body = show(&shelf.ids, &named, viewer, SoFar::default(), &names)?;
+    let code = code_for(&shelf, &named, viewer);
     Ok(HttpResponse::Created().json(body.with_code(code)))
+}
+
+/// A refusal without what brands pay each other, or have for it.
+fn for_member(error: Error) -> Error {
+    let Error::Refused(problem) = error else {
+        return error;
+    };
+    match problem.slug {
+        slug @ (Slug::PartnerCapReached
+        | Slug::PartnerCoverShort
+        | Slug::SponsorBudgetUsedUp
+        | Slug::CampaignBudgetUsedUp) => {
+            let detail = "a partner that pays for this does not pay for as much now; a smaller amount may do, or a new quote";
+            Problem::new(slug, detail).into()
+        }
+        _ => problem.into(),
+    }
 }
 
 /// The refusal of what goes over a limit of the card.
@@ -339,39 +382,50 @@ async fn find(
         .await?;
     let so_far = reversed_so_far(&shelf, &named).await?;
     let names = names_of(&shelf, &named).await?;
-    let body = show(&shelf.ids, &named, Some(partner.partner), so_far, &names)?;
-    let code = code_for(&shelf, &named, Some(partner.partner));
+    let viewer = Viewer::Partner(partner.partner);
+    let body = show(&shelf.ids, &named, viewer, so_far, &names)?;
+    let code = code_for(&shelf, &named, viewer);
     Ok(web::Json(body.with_code(code)))
 }
 
 /// Read a conversion
 #[utoipa::path(
     get, path = "/v1/conversions/{conversion}", operation_id = "readConversion", tag = "conversions",
-    description = "A conversion that gave or got a currency you issue. Each side sees its own money only.",
-    security(("partner" = ["ledger:read"]), ("person" = [])),
+    description = "A conversion that gave or got a currency you issue; for a member, one that gave its points. Each side sees its own money only, and a member none.",
+    security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"]), ("person" = [])),
     params(("conversion" = String, Path, description = "The conversion's id.")),
     responses((status = 200, description = "The conversion.", body = ConversionBody), ReadProblems)
 )]
 async fn read(
-    reader: Reader<LedgerRead, AnyRole>,
+    reader: Reader<OrMember<LedgerRead>, AnyRole>,
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<ConversionBody>, Error> {
-    let named = shelf
-        .by_id(reader.partner(), &[Kind::Conversion], &path)
-        .await?;
+    let kinds = &[Kind::Conversion];
+    let (named, viewer) = match reader.who.acted() {
+        None => {
+            let named = shelf.by_id(reader.partner(), kinds, &path).await?;
+            (named, Viewer::from(reader.partner()))
+        }
+        Some(acted) => (shelf.by_id_of(acted, kinds, &path).await?, Viewer::Member),
+    };
     let so_far = reversed_so_far(&shelf, &named).await?;
     let names = names_of(&shelf, &named).await?;
-    let body = show(&shelf.ids, &named, reader.partner(), so_far, &names)?;
-    let code = code_for(&shelf, &named, reader.partner());
+    let body = show(&shelf.ids, &named, viewer, so_far, &names)?;
+    let code = code_for(&shelf, &named, viewer);
     Ok(web::Json(body.with_code(code)))
 }
 
-/// The code of a conversion, for the partner whose member converted and for nobody else.
-fn code_for(shelf: &Shelf, named: &Named, partner: Option<i64>) -> Option<Code> {
+/// The code of a conversion, for the partner whose member converted, for the member, and for nobody else.
+fn code_for(shelf: &Shelf, named: &Named, viewer: Viewer) -> Option<Code> {
     let leg = named.operation.out?;
     let given = named.directory.currency_no(leg.wallet.asset())?;
-    (partner == Some(given.issuer)).then_some(())?;
+    let is_told = match viewer {
+        Viewer::Hub => false,
+        Viewer::Partner(partner) => partner == given.issuer,
+        Viewer::Member => true,
+    };
+    is_told.then_some(())?;
     code_of(&shelf.ids, &shelf.secrets, &named.operation)
 }
 

@@ -6,8 +6,8 @@
 //! | `value`, `bonuses[].value`  | the issuer of what was got, the hub's people       |
 //! | the same of a leg           | the issuers of what that leg gave and got          |
 //! | `bonuses[].cost`            | who paid for it, the hub's people                  |
-//! | `delivery.code`             | the issuer of what was given, outside of events    |
-//! | the rest                    | both issuers, the hub's people                     |
+//! | `delivery.code`             | the issuer of what was given, outside of events; the member who gave |
+//! | the rest                    | both issuers, the hub's people, the member         |
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -56,9 +56,13 @@ pub struct ConversionBody {
     fee: Option<MoneyBody>,
     /// What the member paid in points: a part of `gives`, or taken off `gains`; null when nothing.
     fee_points: Option<AmountBody>,
-    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
+    /// What it costs the partner whose points were given; there for that partner and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cost: Option<CostBody>,
-    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
+    /// What the partner whose points were got is owed, bonuses apart; there for that partner and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     value: Option<MoneyBody>,
     /// Where what was got is delivered by code; null where it is not.
     delivery: Option<CodeBody>,
@@ -74,7 +78,7 @@ pub struct ConversionBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CodeBody {
     /// What whoever is to have the points presents to the partner that issues them. Shown to the partner whose
-    /// points were given, and never in events; null for everybody else.
+    /// points were given and to the member who gave them, and never in events; null for everybody else.
     code: Option<String>,
     /// Before when it is to be presented: what it delivers is gone then.
     valid_until: DateTime<Utc>,
@@ -97,9 +101,13 @@ pub struct LegBody {
     gives: AmountBody,
     gains: AmountBody,
     bonuses: Vec<BonusBody>,
-    /// What it costs the partner whose points were given; shown to that partner and to the hub's people.
+    /// What it costs the partner whose points were given; there for that partner and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cost: Option<CostBody>,
-    /// What the partner whose points were got is owed, bonuses apart; shown to that partner and to the hub's people.
+    /// What the partner whose points were got is owed, bonuses apart; there for that partner and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     value: Option<MoneyBody>,
 }
 
@@ -109,9 +117,13 @@ pub struct BonusBody {
     amount: AmountBody,
     /// The id of the campaign that gave it; null where the card did.
     campaign: Option<String>,
-    /// What its funder pays for it, whoever that is; shown to the funder and to the hub's people.
+    /// What its funder pays for it, whoever that is; there for the funder and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cost: Option<MoneyBody>,
-    /// What the partner whose points were got is owed for it; shown to that partner and to the hub's people.
+    /// What the partner whose points were got is owed for it; there for that partner and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     value: Option<MoneyBody>,
 }
 
@@ -121,11 +133,27 @@ pub fn campaigns_in(operation: &Operation) -> Vec<i64> {
     kept.into_iter().map(|campaign| campaign.id).collect()
 }
 
-/// A conversion as `partner` sees it; as the hub's people do when none.
+/// Who looks at a conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewer {
+    /// The hub's people.
+    Hub,
+    Partner(i64),
+    Member,
+}
+
+/// A partner, or the hub's people when none.
+impl From<Option<i64>> for Viewer {
+    fn from(partner: Option<i64>) -> Viewer {
+        partner.map_or(Viewer::Hub, Viewer::Partner)
+    }
+}
+
+/// A conversion as somebody sees it.
 pub fn show(
     ids: &Ids,
     named: &Named,
-    partner: Option<i64>,
+    viewer: impl Into<Viewer>,
     so_far: SoFar,
     names: &Names,
 ) -> Result<ConversionBody, Error> {
@@ -136,14 +164,14 @@ pub fn show(
     } = named;
     let whole = || anyhow::anyhow!("conversion {} is not whole", operation.id);
     let (out, into) = operation.out.zip(operation.into).ok_or_else(whole)?;
-    let viewer = Viewer {
+    let view = View {
         ids,
         directory,
-        partner,
+        viewer: viewer.into(),
     };
     let kept = promise::remembered(operation.memo.as_ref());
     let legs = leg::with_transfers(operation);
-    let legs = legs.iter().map(|(leg, own)| viewer.leg(leg, own));
+    let legs = legs.iter().map(|(leg, own)| view.leg(leg, own));
     let legs = legs.collect::<Result<Vec<LegBody>, _>>()?;
     let (cost, value, bonuses) = match (operation.figures, legs.first().zip(legs.last())) {
         (Some(figures), _) => {
@@ -152,11 +180,11 @@ pub fn show(
             let of = promise::campaigns_of(&units, &kept);
             let gained = into.wallet.asset();
             let bonuses = lines.iter().zip(of);
-            let bonuses = bonuses.map(|(line, of)| viewer.bonus(line, of, gained, paid));
+            let bonuses = bonuses.map(|(line, of)| view.bonus(line, of, gained, paid));
             let (gross, commission) = (figures.gross, figures.commission);
             (
-                viewer.cost(figures.pays, (gross, commission), &operation.transfers)?,
-                viewer.value(paid, figures.value)?,
+                view.cost(figures.pays, (gross, commission), &operation.transfers)?,
+                view.value(paid, figures.value)?,
                 bonuses.collect::<Result<_, _>>()?,
             )
         }
@@ -173,7 +201,7 @@ pub fn show(
             name,
             name_zh,
             arm,
-            gains: viewer.units(into.wallet.asset(), units)?,
+            gains: view.units(into.wallet.asset(), units)?,
         })
     };
     let fee = postings::fee_kept(operation.memo.as_ref());
@@ -229,16 +257,20 @@ pub fn show(
     })
 }
 
-/// Who looks: a partner, or the hub's people when none.
-struct Viewer<'a> {
+/// What is seen by whom.
+struct View<'a> {
     ids: &'a Ids,
     directory: &'a Directory,
-    partner: Option<i64>,
+    viewer: Viewer,
 }
 
-impl Viewer<'_> {
+impl View<'_> {
     fn sees(&self, position: Account) -> bool {
-        self.partner.is_none_or(|it| it == position.owner())
+        match self.viewer {
+            Viewer::Hub => true,
+            Viewer::Partner(partner) => partner == position.owner(),
+            Viewer::Member => false,
+        }
     }
 
     fn money(&self, position: Account, micros: Micros) -> Result<MoneyBody, Error> {

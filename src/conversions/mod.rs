@@ -51,7 +51,7 @@ use crate::access::Asking;
 use crate::clock::Timestamp;
 use crate::db::{Moment, Pool};
 use crate::error::{Error, Problem, Slug};
-use crate::id::Kind;
+use crate::id::{Ids, Kind};
 use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
@@ -119,11 +119,10 @@ pub async fn offer(
     wish: &Wish<'_>,
     channel: Option<&Word>,
 ) -> Result<Offer, Error> {
-    let partner = asking.partner;
     let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
-    crate::ledger::api::must_issue(partner, from)?;
+    must_issue(asking, from)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -170,7 +169,8 @@ pub async fn offer(
     let until = ends.fold(until, Timestamp::min);
     let quote = Quote {
         jti: Uuid::now_v7(),
-        partner: shelf.ids.show(Kind::Partner, partner),
+        partner: shelf.ids.show(Kind::Partner, asking.partner),
+        member: by_member(&shelf.ids, asking),
         card: shelf.ids.show(Kind::RateCard, card.id),
         exchange_rate: locked.map(|(id, _)| shelf.ids.show(Kind::ExchangeRate, id)),
         from_wallet: shelf.ids.show(Kind::Wallet, from_wallet.0),
@@ -206,6 +206,20 @@ pub async fn offer(
     };
     must_be_within(&offer)?;
     Ok(offer)
+}
+
+/// Refuses a partner that does not issue what its member gives. A member gives of all that it has.
+fn must_issue(asking: Asking, from: &Currency) -> Result<(), Problem> {
+    match asking.acted {
+        None => ledger::api::must_issue(asking.partner, from),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The member that asks, by its public id.
+fn by_member(ids: &Ids, asking: Asking) -> Option<String> {
+    let acted = asking.acted?;
+    Some(ids.show(Kind::Member, acted.member))
 }
 
 /// Refuses what goes over a limit of the card.

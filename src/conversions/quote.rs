@@ -22,6 +22,9 @@ pub struct Quote {
     pub jti: Uuid,
     /// Who asked, and may take it.
     pub partner: String,
+    /// The member that the partner acted for, and may take it for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     pub card: String,
     pub exchange_rate: Option<String>,
     pub from_wallet: String,
@@ -132,6 +135,7 @@ mod tests {
         Quote {
             jti: Uuid::nil(),
             partner: "ptr_1".into(),
+            member: None,
             card: "card_1".into(),
             exchange_rate: None,
             from_wallet: "wal_1".into(),

@@ -56,8 +56,10 @@ pub struct QuoteBody {
     fee_covers: Option<FeeCoversBody>,
     /// What both sides are worth to a member, as their issuers say.
     worth: WorthBody,
-    /// What it costs you in settlement.
-    cost: CostBody,
+    /// What it costs you in settlement; not there for a member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cost: Option<CostBody>,
     /// `at_once`: with the conversion. `by_code`: once the code that comes with it is presented to who issues
     /// what is gained. Otherwise when it can be used, if it is taken now.
     arrives: String,
@@ -158,6 +160,13 @@ pub struct SentenceBody {
     zh_hant: String,
 }
 
+impl QuoteBody {
+    /// The same as a member sees it: nothing of what brands pay each other.
+    pub(super) fn for_member(self) -> QuoteBody {
+        QuoteBody { cost: None, ..self }
+    }
+}
+
 /// An offer as its partner sees it, with the token that takes it.
 pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody, Error> {
     let Offer {
@@ -203,7 +212,7 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
         bonuses: QuotedBonusBody::all(ids, to, evaluated, promises),
         campaigns: CampaignGainBody::all(ids, to, promises),
         worth: WorthBody::of(directory, (from, to), &worth)?,
-        cost: CostBody {
+        cost: Some(CostBody {
             gross: money(directory, from, figures.gross)?,
             commission: money(directory, from, figures.commission)?,
             bonuses: match source_pays(evaluated) {
@@ -213,7 +222,7 @@ pub(super) fn show(ids: &Ids, offer: &Offer, token: String) -> Result<QuoteBody,
             sponsored: sponsored
                 .map(|relief| money(directory, from, relief))
                 .transpose()?,
-        },
+        }),
         arrives: arrives(card, to, *now),
         limits: limits
             .iter()

@@ -37,7 +37,7 @@ async fn contents() -> HttpResponse {
 /// Read a guide
 #[utoipa::path(
     get, path = "/docs/guides/{page}", operation_id = "readGuide", tag = "operations", security(()),
-    description = "A page of the documentation: getting started, idempotency and retries, errors, events, webhooks, going live.",
+    description = "A page of the documentation: getting started, idempotency and retries, errors, events, webhooks, acting for a member, going live.",
     params(("page" = String, Path, description = "The guide's name, such as `getting-started`.")),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html",
         example = "<!doctype html>..."), PublicProblems)

@@ -269,9 +269,11 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Adjustment => IdKind::Adjustment,
         Subject::Approval => IdKind::Approval,
         Subject::Campaign => IdKind::Campaign,
-        Subject::Cap | Subject::Certification | Subject::Partner | Subject::RequestLimit => {
-            IdKind::Partner
-        }
+        Subject::BankAccount
+        | Subject::Cap
+        | Subject::Certification
+        | Subject::Partner
+        | Subject::RequestLimit => IdKind::Partner,
         Subject::CertificationRun => IdKind::CertificationRun,
         Subject::Credential => IdKind::Credential,
         Subject::ExchangeRate => IdKind::ExchangeRate,

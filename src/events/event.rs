@@ -25,12 +25,13 @@ pub fn name(kind: Kind) -> &'static str {
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 32] = [
+pub const TYPES: [(&str, &str); 33] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
     ("award.completed", "AwardBody"),
     ("award.reversed", "ReversalBody"),
+    ("bank_account.changed", "ChangeBody"),
     ("campaign.changed", "ChangeBody"),
     ("capture.reversed", "ReversalBody"),
     ("card.changed", "ChangeBody"),

@@ -14,8 +14,8 @@ use super::command::Reference;
 use super::operation::{Kind, Operation};
 use super::programme::Programme;
 use super::{api, store};
-use crate::access::Asking;
 use crate::access::caller::unauthenticated;
+use crate::access::{Acted, Asking};
 use crate::db::{Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -114,38 +114,54 @@ impl Shelf {
         })
     }
 
-    /// A member of the partner's programme, by its public id.
+    /// A member of the partner's programme, by its public id; a member finds itself only.
     pub async fn member(
         &self,
         conn: &mut Connection,
-        partner: i64,
+        (partner, acted): (i64, Option<Acted>),
         text: &str,
     ) -> Result<i64, Error> {
-        let member = self
-            .ids
-            .read(id::Kind::Member, text)
-            .ok_or_else(no_member)?;
+        let member = self.own_member(acted, text)?;
         match members::is_member_of(conn, member, partner).await? {
             true => Ok(member),
             false => Err(no_member().into()),
         }
     }
 
-    /// The account of a wallet and its currency, when the partner issues that. Whether there is such a
-    /// wallet is for what is read of it to say.
+    /// The id of a member; when a partner acts for one, of that one only.
+    fn own_member(&self, acted: Option<Acted>, text: &str) -> Result<i64, Problem> {
+        let member = self.ids.read(id::Kind::Member, text);
+        let is_own = |member: &i64| acted.is_none_or(|acted| acted.member == *member);
+        member.filter(is_own).ok_or_else(no_member)
+    }
+
+    /// The account of a wallet and its currency, when the partner issues that; for a member, when the wallet
+    /// is its own. Whether there is such a wallet is for what is read of it to say.
     pub async fn own_wallet(
         &self,
-        partner: i64,
+        (partner, acted): (i64, Option<Acted>),
         moment: Moment,
         text: &str,
     ) -> Result<(Account, Arc<Currency>), Error> {
         let wallet = self.ids.read(id::Kind::Wallet, text).map(Account);
         let wallet = wallet.ok_or_else(store::no_wallet)?;
         let (_, directory) = self.directories.at(moment, &self.pool).await?;
-        let currency = directory
-            .currency_no(wallet.asset())
-            .filter(|currency| currency.issuer == partner);
+        let is_own = match acted {
+            None => {
+                let currency = directory.currency_no(wallet.asset());
+                currency.is_some_and(|currency| currency.issuer == partner)
+            }
+            Some(acted) => self.owns(acted, &[wallet]).await?,
+        };
+        let currency = directory.currency_no(wallet.asset()).filter(|_| is_own);
         Ok((wallet, currency.ok_or_else(store::no_wallet)?.clone()))
+    }
+
+    /// Whether one of these wallets is the member's.
+    pub async fn owns(&self, acted: Acted, wallets: &[Account]) -> Result<bool, Error> {
+        let mut conn = self.pool.get().await?;
+        let wallets: Vec<i64> = wallets.iter().map(|wallet| wallet.0).collect();
+        members::owns_one(&mut conn, acted.member, &wallets).await
     }
 
     /// The wallets in two currencies of one of the partner's members, and when they were found.
@@ -154,10 +170,7 @@ impl Shelf {
         asking: Asking,
         (member, from, to): (&str, &Currency, &Currency),
     ) -> Result<Found, Error> {
-        let member = self
-            .ids
-            .read(id::Kind::Member, member)
-            .ok_or_else(no_member)?;
+        let member = self.own_member(asking.acted, member)?;
         let wanted = Wanted {
             sender: asking.unconfirmed,
             member,
@@ -231,6 +244,16 @@ impl Shelf {
             reference,
             directory,
         })
+    }
+
+    /// An operation that took points of a member, by its public id.
+    pub async fn by_id_of(&self, acted: Acted, kinds: &[Kind], text: &str) -> Result<Named, Error> {
+        let named = self.by_id(None, kinds, text).await?;
+        let wallet = named.operation.out.map(|leg| leg.wallet);
+        match self.owns(acted, wallet.as_slice()).await? {
+            true => Ok(named),
+            false => Err(nothing_here()),
+        }
     }
 
     /// The operation that the partner gave this reference.

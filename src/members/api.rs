@@ -8,7 +8,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::link::{BadLink, Links};
 use super::{Membership, claims};
-use crate::access::{MembersRead, MembersWrite, Partner};
+use crate::access::{Acted, MembersRead, MembersWrite, OrMember, Partner};
 use crate::clock::Timestamp;
 use crate::db::{self, Pool};
 use crate::error::{Error, Problem, Slug};
@@ -24,6 +24,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::post().to(enrol)),
     )
     .service(web::resource("/v1/members/{member}").route(web::get().to(one)))
+    .service(web::resource("/v1/members/{member}/memberships").route(web::get().to(memberships)))
     .service(web::resource("/v1/members/{member}/link-tokens").route(web::post().to(make_link)))
     .service(web::resource("/v1/memberships").route(web::post().to(join)));
     claims::api::routes(cfg);
@@ -31,8 +32,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, one, enrol, make_link, join),
-    components(schemas(NewMember, NewMembership, MemberBody, LinkBody, ProblemBody)),
+    paths(list, one, memberships, enrol, make_link, join),
+    components(schemas(
+        NewMember,
+        NewMembership,
+        MemberBody,
+        MembershipBody,
+        MembershipsBody,
+        LinkBody,
+        ProblemBody
+    )),
     tags((name = "members", description = "Who holds which memberships."))
 )]
 pub struct Doc;
@@ -72,6 +81,27 @@ pub struct MemberBody {
     pub joined_at: Timestamp,
 }
 
+/// What links a member to a programme.
+#[derive(Serialize, ToSchema)]
+pub struct MembershipBody {
+    #[schema(example = "mbs_0123456789abcdef")]
+    pub id: String,
+    /// The partner whose programme it is.
+    #[schema(example = "ptr_0123456789abcdef")]
+    pub partner: String,
+    /// The number there; null where it is another partner's to know.
+    #[schema(example = "AE-100001")]
+    pub number: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub joined_at: Timestamp,
+}
+
+/// A member's memberships.
+#[derive(Serialize, ToSchema)]
+pub struct MembershipsBody {
+    pub items: Vec<MembershipBody>,
+}
+
 /// A link token.
 #[derive(Serialize, ToSchema)]
 pub struct LinkBody {
@@ -107,6 +137,13 @@ fn show(ids: &Ids, membership: &Membership) -> MemberBody {
 
 pub(super) fn unknown() -> Problem {
     Problem::new(Slug::NotFound, "you have no such member")
+}
+
+/// The id of a member; when a partner acts for one, of that one only.
+pub(super) fn own(ids: &Ids, acted: Option<Acted>, text: &str) -> Result<i64, Problem> {
+    let member = ids.read(Kind::Member, text);
+    let is_own = |member: &i64| acted.is_none_or(|acted| acted.member == *member);
+    member.filter(is_own).ok_or_else(unknown)
 }
 
 fn refused(bad: BadLink) -> Problem {
@@ -185,18 +222,18 @@ async fn join(
 #[utoipa::path(
     post, path = "/v1/members/{member}/link-tokens", operation_id = "makeLinkToken", tag = "members",
     description = "For a member of yours to carry to another partner, within ten minutes. Changes nothing, so it needs no Idempotency-Key and no body.",
-    security(("partner" = ["members:write"])),
+    security(("partner" = ["members:write"]), ("member" = ["members:write"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 201, description = "The token.", body = LinkBody), WriteProblems)
 )]
 async fn make_link(
-    caller: Partner<MembersWrite>,
+    caller: Partner<OrMember<MembersWrite>>,
     ids: Data<Ids>,
     secrets: Data<Secrets>,
     pool: Data<Pool>,
     path: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
+    let member = own(&ids, caller.who.acted(), &path)?;
     let mut conn = pool.get().await?;
     if !super::is_member_of(&mut conn, member, caller.partner).await? {
         return Err(unknown().into());
@@ -252,18 +289,51 @@ async fn list(
 /// Look up a member
 #[utoipa::path(
     get, path = "/v1/members/{member}", operation_id = "getMember", tag = "members",
-    description = "One of your members. What belongs to others looks the same as what does not exist.",
-    security(("partner" = ["members:read"])),
+    description = "One of your members; for a member, itself as the partner knows it that acts. What belongs to others looks the same as what does not exist.",
+    security(("partner" = ["members:read"]), ("member" = ["members:read"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 200, description = "The member.", body = MemberBody), ReadProblems)
 )]
 async fn one(
-    caller: Partner<MembersRead>,
+    caller: Partner<OrMember<MembersRead>>,
     ids: Data<Ids>,
     pool: Data<Pool>,
     path: Path<String>,
 ) -> Result<web::Json<MemberBody>, Error> {
-    let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
+    let member = own(&ids, caller.who.acted(), &path)?;
     let found = super::find(&mut *pool.get().await?, member, caller.partner).await?;
     Ok(web::Json(show(&ids, &found.ok_or_else(unknown)?)))
+}
+
+/// List a member's memberships
+#[utoipa::path(
+    get, path = "/v1/members/{member}/memberships", operation_id = "listMemberships", tag = "members",
+    description = "A partner reads its own membership of its member. A member reads all it has, with the number of the partner that acts: brands never learn each other's numbers.",
+    security(("partner" = ["members:read"]), ("member" = ["members:read"])),
+    params(("member" = String, Path, description = "The member's id.")),
+    responses((status = 200, description = "The memberships.", body = MembershipsBody), ReadProblems)
+)]
+async fn memberships(
+    caller: Partner<OrMember<MembersRead>>,
+    ids: Data<Ids>,
+    pool: Data<Pool>,
+    path: Path<String>,
+) -> Result<web::Json<MembershipsBody>, Error> {
+    let acted = caller.who.acted();
+    let member = own(&ids, acted, &path)?;
+    let mut found = super::all_memberships(&mut *pool.get().await?, member).await?;
+    let is_own = |membership: &Membership| membership.partner == caller.partner;
+    if !found.iter().any(is_own) {
+        return Err(unknown().into());
+    }
+    found.retain(|membership| acted.is_some() || is_own(membership));
+    let body = |membership: Membership| MembershipBody {
+        id: ids.show(Kind::Membership, membership.id),
+        partner: ids.show(Kind::Partner, membership.partner),
+        number: is_own(&membership).then_some(membership.number),
+        joined_at: membership.joined_at,
+    };
+    Ok(web::Json(MembershipsBody {
+        items: found.into_iter().map(body).collect(),
+    }))
 }

@@ -7,6 +7,7 @@ use crate::web::text::Number;
 pub struct Membership {
     pub id: i64,
     pub member: i64,
+    pub partner: i64,
     pub number: String,
     pub joined_at: Timestamp,
 }

@@ -21,8 +21,8 @@ pub mod wallets;
 
 pub use claims::{Attested, Claims};
 pub use membership::{Enrolment, Membership};
-pub use store::{find, is_member_of, list, with_numbers};
-pub use wallets::{Owned, Wallets, Wanted, wallet, wallet_of, wallets_of};
+pub use store::{all_memberships, find, is_member_of, list, with_numbers};
+pub use wallets::{Owned, Wallets, Wanted, all_of, owns_one, wallet, wallet_of, wallets_of};
 
 use crate::access::audit::Subject;
 use crate::access::{Who, audit};

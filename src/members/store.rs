@@ -18,6 +18,8 @@ struct Row {
     id: i64,
     #[diesel(sql_type = BigInt)]
     member_id: i64,
+    #[diesel(sql_type = BigInt)]
+    partner_id: i64,
     #[diesel(sql_type = Text)]
     number: String,
     #[diesel(sql_type = Timestamptz)]
@@ -29,12 +31,14 @@ impl From<Row> for Membership {
         let Row {
             id,
             member_id,
+            partner_id,
             number,
             joined_at,
         } = row;
         Membership {
             id,
             member: member_id,
+            partner: partner_id,
             number,
             joined_at,
         }
@@ -54,7 +58,7 @@ pub async fn find(
     partner: i64,
 ) -> Result<Option<Membership>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, member_id, number, joined_at from memberships where member_id = $1 and partner_id = $2",
+        "select id, member_id, partner_id, number, joined_at from memberships where member_id = $1 and partner_id = $2",
     )
     .bind::<BigInt, _>(member)
     .bind::<BigInt, _>(partner)
@@ -62,6 +66,17 @@ pub async fn find(
     .await
     .optional()?;
     Ok(row.map(Membership::from))
+}
+
+/// All memberships of a member, oldest first.
+pub async fn all_memberships(conn: &mut Connection, member: i64) -> Result<Vec<Membership>, Error> {
+    let rows: Vec<Row> = diesel::sql_query(
+        "select id, member_id, partner_id, number, joined_at from memberships where member_id = $1 order by id",
+    )
+    .bind::<BigInt, _>(member)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(Membership::from).collect())
 }
 
 pub async fn is_member_of(conn: &mut Connection, member: i64, partner: i64) -> Result<bool, Error> {
@@ -102,7 +117,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Membership>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "select id, member_id, number, joined_at from memberships
+        "select id, member_id, partner_id, number, joined_at from memberships
           where partner_id = $1 and ($2 is null or number = $2) and id > $3 order by id limit $4",
     )
     .bind::<BigInt, _>(partner)
@@ -132,7 +147,7 @@ pub(super) async fn insert_membership(
 ) -> Result<Membership, Error> {
     let inserted: Result<Row, _> = diesel::sql_query(
         "insert into memberships (member_id, partner_id, number, joined_at) values ($1, $2, $3, hub_now())
-         returning id, member_id, number, joined_at",
+         returning id, member_id, partner_id, number, joined_at",
     )
     .bind::<BigInt, _>(member)
     .bind::<BigInt, _>(partner)

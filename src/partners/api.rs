@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::partner::Kind as BrandKind;
-use super::{Directories, Directory, NewPartner, Partner, State, award_limits, currencies, steps};
+use super::{Directories, Directory, NewPartner, Partner, State};
+use super::{award_limits, bank_accounts, currencies, steps};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -29,6 +30,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     steps::api::routes(cfg);
     currencies::api::routes(cfg);
     award_limits::api::routes(cfg);
+    bank_accounts::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -48,6 +50,7 @@ impl OpenApi for Doc {
         document.merge(steps::api::Doc::openapi());
         document.merge(currencies::api::Doc::openapi());
         document.merge(award_limits::api::Doc::openapi());
+        document.merge(bank_accounts::api::Doc::openapi());
         document
     }
 }

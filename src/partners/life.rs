@@ -136,6 +136,8 @@ pub enum Act {
     AgreeRates,
     /// Enrol and link members.
     Enrol,
+    /// Get tokens for its members, and act with them.
+    ActForMembers,
     /// Award points of its currencies.
     Award,
     /// Redeem its points.
@@ -157,11 +159,12 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Act; 13] = [
+    pub const ALL: [Act; 14] = [
         Act::Read,
         Act::Issue,
         Act::AgreeRates,
         Act::Enrol,
+        Act::ActForMembers,
         Act::Award,
         Act::Redeem,
         Act::Hold,
@@ -180,6 +183,7 @@ impl Act {
             Act::Issue => "issue",
             Act::AgreeRates => "agree_rates",
             Act::Enrol => "enrol",
+            Act::ActForMembers => "act_for_members",
             Act::Award => "award",
             Act::Redeem => "redeem",
             Act::Hold => "hold",
@@ -213,7 +217,7 @@ pub fn allows(state: State, act: Act) -> bool {
             )
         }
         Act::Enrol | Act::Award | Act::ConvertIn => matches!(state, Live),
-        Act::Redeem | Act::Hold | Act::ConvertOut | Act::Deliver => {
+        Act::ActForMembers | Act::Redeem | Act::Hold | Act::ConvertOut | Act::Deliver => {
             matches!(state, Live | WindingDown)
         }
         Act::Sponsor | Act::Reverse | Act::Adjust => matches!(state, Live | Suspend | WindingDown),
@@ -318,7 +322,15 @@ mod tests {
             (
                 WindingDown,
                 &[
-                    Read, Redeem, Hold, ConvertOut, Sponsor, Deliver, Reverse, Adjust,
+                    Read,
+                    ActForMembers,
+                    Redeem,
+                    Hold,
+                    ConvertOut,
+                    Sponsor,
+                    Deliver,
+                    Reverse,
+                    Adjust,
                 ],
             ),
             (Closed, &[]),

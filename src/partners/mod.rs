@@ -13,6 +13,7 @@
 pub mod amount;
 pub mod api;
 pub mod award_limits;
+pub mod bank_accounts;
 pub mod currencies;
 pub mod currency;
 pub mod directory;

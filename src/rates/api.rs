@@ -20,7 +20,7 @@ use super::pump::Pump;
 use super::refusal::{BadTerms, Nearest, Refusal};
 use super::state::{NoSuchEdge, State, Step};
 use super::{Missing, Version, campaigns, exchange, store, unknown};
-use crate::access::{Auditor, Finance, Operator, RatesRead, RatesWrite, Reader, Who};
+use crate::access::{Auditor, Finance, Operator, OrMember, RatesRead, RatesWrite, Reader, Who};
 use crate::approvals::PartyName;
 use crate::db::{self, Connection, Pool};
 use crate::error::{Error, FieldError, Problem, Slug};
@@ -296,12 +296,12 @@ async fn step<T>(
 #[utoipa::path(
     get, path = "/v1/rate-cards", operation_id = "listRateCards", tag = "rates",
     description = "Newest first. A partner sees every version of the pairs it issues one side of, and what others have published; what the brands pay each other is told to each side for itself.",
-    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
+    security(("partner" = ["rates:read"]), ("member" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(Wanted),
     responses((status = 200, description = "A page of rate cards.", body = Page<RateCardBody>), ReadProblems)
 )]
 async fn list(
-    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    reader: Reader<OrMember<RatesRead>, (Operator, Finance, Auditor)>,
     (ids, pool, directories): Desk,
     wanted: Query<Wanted>,
 ) -> Result<web::Json<Page<RateCardBody>>, Error> {
@@ -342,12 +342,12 @@ async fn list(
 #[utoipa::path(
     get, path = "/v1/rate-cards/{rate_card}", operation_id = "getRateCard", tag = "rates",
     description = "One version, with its sentence in English and in Traditional Chinese and the caller's side of its settlement.",
-    security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
+    security(("partner" = ["rates:read"]), ("member" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("rate_card" = String, Path, description = "The rate card's id.")),
     responses((status = 200, description = "The rate card.", body = RateCardBody), ReadProblems)
 )]
 async fn one(
-    reader: Reader<RatesRead, (Operator, Finance, Auditor)>,
+    reader: Reader<OrMember<RatesRead>, (Operator, Finance, Auditor)>,
     (ids, pool, directories): Desk,
     path: Path<String>,
 ) -> Result<web::Json<RateCardBody>, Error> {

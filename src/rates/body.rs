@@ -277,6 +277,7 @@ pub struct RateCardBody {
     #[schema(value_type = Object, example = json!({"kind": "ratio", "give": 5, "get": 1, "min": 5000, "step": 1250}))]
     pub terms: Terms,
     /// The caller's side of what the brands pay; null for who is no party.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub settlement: Option<SettlementBody>,
     /// For whom it is, as it was drafted; null when for everybody.
     #[schema(value_type = Option<Object>, example = json!({"claims": {"tier": ["platinum", "diamond"]}}))]

@@ -173,10 +173,9 @@ pub async fn draft(
     let (from, to) = (currency(draft.from, "/from")?, currency(draft.to, "/to")?);
     let is_issuer = |partner: i64| partner == from.issuer || partner == to.issuer;
     match PartyName::of(who) {
-        PartyName::Partner(partner) if !is_issuer(partner) => {
-            return Err(api::not_an_issuer().into());
-        }
-        PartyName::Partner(_) | PartyName::Hub => {}
+        PartyName::Partner(partner) if is_issuer(partner) => {}
+        PartyName::Partner(_) | PartyName::Nobody => return Err(api::not_an_issuer().into()),
+        PartyName::Hub => {}
     }
     for issuer in [from.issuer, to.issuer] {
         partners::must_allow(conn, issuer, Act::AgreeRates).await?;

@@ -50,7 +50,7 @@ impl Version {
         let sides = self.approved.iter().rev().find_map(|party| match party {
             PartyName::Partner(id) if *id == self.source => Some(ApprovedBy::Source),
             PartyName::Partner(id) if *id == self.target => Some(ApprovedBy::Target),
-            PartyName::Partner(_) | PartyName::Hub => None,
+            PartyName::Partner(_) | PartyName::Hub | PartyName::Nobody => None,
         });
         self.kept.state(sides, self.valid_from, self.valid_to, now)
     }
@@ -64,6 +64,7 @@ impl Version {
     pub fn is_party(&self, party: PartyName) -> bool {
         match party {
             PartyName::Hub => true,
+            PartyName::Nobody => false,
             PartyName::Partner(id) => {
                 id == self.source || id == self.target || Some(id) == self.sponsor()
             }

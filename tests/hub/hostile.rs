@@ -47,6 +47,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let oscar = world.sign_in("oscar").await;
     let capped = world.post(&oscar, &propose, usd.clone()).await.ok();
     let cap = json!({"content_hash": capped["proposed"]["content_hash"]});
+    let bank_account = json!({"holder": "Aero", "currency": "USD", "bic": "HSBCHKHH",
+        "account_number": "012-345678-001"});
+    let propose = format!("/v1/partners/{partner}/bank-account/propose");
+    let proposed = world.post(&aero, &propose, bank_account.clone()).await.ok();
+    let paid_into = json!({"content_hash": proposed["proposed"]["content_hash"]});
     let miles = json!({"amount": "10000", "currency": "MILE"});
     let tomorrow = chrono::Utc::now() + chrono::Duration::days(1);
     let body = json!({"member": member.id, "amount": {"amount": "1", "currency": "MILE"}});
@@ -166,6 +171,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
             ),
             "setRequestLimit" => (&operator, json!({"per_second": 20_000, "burst": 40_000})),
             "closeWindow" => (&finance, json!({})),
+            "proposeBankAccount" => (&aero, bank_account.clone()),
+            "approveBankAccount" | "rejectBankAccount" => (&finance, paid_into.clone()),
+            "withdrawBankAccount" => (&aero, json!({})),
             "createWebhookEndpoint" | "changeWebhookEndpoint" => (
                 &aero,
                 json!({"url": "https://example.com/events", "description": "D", "types": ["award.completed"],
@@ -771,7 +779,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
         let tail = tail.replace("{credential}", "crd_0000000000000000");
         let partners = one.said["security"][0]["partner"].is_array();
         let token = match one.id.as_str() {
-            "closeWindow" => &finance,
+            "closeWindow" | "approveBankAccount" | "rejectBankAccount" => &finance,
             _ if partners => &aero,
             _ => &operator,
         };
@@ -780,7 +788,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
             let path = format!("{start}{id}{tail}");
             let body = match one.id.as_str() {
                 "approveRateCard" | "rejectRateCard" | "approveCampaign" | "rejectCampaign"
-                | "approveAdjustment" | "rejectAdjustment" => {
+                | "approveAdjustment" | "rejectAdjustment" | "approveBankAccount"
+                | "rejectBankAccount" => {
                     json!({"content_hash": "0".repeat(32)})
                 }
                 "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
@@ -789,6 +798,9 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "setAwardLimits" => json!({"limits": []}),
                 "setRequestLimit" => json!({"per_second": 1, "burst": 1}),
                 "proposePartnerCap" => json!({"amount": null}),
+                "proposeBankAccount" => {
+                    json!({"holder": "A", "currency": "USD", "bic": "HSBCHKHH", "account_number": "1"})
+                }
                 "approvePartnerCap"
                 | "rejectPartnerCap"
                 | "approvePartnerState"

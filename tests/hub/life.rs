@@ -147,6 +147,8 @@ async fn the_database_takes_the_steps_of_the_code_and_no_other() {
 struct Try<'w> {
     world: &'w World,
     member: Member,
+    membership: String,
+    acting: String,
     aero: String,
     bayview: String,
     olivia: String,
@@ -191,6 +193,14 @@ impl Try<'_> {
             Act::Enrol => {
                 let body = json!({"number": format!("L-{nth}")});
                 world.post(aero, "/v1/members", body).await
+            }
+            Act::ActForMembers => {
+                let granted = world.exchange("AERO", &self.membership, &[]).await;
+                let own = format!("/v1/members/{}", self.member.id);
+                // A token that is there already is good as long as another is given.
+                let acting = world.get(&self.acting, &own).await;
+                assert_eq!(acting.status.is_success(), granted.status.is_success());
+                granted
             }
             Act::Award => {
                 let mut body = of_member;
@@ -248,6 +258,8 @@ async fn each_state_allows_what_its_table_says_of_every_act() {
         bayview: world.token("BAYVIEW").await,
         olivia: world.sign_in("olivia").await,
         oscar: world.sign_in("oscar").await,
+        membership: world.membership("AERO", &member).await,
+        acting: world.acting("AERO", &member).await,
         world: &world,
         member,
         awards,
@@ -270,6 +282,9 @@ async fn each_state_allows_what_its_table_says_of_every_act() {
             let what = format!("{name} {}: {}", act.name(), answer.body);
             match life::allows(state, act) {
                 true => assert!(answer.status.is_success(), "{what}"),
+                false if act == Act::ActForMembers => {
+                    assert_eq!(answer.body["error"], "unauthorized_client", "{what}");
+                }
                 false if state == State::Suspended => {
                     assert_eq!(answer.problem(), "partner-suspended", "{what}");
                 }

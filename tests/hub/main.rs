@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod acting;
 mod adjustments;
 mod approvals;
 mod award_limits;
+mod bank_accounts;
 mod bonuses;
 mod bulk;
 mod campaigns;

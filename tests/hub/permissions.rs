@@ -16,10 +16,13 @@ use crate::deliveries::{by_code, present};
 use crate::hostile::writes;
 use crate::office::{Office, PASSWORD};
 use crate::openapi::document;
-use crate::world::{Answer, World, send};
+use crate::world::{Answer, Member, World, send};
 
 /// What every partner may look up, whoever it belongs to.
 const SHARED: [&str; 4] = ["getCurrency", "getPartner", "readAwardLimits", "readWindow"];
+
+/// What of a path can be a member's own.
+const OF_MEMBERS: [&str; 4] = ["{conversion}", "{member}", "{membership}", "{wallet}"];
 
 /// Something with an id that can stand in a path: whose it is, one that is in use, one that has ended.
 struct Thing {
@@ -33,6 +36,8 @@ enum Caller {
     Nobody,
     /// A partner whose token has this scope and no other.
     Scope(&'static str),
+    /// A member, with a token that has this scope and no other.
+    Member(&'static str),
     Staff(&'static str),
 }
 
@@ -57,6 +62,9 @@ fn expected(row: &Permission, caller: &Caller) -> Verdict {
         Caller::Nobody => return Verdict::WhoAreYou,
         Caller::Scope(scope) => {
             row.partner && row.scope.as_deref().is_none_or(|needed| needed == *scope)
+        }
+        Caller::Member(scope) => {
+            row.member && row.scope.as_deref().is_none_or(|needed| needed == *scope)
         }
         Caller::Staff(role) => row.roles.iter().any(|admitted| admitted.name() == *role),
     };
@@ -120,11 +128,15 @@ struct Walk {
     office: Office,
     /// Tokens of single scopes, by the partner and the scope.
     scoped: BTreeMap<(&'static str, &'static str), String>,
+    /// Tokens of single scopes of the partner's member, by the partner and the scope.
+    members: BTreeMap<(&'static str, &'static str), String>,
     staff: BTreeMap<&'static str, String>,
     things: BTreeMap<&'static str, Thing>,
     /// The id of the partner that has nothing to do with anybody.
     stranger: String,
     stranger_token: String,
+    /// A member of that partner, with all scopes.
+    stranger_member: String,
 }
 
 const STRANGER: &str = "ZULU";
@@ -159,6 +171,27 @@ impl Walk {
             ("client_secret", &*secret),
         ];
         let stranger_token = text(&office.token_form(&form).await.ok()["access_token"]);
+        let enrolled = office
+            .post(&stranger_token, "/v1/members", json!({"number": "Z-1"}))
+            .await;
+        let enrolled = text(&enrolled.ok()["membership"]);
+        let mut members = BTreeMap::new();
+        for scope in of_members() {
+            let narrowed = [("scope", scope)];
+            let owner = Member {
+                id: things["member"].live.clone(),
+            };
+            for partner in ["AERO", "BAYVIEW", "CITYMART"] {
+                let own = office.membership(partner, &owner).await;
+                let token = office.exchange(partner, &own, &narrowed).await.ok();
+                members.insert((partner, scope), text(&token["access_token"]));
+            }
+            let form = [&exchanging(&id, &secret, &enrolled)[..], &narrowed].concat();
+            let token = office.token_form(&form).await.ok();
+            members.insert((STRANGER, scope), text(&token["access_token"]));
+        }
+        let form = exchanging(&id, &secret, &enrolled);
+        let stranger_member = text(&office.token_form(&form).await.ok()["access_token"]);
         let mut staff = BTreeMap::new();
         for role in AnyRole::ANY_OF {
             let login = format!("walk.{}", role.name());
@@ -176,10 +209,12 @@ impl Walk {
         Walk {
             office,
             scoped,
+            members,
             staff,
             things,
             stranger,
             stranger_token,
+            stranger_member,
         }
     }
 
@@ -187,6 +222,7 @@ impl Walk {
         match caller {
             Caller::Nobody => None,
             Caller::Scope(scope) => self.scoped.get(&(partner, *scope)),
+            Caller::Member(scope) => self.members.get(&(partner, *scope)),
             Caller::Staff(role) => self.staff.get(role),
         }
     }
@@ -245,6 +281,25 @@ impl Walk {
         }
         send(request).await
     }
+}
+
+fn of_members() -> impl Iterator<Item = &'static str> {
+    let all = SCOPES.iter().map(|(name, _)| *name);
+    all.filter(|name| interline::access::scope::OF_MEMBERS.contains(name))
+}
+
+/// The form of an exchange for a member's token.
+fn exchanging<'a>(id: &'a str, secret: &'a str, membership: &'a str) -> [(&'a str, &'a str); 5] {
+    [
+        (
+            "grant_type",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ),
+        ("client_id", id),
+        ("client_secret", secret),
+        ("subject_token", membership),
+        ("subject_token_type", "urn:interline:token-type:membership"),
+    ]
 }
 
 fn text(value: &Value) -> String {
@@ -466,6 +521,7 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
     let callers: Vec<Caller> = [Caller::Nobody]
         .into_iter()
         .chain(scopes)
+        .chain(of_members().map(Caller::Member))
         .chain(staff)
         .collect();
     let mut tries = Vec::new();
@@ -523,8 +579,10 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
             complaints.push(format!("it broke: {cell}"));
         }
         let is_partner = matches!(caller, Caller::Scope(_));
+        let is_member = matches!(caller, Caller::Member(_));
+        let may_be_own = OF_MEMBERS.iter().any(|part| row.path.contains(part));
         if *target == Target::Own {
-            if is_partner
+            if (is_partner || is_member && may_be_own)
                 && said == Verdict::In
                 && row.method == "GET"
                 && row.path.contains('{')
@@ -536,8 +594,8 @@ async fn every_operation_admits_whom_the_table_says_and_shows_nobody_what_is_not
             }
             continue;
         }
-        let is_shown =
-            said == Verdict::In && (!is_partner || SHARED.contains(&row.operation.as_str()));
+        let is_shown = said == Verdict::In
+            && (!(is_partner || is_member) || SHARED.contains(&row.operation.as_str()));
         if is_shown {
             continue;
         }
@@ -580,11 +638,11 @@ async fn a_write_on_what_is_somebody_elses_is_answered_as_if_it_were_not_there()
         if !row.partner || !is_named && ids_in(&write.path).is_empty() {
             continue;
         }
-        let call = async |path: &str, body: &str| {
+        let call = async |token: &str, path: &str, body: &str| {
             let request = walk
                 .office
                 .request(write.method.clone(), path)
-                .bearer_auth(&walk.stranger_token);
+                .bearer_auth(token);
             let key = Uuid::new_v4().to_string();
             let request = request
                 .header("idempotency-key", key)
@@ -594,12 +652,18 @@ async fn a_write_on_what_is_somebody_elses_is_answered_as_if_it_were_not_there()
                 &format!("{path} {body}"),
             )
         };
-        let foreign = call(&write.path, &own).await;
-        // Some ids stand for a number that nothing has, and some for none at all.
-        for _ in 0..5 {
-            let missing = call(&randomised(&write.path), &randomised(&own)).await;
-            if foreign != missing || !foreign.starts_with('4') {
-                complaints.push(format!("{}: {foreign}, beside {missing}", write.id));
+        let tokens = [
+            Some(&walk.stranger_token),
+            row.member.then_some(&walk.stranger_member),
+        ];
+        for token in tokens.into_iter().flatten() {
+            let foreign = call(token, &write.path, &own).await;
+            // Some ids stand for a number that nothing has, and some for none at all.
+            for _ in 0..5 {
+                let missing = call(token, &randomised(&write.path), &randomised(&own)).await;
+                if foreign != missing || !foreign.starts_with('4') {
+                    complaints.push(format!("{}: {foreign}, beside {missing}", write.id));
+                }
             }
         }
         tried.insert(write.id);

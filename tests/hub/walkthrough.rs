@@ -317,8 +317,7 @@ async fn one_conversion_step_by_step() {
       "reference": "CV-1",
       "reversed": null,
       "reversed_by": null,
-      "status": "completed",
-      "value": null
+      "status": "completed"
     }
     "#);
 

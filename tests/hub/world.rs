@@ -252,6 +252,47 @@ impl World {
         body["access_token"].as_str().expect("a token").to_owned()
     }
 
+    /// What a partner gets for what names a member, with a form that says more.
+    pub async fn exchange(&self, code: &str, subject: &str, more: &[(&str, &str)]) -> Answer {
+        let partner = self.credentials.partner(code).expect(code);
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ),
+            ("subject_token", subject),
+            ("subject_token_type", "urn:interline:token-type:membership"),
+        ] {
+            if more.iter().all(|(known, _)| *known != name) {
+                form.append_pair(name, value);
+            }
+        }
+        let form = form.extend_pairs(more).finish();
+        let request = self
+            .request(Method::POST, "/oauth/token")
+            .basic_auth(&partner.client_id, Some(&partner.client_secret))
+            .header("content-type", "application/x-www-form-urlencoded");
+        send(request.body(form)).await
+    }
+
+    /// The id of a member's membership of a partner.
+    pub async fn membership(&self, code: &str, member: &Member) -> String {
+        let path = format!("/v1/members/{}", member.id);
+        let member = self.get(&self.token(code).await, &path).await.ok();
+        member["membership"].as_str().expect("an id").to_owned()
+    }
+
+    /// The token with which a partner acts for its member.
+    pub async fn acting(&self, code: &str, member: &Member) -> String {
+        let membership = self.membership(code, member).await;
+        let granted = self.exchange(code, &membership, &[]).await.ok();
+        granted["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+
     /// A person's access token, by login.
     pub async fn sign_in(&self, login: &str) -> String {
         let person = self

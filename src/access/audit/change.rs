@@ -44,6 +44,7 @@ macro_rules! subjects {
 subjects! {
     Adjustment "adjustment" "adjustment.changed";
     Approval "approval" "approval.changed";
+    BankAccount "bank_account" "bank_account.changed";
     Campaign "campaign" "campaign.changed";
     Cap "partner_cap" "limit.changed";
     Certification "certification" "certification.changed";

@@ -110,7 +110,7 @@ fn check_scopes(who: &Who, wanted: &ScopeSet, held: Option<&ScopeSet>) -> Result
     let too_much = match (who.party, held) {
         (Party::Person(_), _) => false,
         (Party::Partner(_), Some(held)) => !wanted.is_within(held),
-        (Party::Partner(_), None) => true,
+        (Party::Partner(_), None) | (Party::Member(_), _) => true,
     };
     match too_much {
         true => Err(Problem::new(

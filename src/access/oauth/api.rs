@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
+use super::exchange;
 use super::failures::Origin;
-use super::request::{Refusal, TokenRequest};
+use super::request::{Refusal, TokenRequest, Wish};
 use crate::access::scope::SCOPES;
 use crate::access::{Access, token};
 use crate::clock;
@@ -47,6 +48,13 @@ pub struct TokenBody {
     /// What the token may be used for.
     #[schema(example = "awards:write members:read")]
     pub scope: String,
+    /// Of a member's token: `urn:ietf:params:oauth:token-type:access_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "urn:ietf:params:oauth:token-type:access_token"
+    )]
+    pub issued_token_type: Option<&'static str>,
 }
 
 /// The hub's public keys (RFC 7517).
@@ -73,8 +81,13 @@ pub struct ServerMetadata {
 /// Get an access token
 ///
 /// OAuth2 client credentials (RFC 6749). The client id and secret come by HTTP Basic or in the
-/// form; a credential with public keys sends a signed assertion instead (`private_key_jwt`, RFC 7523). After twenty
-/// wrong secrets within a minute from one address, no more are taken from there for the client. A problem has the members `error` and `error_description` of RFC 6749 besides its own.
+/// form; a credential with public keys sends a signed assertion instead (`private_key_jwt`, RFC 7523).
+///
+/// Or a token exchange (RFC 8693): a credential with the scope `members:act` gets a token that acts for a member
+/// of yours, and may do what a member may. It ends with the credential, with the membership, and while your state
+/// does not let you act for members. A member that is not yours is refused as one that does not exist.
+///
+/// After twenty wrong secrets within a minute from one address, no more are taken from there for the client. A problem has the members `error` and `error_description` of RFC 6749 besides its own.
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "issueToken", tag = "access", security(()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -92,7 +105,9 @@ async fn issue(
         .headers()
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
-    asked.check_grant().map_err(problem)?;
+    let hub = super::hub(&access);
+    let wish = asked.wish(&hub.each_ref().map(|it| &**it));
+    let wish = wish.map_err(problem)?;
     let client = asked.client(header).map_err(problem)?;
     let address = request.peer_addr().map(|peer| peer.ip().to_string());
     let origin = Origin::new(address.as_deref().unwrap_or_default(), &client.id);
@@ -105,7 +120,7 @@ async fn issue(
         &access,
         &ids,
         &client,
-        asked.scope.as_deref(),
+        (&wish, asked.scope.as_deref()),
         now,
     )
     .await?;
@@ -121,6 +136,10 @@ async fn issue(
             token_type: "Bearer",
             expires_in: token::LIFE,
             scope: grant.scopes.to_string(),
+            issued_token_type: match wish {
+                Wish::ForItself => None,
+                Wish::ForMember(_) => Some(exchange::ACCESS_TOKEN),
+            },
         }))
 }
 
@@ -151,7 +170,7 @@ async fn metadata(access: Data<Access>) -> HttpResponse {
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         issuer,
         scopes_supported: SCOPES.iter().map(|(name, _)| *name).collect(),
-        grant_types_supported: vec!["client_credentials"],
+        grant_types_supported: vec!["client_credentials", exchange::GRANT],
         token_endpoint_auth_methods_supported: vec![
             "client_secret_basic",
             "client_secret_post",
@@ -176,9 +195,17 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::UnsupportedGrantType => (
             Slug::InvalidField,
             "unsupported_grant_type",
-            "grant_type is client_credentials".to_owned(),
+            format!("grant_type is client_credentials or {}", exchange::GRANT),
         ),
         Refusal::InvalidScope(detail) => (Slug::InvalidField, "invalid_scope", detail),
+        Refusal::UnauthorizedClient(detail) => {
+            (Slug::InvalidField, "unauthorized_client", detail.to_owned())
+        }
+        Refusal::InvalidTarget => (
+            Slug::InvalidField,
+            "invalid_target",
+            "audience and resource are the hub's issuer, or left out".to_owned(),
+        ),
     };
     Problem::new(slug, detail.clone())
         .with("error", error)

@@ -1,12 +1,14 @@
-//! A signed assertion instead of a secret (RFC 7523, section 3): what it has to say, and for how long.
+//! What a client signs instead of sending a secret (RFC 7523, section 3), or about one of its members
+//! (RFC 8693, section 2.1): what it has to say, and for how long.
 //!
 //! | claim | says                                                                    |
 //! |-------|-------------------------------------------------------------------------|
 //! | `iss` | the client id                                                           |
-//! | `sub` | the client id                                                           |
+//! | `sub` | the client id; about a member, the member's number in the partner's programme |
 //! | `aud` | the hub: its issuer or its token endpoint, and nobody besides           |
 //! | `exp` | at most five minutes from now                                           |
 //! | `jti` | a name that the client gives once; whoever comes second with it is refused |
+//! | `auth_time` | about a member, and optional: when it last proved itself to the partner |
 //!
 //! The algorithm is the registered key's. What points at a key (`jku`, `jwk`, `x5u`, `x5c`) is
 //! refused by being there.
@@ -37,6 +39,14 @@ pub struct Proof {
     pub until: Timestamp,
 }
 
+/// What a good assertion says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub sub: String,
+    pub auth_time: Option<i64>,
+    pub proof: Proof,
+}
+
 /// Whom an assertion says it comes from, before anything is believed of it.
 pub fn claimed_client(assertion: &str) -> Option<String> {
     if assertion.len() > LARGEST {
@@ -54,6 +64,18 @@ pub fn check(
     audiences: &[&str],
     now: Timestamp,
 ) -> Option<Proof> {
+    let said = read(assertion, keys, client, audiences, now)?;
+    (said.sub == client).then_some(said.proof)
+}
+
+/// What the client signed, or nothing.
+pub fn read(
+    assertion: &str,
+    keys: &[PublicKey],
+    client: &str,
+    audiences: &[&str],
+    now: Timestamp,
+) -> Option<Said> {
     if assertion.len() > LARGEST {
         return None;
     }
@@ -96,7 +118,7 @@ fn said(
     client: &str,
     audiences: &[&str],
     now: i64,
-) -> Option<Proof> {
+) -> Option<Said> {
     let is_hub = |audience: &Value| audiences.iter().any(|hub| audience == hub);
     let is_for_the_hub = match claims.get("aud")? {
         Value::Array(several) => !several.is_empty() && several.iter().all(is_hub),
@@ -108,16 +130,25 @@ fn said(
         None => true,
     });
     let jti = claims.get("jti")?.as_str()?;
+    let auth_time = match claims.get("auth_time") {
+        Some(at) => Some(at.as_i64().filter(|at| (0..=now + LEEWAY).contains(at))?),
+        None => None,
+    };
 
     let is_good = claims.get("iss")? == client
-        && claims.get("sub")? == client
         && is_for_the_hub
         && has_begun
         && (now - LEEWAY..=now + LONGEST + LEEWAY).contains(&exp)
         && (1..=LONGEST_NAME).contains(&jti.len());
-    is_good.then(|| Proof {
+    let sub = claims.get("sub")?.as_str()?.to_owned();
+    let proof = Proof {
         jti: jti.to_owned(),
         until: DateTime::from_timestamp(exp + LEEWAY + 1, 0).unwrap_or_default(),
+    };
+    is_good.then_some(Said {
+        sub,
+        auth_time,
+        proof,
     })
 }
 
@@ -184,6 +215,41 @@ mod tests {
         assert_eq!(of_another, None);
         let two = check(&assertion, &[pair(7).1, pair(8).1], "crd_1", HUB, noon());
         assert_eq!(two, None, "which of two keys is not said");
+    }
+
+    #[test]
+    fn what_is_signed_about_a_member_says_who_and_when_it_proved_itself() {
+        let (header, now) = (json!({"alg": "EdDSA"}), noon().timestamp());
+        let read = |more: &[(&str, Value)]| {
+            let mut claims = claims();
+            for (name, value) in more {
+                claims[*name] = value.clone();
+            }
+            let said = super::read(
+                &signed(&header, &claims),
+                &[pair(7).1],
+                "crd_1",
+                HUB,
+                noon(),
+            );
+            said.map(|said| (said.sub, said.auth_time))
+        };
+        let of_member = ("sub", json!("A-1"));
+        assert_eq!(
+            read(std::slice::from_ref(&of_member)),
+            Some(("A-1".into(), None))
+        );
+        let at = |at: Value| read(&[of_member.clone(), ("auth_time", at)]);
+        assert_eq!(at(json!(now - 60)), Some(("A-1".into(), Some(now - 60))));
+        for wrong in [json!(now + 60), json!("now"), json!(-1), json!(1.5)] {
+            assert_eq!(at(wrong.clone()), None, "{wrong}");
+        }
+        let of_member = signed(&header, &{
+            let mut claims = claims();
+            claims["sub"] = json!("A-1");
+            claims
+        });
+        assert_eq!(check(&of_member, &[pair(7).1], "crd_1", HUB, noon()), None);
     }
 
     #[test]

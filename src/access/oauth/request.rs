@@ -1,19 +1,22 @@
-//! What a program sends to get a token (RFC 6749, sections 2.3.1 and 4.4; RFC 7523), and why it gets none.
+//! What a program sends to get a token (RFC 6749, sections 2.3.1 and 4.4; RFC 7523; RFC 8693), and why it gets
+//! none.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::assertion;
+use super::{assertion, exchange};
 
 /// The form of `POST /oauth/token`. Unknown names are ignored, as RFC 6749 asks.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct TokenRequest {
-    /// `client_credentials`.
+    /// `client_credentials`; or `urn:ietf:params:oauth:grant-type:token-exchange`, for a member's token.
     #[schema(required, example = "client_credentials")]
     pub grant_type: Option<String>,
-    /// The scopes the token shall have, with spaces between; all of the credential's when left out.
+    /// The scopes the token shall have, with spaces between; all of the credential's when left out. Of a
+    /// member's token: some of `conversions:write`, `ledger:read`, `members:read`, `members:write`,
+    /// `quotes:write` and `rates:read` that the credential has.
     #[schema(example = "awards:write members:read")]
     pub scope: Option<String>,
     /// When the credentials are not sent with HTTP Basic.
@@ -26,6 +29,25 @@ pub struct TokenRequest {
     /// A JWT that a registered public key verifies: `iss` and `sub` are the client id, `aud` the
     /// issuer or the token endpoint, `exp` at most five minutes ahead, `jti` never used before.
     pub client_assertion: Option<String>,
+    /// In an exchange, who the member is: as `subject_token_type` says.
+    pub subject_token: Option<String>,
+    /// `urn:interline:token-type:membership`: the id of a membership of yours. Or
+    /// `urn:ietf:params:oauth:token-type:jwt`: a JWT that a public key of the credential verifies, like an
+    /// assertion, with the member's number in your programme as `sub`, and `auth_time` if you say it.
+    pub subject_token_type: Option<String>,
+    /// `urn:ietf:params:oauth:token-type:access_token`, which is also meant when it is left out.
+    pub requested_token_type: Option<String>,
+    /// Beside the id of a membership, when the member last proved itself to you, in seconds since 1970. A JWT
+    /// says it itself.
+    #[schema(example = "1793145600")]
+    pub auth_time: Option<String>,
+    /// Not taken: the client is the actor.
+    #[schema(ignore)]
+    pub actor_token: Option<String>,
+    /// The hub, where it is said at all.
+    pub audience: Option<String>,
+    /// The hub, where it is said at all.
+    pub resource: Option<String>,
 }
 
 /// Who a program says it is, and its proof.
@@ -42,13 +64,26 @@ pub enum Proof {
     Assertion(String),
 }
 
-/// Why there is no token: the codes of RFC 6749, section 5.2.
+/// What a program wants a token for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To act for its partner.
+    ForItself,
+    /// To act for a member.
+    ForMember(exchange::Subject),
+}
+
+/// Why there is no token: the codes of RFC 6749, section 5.2, and of RFC 8693, section 2.2.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     InvalidRequest(&'static str),
     InvalidClient,
     UnsupportedGrantType,
     InvalidScope(String),
+    /// The client may not ask for tokens of this kind.
+    UnauthorizedClient(&'static str),
+    /// The token is wanted for something else than the hub.
+    InvalidTarget,
 }
 
 impl TokenRequest {
@@ -93,13 +128,39 @@ impl TokenRequest {
         })
     }
 
-    /// There is one kind of grant.
-    pub fn check_grant(&self) -> Result<(), Refusal> {
+    /// What the token is wanted for; `hub` is what the hub is called.
+    pub fn wish(&self, hub: &[&str]) -> Result<Wish, Refusal> {
         match self.grant_type.as_deref() {
-            Some("client_credentials") => Ok(()),
+            Some("client_credentials") => Ok(Wish::ForItself),
+            Some(exchange::GRANT) => Ok(Wish::ForMember(self.subject(hub)?)),
             Some(_) => Err(Refusal::UnsupportedGrantType),
             None => Err(Refusal::InvalidRequest("grant_type is missing")),
         }
+    }
+
+    fn subject(&self, hub: &[&str]) -> Result<exchange::Subject, Refusal> {
+        let meant = [&self.audience, &self.resource].into_iter().flatten();
+        if !meant.clone().all(|target| hub.contains(&target.as_str())) {
+            return Err(Refusal::InvalidTarget);
+        }
+        if self.actor_token.is_some() {
+            return Err(Refusal::InvalidRequest(
+                "send no actor_token: the client is the actor",
+            ));
+        }
+        let wanted = self.requested_token_type.as_deref();
+        if wanted.is_some_and(|wanted| wanted != exchange::ACCESS_TOKEN) {
+            return Err(Refusal::InvalidRequest(
+                "requested_token_type is urn:ietf:params:oauth:token-type:access_token",
+            ));
+        }
+        let token = self.subject_token.clone();
+        let token = token.ok_or(Refusal::InvalidRequest("subject_token is missing"))?;
+        exchange::Subject::of(
+            self.subject_token_type.as_deref(),
+            token,
+            self.auth_time.as_deref(),
+        )
     }
 }
 

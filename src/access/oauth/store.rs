@@ -1,7 +1,7 @@
 //! What is known of a client that asks for a token.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Jsonb, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -75,4 +75,64 @@ pub(super) async fn remember(
     .execute(conn)
     .await?;
     Ok(inserted == 1)
+}
+
+/// A membership that its partner may act for.
+#[derive(diesel::QueryableByName)]
+pub(super) struct Membership {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = BigInt)]
+    pub member_id: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Whether {
+    #[diesel(sql_type = Bool)]
+    is_so: bool,
+}
+
+/// Whether the life of a partner lets it act for its members now.
+pub(super) async fn acts_for_members(conn: &mut Connection, partner: i64) -> Result<bool, Error> {
+    let row: Option<Whether> =
+        diesel::sql_query("select acts_for_members(state) as is_so from partners where id = $1")
+            .bind::<BigInt, _>(partner)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(row.is_some_and(|row| row.is_so))
+}
+
+/// A partner's membership by its id.
+pub(super) async fn find_membership(
+    conn: &mut Connection,
+    partner: i64,
+    id: i64,
+) -> Result<Option<Membership>, Error> {
+    Ok(diesel::sql_query(
+        "select id, member_id from live_memberships where partner_id = $1 and id = $2",
+    )
+    .bind::<BigInt, _>(partner)
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?)
+}
+
+/// A partner's membership by the number that the partner gave.
+pub(super) async fn find_numbered(
+    conn: &mut Connection,
+    partner: i64,
+    number: &str,
+) -> Result<Option<Membership>, Error> {
+    let sql = "select id, member_id from live_memberships where partner_id = $1 and number = $2";
+    if number.contains('\0') {
+        return Ok(None);
+    }
+    Ok(diesel::sql_query(sql)
+        .bind::<BigInt, _>(partner)
+        .bind::<Text, _>(number)
+        .get_result(conn)
+        .await
+        .optional()?)
 }

@@ -123,9 +123,8 @@ pub async fn sign_in(
     let subject = Subject {
         sub,
         client_id: "sessions".into(),
-        scope: None,
-        partner: None,
-        role: Some(person.role),
+        role: Some(person.role.name().to_owned()),
+        ..Subject::default()
     };
     let mut conn = pool.get().await?;
     let token = access.mint(&mut conn, subject, now).await?;

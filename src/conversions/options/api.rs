@@ -10,7 +10,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::ways::{self, Way};
 use super::{Choice, Held, choices, counting, deciding};
-use crate::access::{LedgerRead, Partner};
+use crate::access::{LedgerRead, OrMember, Partner};
 use crate::clock::Timestamp;
 use crate::conversions::limits;
 use crate::conversions::quoted::{
@@ -107,18 +107,18 @@ pub struct OptionLegBody {
 #[utoipa::path(
     get, path = "/v1/conversions/options", operation_id = "listConversionOptions", tag = "conversions",
     description = "By each currency to get the rate card that decides for this member now, applied to what the wallet holds, with what campaigns add, and the best way through a third currency where that gives more for one; best first.",
-    security(("partner" = ["ledger:read"])),
+    security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(OfWallet),
     responses((status = 200, description = "The options.", body = OptionsBody), ReadProblems)
 )]
 async fn list(
-    partner: Partner<LedgerRead>,
+    partner: Partner<OrMember<LedgerRead>>,
     shelf: Shelf,
     books: Data<Books>,
     query: Query<OfWallet>,
 ) -> Result<web::Json<OptionsBody>, Error> {
-    let (who, moment) = (partner.partner, partner.moment);
-    let (wallet, currency) = shelf.own_wallet(who, moment, &query.0.wallet).await?;
+    let (caller, moment) = ((partner.partner, partner.who.acted()), partner.moment);
+    let (wallet, currency) = shelf.own_wallet(caller, moment, &query.0.wallet).await?;
     let (_, book) = books.at(moment, &shelf.pool).await?;
     let lots = store::lots_of(&mut *shelf.pool.get().await?, wallet).await?;
     let usable = lots.iter().filter(|lot| lot.key().is_usable(moment.now));

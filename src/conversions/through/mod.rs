@@ -23,7 +23,7 @@ use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Kind;
 use crate::ledger;
-use crate::ledger::api::{barred, must_issue};
+use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::partners::Currency;
@@ -65,7 +65,6 @@ pub async fn offer(
     through: &str,
     channel: Option<&Word>,
 ) -> Result<[Offer; 2], Error> {
-    let partner = asking.partner;
     let (version, book) = books.at(asking.moment, &shelf.pool).await?;
     let directory = &book.directory;
     let (from, to, fixed) = super::asked(directory, wish)?;
@@ -74,7 +73,7 @@ pub async fn offer(
         let rule = "the code of another currency than the two that are exchanged";
         return Err(Problem::field("/through", rule).into());
     }
-    must_issue(partner, from)?;
+    super::must_issue(asking, from)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -113,7 +112,8 @@ pub async fn offer(
     };
     let quote = Quote {
         jti: Uuid::now_v7(),
-        partner: shelf.ids.show(Kind::Partner, partner),
+        partner: shelf.ids.show(Kind::Partner, asking.partner),
+        member: super::by_member(&shelf.ids, asking),
         card: card(&first),
         exchange_rate: rate(&first),
         from_wallet: shelf.ids.show(Kind::Wallet, from_wallet.0),

@@ -1,10 +1,12 @@
 //! Wallets over HTTP: balance, lots and statement.
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::access::{LedgerRead, Partner};
+use crate::access::{LedgerRead, OrMember, Partner};
 use crate::clock::{self, Timestamp};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
@@ -85,52 +87,56 @@ pub struct EntryBody {
 /// List a member's wallets
 #[utoipa::path(
     get, path = "/v1/members/{member}/wallets", operation_id = "listWallets", tag = "ledger",
-    description = "One of your members' wallets in the currencies that you issue.",
-    security(("partner" = ["ledger:read"])),
+    description = "One of your members' wallets in the currencies that you issue; for a member, all of its own.",
+    security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 200, description = "The wallets.", body = WalletsBody), ReadProblems)
 )]
 async fn list(
-    partner: Partner<LedgerRead>,
+    partner: Partner<OrMember<LedgerRead>>,
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<WalletsBody>, Error> {
+    let now = partner.moment.now;
     let (_, directory) = shelf.directories.at(partner.moment, &shelf.pool).await?;
     let mut conn = shelf.pool.get().await?;
-    let member = shelf.member(&mut conn, partner.partner, &path).await?;
-    let mut items = Vec::new();
-    for currency in directory.issued_by(partner.partner) {
-        if let Some(wallet) = members::wallet_of(&mut conn, member, currency.no).await? {
-            let lots = store::lots(&mut conn, &[wallet]).await?;
-            let wallet = Account(wallet);
-            items.push(show(
-                &shelf.ids,
-                currency,
-                wallet,
-                &lots,
-                partner.moment.now,
-            ));
-        }
-    }
+    let caller = (partner.partner, partner.who.acted());
+    let member = shelf.member(&mut conn, caller, &path).await?;
+    let is_member = partner.who.acted().is_some();
+    let wallets = members::all_of(&mut conn, member).await?;
+    let lots = store::lots(&mut conn, &wallets).await?;
+    let items = wallets.into_iter().filter_map(|wallet| {
+        let currency = directory.currency_no(Account(wallet).asset());
+        let is_shown = |currency: &&Arc<Currency>| is_member || currency.issuer == partner.partner;
+        let of_wallet = lots.iter().filter(|lot| lot.wallet == wallet);
+        let lots: Vec<LotRow> = of_wallet.cloned().collect();
+        Some(show(
+            &shelf.ids,
+            currency.filter(is_shown)?,
+            Account(wallet),
+            &lots,
+            now,
+        ))
+    });
+    let items = items.collect();
     Ok(web::Json(WalletsBody { items }))
 }
 
 /// Read a wallet
 #[utoipa::path(
     get, path = "/v1/wallets/{wallet}", operation_id = "readWallet", tag = "ledger",
-    description = "Balance and lots of a wallet in a currency that you issue.",
-    security(("partner" = ["ledger:read"])),
+    description = "Balance and lots of a wallet in a currency that you issue; for a member, of its own.",
+    security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id.")),
     responses((status = 200, description = "The wallet.", body = WalletBody), ReadProblems)
 )]
 async fn read(
-    partner: Partner<LedgerRead>,
+    partner: Partner<OrMember<LedgerRead>>,
     shelf: Shelf,
     path: Path<String>,
 ) -> Result<web::Json<WalletBody>, Error> {
-    let (wallet, currency) = shelf
-        .own_wallet(partner.partner, partner.moment, &path)
-        .await?;
+    let caller = (partner.partner, partner.who.acted());
+    let (wallet, currency) = shelf.own_wallet(caller, partner.moment, &path).await?;
     let mut conn = shelf.pool.get().await?;
     let lots = store::lots_of(&mut conn, wallet).await?;
     let now = partner.moment.now;
@@ -141,21 +147,20 @@ async fn read(
 #[utoipa::path(
     get, path = "/v1/wallets/{wallet}/statement", operation_id = "readStatement", tag = "ledger",
     description = "Every change of the wallet, newest first.",
-    security(("partner" = ["ledger:read"])),
+    security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("wallet" = String, Path, description = "The wallet's id."), Paging),
     responses((status = 200, description = "A page of changes.", body = Page<EntryBody>), ReadProblems)
 )]
 async fn statement(
-    partner: Partner<LedgerRead>,
+    partner: Partner<OrMember<LedgerRead>>,
     shelf: Shelf,
     path: Path<String>,
     paging: Query<Paging>,
 ) -> Result<web::Json<Page<EntryBody>>, Error> {
     let ids: &Data<Ids> = &shelf.ids;
     let (limit, before) = (paging.0.limit()?, paging.0.after(ids, "statement")?);
-    let (wallet, currency) = shelf
-        .own_wallet(partner.partner, partner.moment, &path)
-        .await?;
+    let caller = (partner.partner, partner.who.acted());
+    let (wallet, currency) = shelf.own_wallet(caller, partner.moment, &path).await?;
     let mut conn = shelf.pool.get().await?;
     let operations = store::statement(&mut conn, wallet, before, limit + 1).await?;
     if operations.is_empty() {

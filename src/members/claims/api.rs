@@ -8,11 +8,11 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::claim::Claim;
 use super::{Claims, store};
-use crate::access::{MembersRead, MembersWrite, Partner};
+use crate::access::{MembersRead, MembersWrite, OrMember, Partner};
 use crate::db::Pool;
 use crate::error::Error;
 use crate::id::{Ids, Kind};
-use crate::members::api::unknown;
+use crate::members::api::{own, unknown};
 use crate::secret::Secrets;
 use crate::web::{ProblemBody, ReadProblems, Write, WriteProblems, once};
 
@@ -87,18 +87,18 @@ async fn attest(
 /// Read claims
 #[utoipa::path(
     get, path = "/v1/members/{member}/claims", operation_id = "readClaims", tag = "members",
-    description = "What you attest about your own member, with what has ended.",
-    security(("partner" = ["members:read"])),
+    description = "What you attest about your own member, with what has ended; for a member, what the partner that acts attests about it.",
+    security(("partner" = ["members:read"]), ("member" = ["members:read"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 200, description = "The claims.", body = ClaimsBody), ReadProblems)
 )]
 async fn read(
-    caller: Partner<MembersRead>,
+    caller: Partner<OrMember<MembersRead>>,
     ids: Data<Ids>,
     pool: Data<Pool>,
     path: Path<String>,
 ) -> Result<web::Json<ClaimsBody>, Error> {
-    let member = ids.read(Kind::Member, &path).ok_or_else(unknown)?;
+    let member = own(&ids, caller.who.acted(), &path)?;
     let found = store::find(&mut *pool.get().await?, member, caller.partner).await?;
     Ok(web::Json(ClaimsBody {
         claims: found.ok_or_else(unknown)?,

@@ -6,7 +6,7 @@
 
 mod store;
 
-pub use store::{Owned, Wanted, wallet_of, wallets_of};
+pub use store::{Owned, Wanted, all_of, owns_one, wallet_of, wallets_of};
 pub(super) use store::{list_currencies, open};
 
 use crate::db::{self, Connection, Pool};

@@ -134,6 +134,30 @@ pub async fn wallets_of(
         .collect())
 }
 
+/// All wallets of a member that were opened, in the order of their currencies.
+pub async fn all_of(conn: &mut Connection, member: i64) -> Result<Vec<i64>, Error> {
+    let rows: Vec<Id> = diesel::sql_query(
+        "select wallet_id as id from member_wallets where member_id = $1 order by currency_no",
+    )
+    .bind::<BigInt, _>(member)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Whether one of these wallets is the member's.
+pub async fn owns_one(conn: &mut Connection, member: i64, wallets: &[i64]) -> Result<bool, Error> {
+    let row: Option<Id> = diesel::sql_query(
+        "select wallet_id as id from member_wallets where wallet_id = any($1) and member_id = $2 limit 1",
+    )
+    .bind::<Array<BigInt>, _>(wallets)
+    .bind::<BigInt, _>(member)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.is_some())
+}
+
 /// The currencies that these partners issue, each with its issuer.
 pub(in crate::members) async fn list_currencies(
     conn: &mut Connection,

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
+use crate::access::{AnyRole, AnyScope, Operator, OrMember, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
@@ -156,12 +156,12 @@ async fn issue(
 #[utoipa::path(
     get, path = "/v1/currencies", operation_id = "listCurrencies", tag = "currencies",
     description = "All currencies of the coalition, oldest first.",
-    security(("partner" = []), ("person" = [])),
+    security(("partner" = []), ("member" = []), ("person" = [])),
     params(Paging),
     responses((status = 200, description = "A page of currencies.", body = Page<CurrencyBody>), ReadProblems)
 )]
 async fn list(
-    _reader: Reader<AnyScope, AnyRole>,
+    _reader: Reader<OrMember<AnyScope>, AnyRole>,
     ids: Data<Ids>,
     pool: Data<Pool>,
     directories: Data<Directories>,
@@ -190,12 +190,12 @@ async fn list(
 #[utoipa::path(
     get, path = "/v1/currencies/{code}", operation_id = "getCurrency", tag = "currencies",
     description = "By its code.",
-    security(("partner" = []), ("person" = [])),
+    security(("partner" = []), ("member" = []), ("person" = [])),
     params(("code" = String, Path, description = "The currency's code.")),
     responses((status = 200, description = "The currency.", body = CurrencyBody), ReadProblems)
 )]
 async fn one(
-    _reader: Reader<AnyScope, AnyRole>,
+    _reader: Reader<OrMember<AnyScope>, AnyRole>,
     ids: Data<Ids>,
     pool: Data<Pool>,
     directories: Data<Directories>,

@@ -352,7 +352,7 @@ pub(super) fn show(
         target_issuer: issuer(campaign.target),
     };
     let party = |party: &PartyName| match party {
-        PartyName::Hub => "hub".to_owned(),
+        PartyName::Hub | PartyName::Nobody => party.to_string(),
         PartyName::Partner(id) => ids.show(Kind::Partner, *id),
     };
     let funder = |sponsor: &Sponsor| CampaignFunder {

@@ -90,6 +90,7 @@ impl Campaign {
     pub fn is_party(&self, issuer: i64, party: PartyName) -> bool {
         match party {
             PartyName::Hub => true,
+            PartyName::Nobody => false,
             PartyName::Partner(id) => {
                 id == issuer || self.terms.funders.iter().any(|it| it.partner == id)
             }

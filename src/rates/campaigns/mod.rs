@@ -244,7 +244,7 @@ pub async fn halt(
             .iter()
             .map(|it| it.no)
             .collect(),
-        PartyName::Hub => Vec::new(),
+        PartyName::Hub | PartyName::Nobody => Vec::new(),
     };
     let stopped = entry.halts(party, &issued);
     if stopped.is_empty() {

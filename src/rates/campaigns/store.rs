@@ -222,6 +222,8 @@ pub(super) async fn list(
     let partner = match viewer {
         PartyName::Partner(id) => Some(id),
         PartyName::Hub => None,
+        // The ids of partners begin with 1.
+        PartyName::Nobody => Some(0),
     };
     let rows: Vec<EntryRow> = diesel::sql_query(format!(
         "select {COLUMNS}, {ENTRIES}
