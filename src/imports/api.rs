@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::import::{Format, Import, Kind};
@@ -12,7 +13,7 @@ use super::{BATCH, Intake, State, own, unknown};
 use crate::access::{Auditor, ImportsWrite, Operator, Partner, Reader};
 use crate::clock::Timestamp;
 use crate::db::Connection;
-use crate::error::{CATALOGUE, Error, Problem};
+use crate::error::{CATALOGUE, Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::Ledger;
 use crate::ledger::shelf::Shelf;
@@ -40,6 +41,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(web::resource("/v1/imports/{import}/refusals").route(web::get().to(refusals)))
     .service(web::resource("/v1/imports/{import}/finish").route(web::post().to(finish)));
 }
+
+/// How many files a hub takes lines of at once: they may take long, and others are to be worked on beside them.
+static PLACES: Semaphore = Semaphore::const_new(32);
 
 /// What is to be imported.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -231,6 +235,13 @@ async fn send(
         return Err(super::missing(&import, format!("before line {from}")).into());
     }
 
+    let busy = |_| {
+        Problem::new(
+            Slug::TooBusy,
+            "as many files are coming as the hub takes at once",
+        )
+    };
+    let _place = PLACES.try_acquire().map_err(busy)?;
     let mut intake = Intake::new(&shelf, &ledger, &partner.who, import)?;
     let (mut next, mut lines) = (from, Vec::new());
     loop {

@@ -479,6 +479,7 @@ impl<'a> Intake<'a> {
     async fn taken(&self, said: &AwardLine, member: &str, moment: Moment) -> Result<Taken, Error> {
         let asking = Asking {
             partner: self.import.partner,
+            acted: None,
             unconfirmed: None,
             moment,
         };

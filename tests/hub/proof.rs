@@ -301,7 +301,7 @@ fn is_unproved(table: &str, column: &str) -> bool {
 fn least_change(kind: &str, column: &str) -> String {
     // The next number may be another row's.
     let next = match column {
-        "id" | "no" | "from_currency" | "to_currency" => 1_000,
+        "id" | "no" | "line" | "from_currency" | "to_currency" => 1_000,
         _ => 1,
     };
     match kind {
@@ -405,7 +405,7 @@ fn names(difference: &str, row: &str) -> bool {
         "from_currency",
         "base",
         "position",
-        "line",
+        "import_id",
     ];
     let numbers: Vec<i64> = numbers
         .iter()
