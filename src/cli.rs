@@ -1,5 +1,7 @@
 //! What the command line does by itself.
 
+pub mod upload;
+
 use std::fmt::Display;
 use std::io::{BufReader, IsTerminal, Read, Write};
 use std::path::Path;

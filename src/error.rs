@@ -39,6 +39,7 @@ problems! {
     ApprovalExpired 410 "approval-expired" "The approval was not given in time" "Propose again.";
     ApprovalOpen 409 "approval-open" "An approval of this is under way" "Wait for it to be decided, or withdraw it first.";
     BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
+    BodyIncomplete 400 "body-incomplete" "The body did not arrive whole" "Ask how far it went, and send the rest from there: what was taken is not taken twice.";
     BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
     CampaignBudgetUsedUp 422 "campaign-budget-used-up" "What is left of a campaign is less than its bonus" "Ask for a new quote: it says what there is without the bonus. `left` is what the campaign can still give.";
     CampaignDates 422 "campaign-dates" "The dates of the campaign do not work" "The detail says which date is wrong and what would be right.";
@@ -64,6 +65,12 @@ problems! {
     IdempotencyKeyInvalid 400 "idempotency-key-invalid" "The Idempotency-Key is not usable" "1 to 255 visible ASCII characters.";
     IdempotencyKeyMissing 400 "idempotency-key-missing" "Every write needs an Idempotency-Key" "Send a fresh random key with each new write, and the same key when you repeat one.";
     IdempotencyKeyReused 422 "idempotency-key-reused" "That Idempotency-Key came with another body before" "Use a new key for a new request. Nothing was done.";
+    ImportClosed 409 "import-closed" "The import takes no more lines" "It is finished. What is left out goes into an import of its own.";
+    ImportColumns 422 "import-columns" "The columns are not those of such a file" "The first line names each column once. The detail says which are unknown, missing or there twice.";
+    ImportEmpty 422 "import-empty" "There is nothing to import" "Send at least one line; of CSV, one after the header.";
+    ImportLineChanged 409 "import-line-changed" "The line is another than was sent under its number before" "Send the same file again, or make another import for another file. `line` is the first that differs.";
+    ImportLineMissing 409 "import-line-missing" "Lines are missing" "Go on from line `next_line`.";
+    ImportLineUnreadable 422 "import-line-unreadable" "The line cannot be read" "The detail says what is wrong with it and what would be right.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";

@@ -90,6 +90,9 @@ pub mod conversions;
 // floor: settlement
 pub mod settlement;
 
+// floor: imports
+pub mod imports;
+
 // floor: feed
 pub mod events;
 

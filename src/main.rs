@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use interline::cli::upload;
 use interline::config::{AnchorArgs, DatabaseArgs, Use};
+use interline::imports::Kind;
 use interline::ledger::seals::anchors;
 use interline::rates::imports::Way;
 use interline::server::{self, Hub};
@@ -86,6 +88,15 @@ enum Command {
     /// Published rate rules
     #[command(subcommand)]
     Rates(RatesCommand),
+    /// Members of yours, at a hub
+    #[command(subcommand)]
+    Members(FileCommand),
+    /// Memberships of yours, at a hub: links and claims
+    #[command(subcommand)]
+    Memberships(FileCommand),
+    /// Awards of yours, at a hub
+    #[command(subcommand)]
+    Awards(FileCommand),
     /// Settlement windows
     #[command(subcommand)]
     Windows(WindowsCommand),
@@ -118,6 +129,12 @@ enum RatesCommand {
         #[arg(long)]
         agreed: bool,
     },
+}
+
+#[derive(Subcommand)]
+enum FileCommand {
+    /// Send a file of them; start it again with the same file to go on where it was
+    Import(upload::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -261,6 +278,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let way = Way { admit, agreed };
             cli::import_rates(&pool, &file, transcribed.as_deref(), way).await
         }
+        Command::Members(FileCommand::Import(file)) => upload::run(Kind::Members, file).await,
+        Command::Memberships(FileCommand::Import(file)) => {
+            upload::run(Kind::Memberships, file).await
+        }
+        Command::Awards(FileCommand::Import(file)) => upload::run(Kind::Awards, file).await,
         Command::Windows(WindowsCommand::Close { database, json }) => {
             database.must_exist("hub")?;
             let database = database.open("hub", Use::Beside).await?;

@@ -44,8 +44,8 @@ use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, docs, events, ledger, members, partners, rates, sandbox,
-    settlement, staff, webhooks,
+    access, approvals, conversions, docs, events, imports, ledger, members, partners, rates,
+    sandbox, settlement, staff, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -145,6 +145,7 @@ impl Hub {
             .configure(ledger::api::routes)
             .configure(rates::api::routes)
             .configure(settlement::api::routes)
+            .configure(imports::api::routes)
             .configure(events::api::routes)
             .configure(events::trail::api::routes)
             .configure(sandbox::api::routes)
@@ -364,7 +365,7 @@ async fn viewer(file: web::Path<String>) -> Result<HttpResponse, Error> {
             `Idempotency-Key`. Every problem is RFC 9457 with a stable `code`; `GET /problems` lists them. Amounts \
             are decimal strings beside their currency.\n\nGuides: [getting started](/docs/guides/getting-started), \
             [idempotency and retries](/docs/guides/idempotency), [errors](/docs/guides/errors), \
-            [events](/docs/guides/events), [webhooks](/docs/guides/webhooks), [going live](/docs/guides/going-live), \
+            [imports](/docs/guides/imports), [events](/docs/guides/events), [webhooks](/docs/guides/webhooks), [going live](/docs/guides/going-live), \
             and the [changelog](/docs/changelog).",
         contact(name = "The operators of this hub"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
@@ -452,6 +453,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
+        imports::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),

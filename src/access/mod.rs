@@ -19,6 +19,7 @@
 //! | `quotes:write` `conversions:write` | ask for a price, and take it |
 //! | `members:read` `members:write` | look up, create and link members, attest claims of them |
 //! | `members:act` | get tokens that act for its members |
+//! | `imports:write` | members, memberships and awards from files |
 //! | `ledger:read` | wallets, statements, operations |
 //! | `events:read` | the feed of operations |
 //! | `rates:read` `rates:write` | rate cards |
@@ -51,9 +52,10 @@ pub mod who;
 pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
-    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, LedgerRead, MembersRead,
-    MembersWrite, OrMember, QuotesWrite, RatesRead, RatesWrite, RedemptionsWrite, ReversalsWrite,
-    Scope, ScopeSet, SettlementRead, SettlementWrite, WebhooksWrite,
+    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, ImportsWrite,
+    LedgerRead, MembersRead, MembersWrite, OrMember, QuotesWrite, RatesRead, RatesWrite,
+    RedemptionsWrite, ReversalsWrite, Scope, ScopeSet, SettlementRead, SettlementWrite,
+    WebhooksWrite,
 };
 pub use store::LIVE;
 pub use who::{Acted, Party, Who};

@@ -61,6 +61,7 @@ scopes! {
     ConversionsWrite "conversions:write" "Take a quote for a member.";
     CredentialsWrite "credentials:write" "List, create and revoke the partner's own credentials.";
     EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
+    ImportsWrite "imports:write" "Import members, memberships and awards from files, and read what became of them.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";
     MembersAct "members:act" "Get tokens that act for members of the partner's programme.";
     MembersRead "members:read" "Look up members of the partner's programme.";

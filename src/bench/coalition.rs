@@ -429,6 +429,7 @@ impl Coalition {
             wallet: Account(self.wallets[brand][member]),
             amount,
             programme: self.programmes[brand].clone(),
+            imported: None,
             usable_from: None,
             reason: Reason::Purchase,
             place: Place::default(),

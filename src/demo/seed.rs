@@ -338,6 +338,7 @@ async fn award(hub: &Hub, operator: &Who, enrolled: &[Enrolled]) -> anyhow::Resu
                 amount,
                 programme,
                 reason,
+                imported: None,
                 usable_from: None,
                 place: Place::default(),
                 at: crate::clock::Timestamp::default(),

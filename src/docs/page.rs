@@ -12,7 +12,7 @@ pub struct Guide {
 }
 
 /// Every guide, in the order in which they are best read.
-pub const GUIDES: [Guide; 7] = [
+pub const GUIDES: [Guide; 8] = [
     Guide {
         slug: "getting-started",
         text: include_str!("../../docs/guides/getting-started.md"),
@@ -24,6 +24,10 @@ pub const GUIDES: [Guide; 7] = [
     Guide {
         slug: "errors",
         text: include_str!("../../docs/guides/errors.md"),
+    },
+    Guide {
+        slug: "imports",
+        text: include_str!("../../docs/guides/imports.md"),
     },
     Guide {
         slug: "events",

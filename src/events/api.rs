@@ -308,6 +308,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Credential => IdKind::Credential,
         Subject::ExchangeRate => IdKind::ExchangeRate,
         Subject::ExpiringLot => IdKind::Wallet,
+        Subject::Import => IdKind::Import,
         Subject::Membership => IdKind::Membership,
         Subject::Person => IdKind::Person,
         Subject::RateCard => IdKind::RateCard,

@@ -36,7 +36,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 36] = [
+pub const TYPES: [(&str, &str); 37] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -59,6 +59,7 @@ pub const TYPES: [(&str, &str); 36] = [
     ("hold.captured", "HoldStepBody"),
     ("hold.created", "HoldBody"),
     ("hold.released", "HoldStepBody"),
+    ("import.changed", "ChangeBody"),
     ("limit.changed", "ChangeBody"),
     ("limit.warning", "LimitWarningBody"),
     ("limit.warning_ended", "LimitWarningBody"),

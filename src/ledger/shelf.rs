@@ -44,6 +44,7 @@ pub struct Found {
 }
 
 /// A member's wallet and an amount in its currency, as published at `version`.
+#[derive(Clone)]
 pub struct Taken {
     pub version: i64,
     pub wallet: Account,

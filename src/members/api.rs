@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::link::{BadLink, Links};
+use super::link::{BadLink, Links, Shown};
 use super::{Membership, claims};
 use crate::access::{Acted, MembersRead, MembersWrite, OrMember, Partner};
 use crate::clock::Timestamp;
@@ -157,6 +157,20 @@ fn refused(bad: BadLink) -> Problem {
     }
 }
 
+/// The member that a link token is for.
+pub fn linked(
+    (secrets, ids): (&Secrets, &Ids),
+    brand: &str,
+    token: &str,
+    now: Timestamp,
+) -> Result<(i64, Shown), Problem> {
+    let shown = Links::new(&secrets.quotes).read(token, brand, now);
+    let shown = shown.map_err(refused)?;
+    let member = ids.read(Kind::Member, &shown.member);
+    let member = member.ok_or_else(|| refused(BadLink::NotOurs))?;
+    Ok((member, shown))
+}
+
 /// Enrol a member
 #[utoipa::path(
     post, path = "/v1/members", operation_id = "enrolMember", tag = "members",
@@ -207,13 +221,8 @@ async fn link(
     once(&pool, claim, StatusCode::CREATED, async |conn| {
         let (_, directory) = directories.current(conn).await?;
         let brand = directory.partner(caller.partner).ok_or_else(unknown)?;
-        let shown = Links::new(&secrets.quotes)
-            .read(&link_token, &brand.code, db::now(conn).await?)
-            .map_err(refused)?;
-        let member = ids
-            .read(Kind::Member, &shown.member)
-            .ok_or(BadLink::NotOurs)
-            .map_err(refused)?;
+        let now = db::now(conn).await?;
+        let (member, shown) = linked((&secrets, &ids), &brand.code, &link_token, now)?;
         let whom = (member, &shown);
         let membership = super::link(conn, &caller.who, whom, caller.partner, &number).await?;
         Ok(show(&ids, &membership))

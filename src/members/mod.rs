@@ -23,7 +23,7 @@ pub mod wallets;
 
 pub use claims::{Attested, Claims};
 pub use membership::{Enrolment, Membership};
-pub use store::{find, is_member_of, list};
+pub use store::{find, is_member_of, list, with_numbers};
 pub use wallets::{Owned, Wallets, Wanted, all_of, owns, wallet, wallet_of, wallets_of};
 
 use crate::access::audit::Subject;

@@ -1,5 +1,7 @@
 //! Members and memberships in the database.
 
+use std::collections::HashMap;
+
 use diesel::OptionalExtension;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -69,6 +71,31 @@ pub async fn find(
 
 pub async fn is_member_of(conn: &mut Connection, member: i64, partner: i64) -> Result<bool, Error> {
     Ok(find(conn, member, partner).await?.is_some())
+}
+
+#[derive(diesel::QueryableByName)]
+struct Numbered {
+    #[diesel(sql_type = Text)]
+    number: String,
+    #[diesel(sql_type = BigInt)]
+    member_id: i64,
+}
+
+/// A partner's members with some numbers, by number.
+pub async fn with_numbers(
+    conn: &mut Connection,
+    partner: i64,
+    numbers: &[String],
+) -> Result<HashMap<String, i64>, Error> {
+    let rows: Vec<Numbered> = diesel::sql_query(
+        "select number, member_id from memberships where partner_id = $1 and number = any($2)",
+    )
+    .bind::<BigInt, _>(partner)
+    .bind::<Array<Text>, _>(numbers)
+    .load(conn)
+    .await?;
+    let member = |row: Numbered| (row.number, row.member_id);
+    Ok(rows.into_iter().map(member).collect())
 }
 
 /// A page of a partner's memberships, oldest first: one more than `limit` when there are more.

@@ -14,6 +14,7 @@
 //! | lots, what is available and what is held | the legs of all operations |
 //! | holds | their operations and what followed |
 //! | tallies | the operations that name them |
+//! | imports | their lines, and the awards that name them |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | what a position owes and was credited in the slices of its limit | its totals |
@@ -75,6 +76,7 @@ pub struct Report {
     pub tallies: i64,
     pub windows: i64,
     pub caps: i64,
+    pub imports: i64,
     pub rate_cards: i64,
     pub campaigns: i64,
     /// The first thing found wrong.
@@ -153,6 +155,7 @@ async fn check(
     store::lots(conn, report).await?;
     store::holds(conn, report).await?;
     store::tallies(conn, report).await?;
+    store::imports(conn, report).await?;
     store::adjustments(conn, page).await?;
     store::chains(conn).await?;
     store::windows(conn, report).await?;
@@ -264,6 +267,7 @@ impl fmt::Display for Report {
             tallies,
             windows,
             caps,
+            imports,
             rate_cards,
             campaigns,
             difference,
@@ -314,6 +318,7 @@ impl fmt::Display for Report {
             f,
             "caps        {caps:>10}  are what was approved, and so are their slices"
         )?;
+        writeln!(f, "imports     {imports:>10}  came to what their lines say")?;
         match difference {
             None => write!(f, "The books are right."),
             Some(difference) => write!(f, "WRONG: {difference}"),

@@ -736,6 +736,65 @@ pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
     Ok(())
 }
 
+/// An import counts its lines; each of its awards is the operation that names it, and the reverse; and what
+/// they gave is its sums. Of lines that are handed in just now the journal may know more.
+pub async fn imports(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'line ' || line || ' is of import ' || import_id || ', which does not exist' as what from import_lines \
+          where not exists (select from imports where id = import_id) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "with counted as ( \
+           select import_id, count(*) filter (where code is null) as done, count(*) filter (where code is not null) as refused, \
+                  max(line) as last from import_lines group by 1 \
+         ) \
+         select 'import ' || id || ' is ' || state || ' and says ' || i.done || ' done and ' || i.refused || \
+                ' refused before line ' || next_line || ', and its lines say ' || coalesce(c.done, 0) || ' and ' || \
+                coalesce(c.refused, 0) || ' up to line ' || coalesce(c.last, 0) as what \
+           from imports i left join counted c on c.import_id = i.id \
+          where (i.done, i.refused) is distinct from (coalesce(c.done, 0), coalesce(c.refused, 0)) \
+             or coalesce(c.last, 0) > handed_in_through or next_line - 1 > handed_in_through \
+             or state not in ('open', 'finished') or (state <> 'open' and next_line - 1 <> handed_in_through) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "with of_lines as ( \
+           select l.* from import_lines l join imports i on i.id = import_id where kind = 'awards' and code is null \
+         ), of_journal as ( \
+           select id, (memo->>'import')::bigint as import_id, (memo->>'line')::bigint as line, body_hash as content \
+             from operations where kind = 1 and memo ? 'import' \
+         ) \
+         select 'line ' || coalesce(l.line, j.line) || ' of import ' || coalesce(l.import_id, j.import_id) || ' made ' || \
+                coalesce('award ' || l.subject_id, 'nothing') || ', and the journal says ' || \
+                coalesce('award ' || j.id || ' of line ' || j.line || ' of import ' || j.import_id, 'nothing') as what \
+           from of_lines l full join of_journal j on j.id = l.subject_id left join imports i on i.id = j.import_id \
+          where (l.import_id, l.line, l.content) is distinct from (j.import_id, j.line, j.content) \
+            and not (l.line is null and i.state = 'open' and j.line between i.next_line and i.handed_in_through) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "with given as ( \
+           select l.import_id, asset_of(o.in_wallet)::text as asset, sum(o.in_amount)::text as units \
+             from import_lines l join imports i on i.id = l.import_id join operations o on o.id = l.subject_id \
+            where i.kind = 'awards' and l.code is null group by 1, 2 \
+         ), kept as (select id as import_id, sum.* from imports, jsonb_each_text(sums) sum (asset, units)) \
+         select 'import ' || import_id || ' gave ' || coalesce(k.units, 'nothing') || ' of currency ' || asset || \
+                ', and the journal says ' || coalesce(g.units, 'nothing') as what \
+           from given g full join kept k using (import_id, asset) where g.units is distinct from k.units limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from imports")
+        .get_result(conn)
+        .await?;
+    report.imports = counted.count;
+    Ok(())
+}
+
 /// Adjustments did what a second person agreed to, and nothing else did what an adjustment does.
 pub async fn adjustments(conn: &mut Connection, page: i64) -> Result<(), Stopped> {
     nothing_from(

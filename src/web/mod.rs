@@ -10,6 +10,7 @@ pub mod once;
 pub mod page;
 pub mod problem;
 pub mod request;
+pub mod stream;
 pub mod text;
 
 pub use body::{Json, NoFields, Write};

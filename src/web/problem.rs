@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use utoipa::ToSchema;
 
-use super::request::{self, RequestId};
+use super::request::{self, Deadline, RequestId};
 use crate::environment::{self, Environment};
 use crate::error::{CATALOGUE, Entry, Error, FieldError, Problem, Slug};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// No request is worked on for longer.
+/// No request is worked on for longer, unless its body comes and comes (see [`super::stream`]).
 const LONGEST: Duration = Duration::from_secs(15);
 
 impl ResponseError for Error {
@@ -115,8 +115,8 @@ pub async fn explain(
 
     // Handlers and extractors answer with a response also when they fail. Routing needs the request
     // to itself, so no copy of it may be kept here.
-    let answer = tokio::time::timeout(LONGEST, next.call(request)).await;
-    let Ok(answer) = answer else {
+    let deadline = Deadline::assign(&request, LONGEST);
+    let Some(answer) = deadline.meet(next.call(request)).await else {
         tracing::warn!(request_id = %id.text, %method, path, "a request took too long");
         return Err(too_late(&id, sandbox));
     };

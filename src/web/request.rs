@@ -1,11 +1,16 @@
 //! Each request has an id, given by the caller or made here. It is on the answer, in each problem,
 //! in each log line, and on each operation and audit record that the request caused.
 
+use std::cell::Cell;
 use std::future::{Ready, ready};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,6 +54,47 @@ impl RequestId {
     pub fn header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.text)
             .unwrap_or_else(|_| HeaderValue::from_static("unprintable"))
+    }
+}
+
+/// Until when a request may be worked on. Whoever takes a long body puts it off as the body comes.
+#[derive(Clone)]
+pub struct Deadline {
+    at: Rc<Cell<Instant>>,
+    most: Duration,
+}
+
+impl Deadline {
+    /// From now on, so long.
+    pub fn assign(request: &ServiceRequest, most: Duration) -> Deadline {
+        let deadline = Deadline {
+            at: Rc::new(Cell::new(Instant::now() + most)),
+            most,
+        };
+        request.extensions_mut().insert(deadline.clone());
+        deadline
+    }
+
+    pub fn of(request: &HttpRequest) -> Option<Deadline> {
+        request.extensions().get().cloned()
+    }
+
+    /// Begins anew.
+    pub fn put_off(&self) {
+        self.at.set(Instant::now() + self.most);
+    }
+
+    /// What comes of the work, unless it is too late.
+    pub async fn meet<F: Future>(&self, work: F) -> Option<F::Output> {
+        let mut work = pin!(work);
+        loop {
+            let at = self.at.get();
+            match tokio::time::timeout_at(at, work.as_mut()).await {
+                Ok(done) => return Some(done),
+                Err(_) if self.at.get() > at => {}
+                Err(_) => return None,
+            }
+        }
     }
 }
 

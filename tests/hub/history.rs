@@ -75,6 +75,7 @@ async fn a_journal_written_in_one_go_proves_and_goes_on() {
             Award {
                 wallet,
                 amount,
+                imported: None,
                 usable_from: None,
                 programme,
                 reason,

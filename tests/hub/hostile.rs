@@ -82,6 +82,10 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let body = json!({"url": "https://example.com/"});
     let endpoint = world.post(&aero, "/v1/webhook-endpoints", body).await.ok();
+    let import = crate::bulk::begin(world, "members", "csv").await;
+    crate::bulk::lines(world, &import, 1, "number\nB-1\n")
+        .await
+        .ok();
     let known = |id: &str| -> (&str, Value) {
         match id {
             "admitPartner" => (
@@ -195,6 +199,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 "enabled": true}),
             ),
             "rotateWebhookSecret" => (&aero, json!({"previous_for_hours": 1})),
+            "createImport" => (
+                &aero,
+                json!({"kind": "members", "format": "csv", "name": "members.csv"}),
+            ),
+            "finishImport" => (&aero, json!({"lines": 2})),
             "pingWebhookEndpoint" => (&aero, json!({})),
             "redeliverEvents" => (&aero, json!({"dead": true})),
             other => panic!("{other} has no valid body here; give it one"),
@@ -218,6 +227,8 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "issueToken",
             "revokeCredential",
             "removeWebhookEndpoint",
+            // Its body is lines, which are refused one by one.
+            "sendImportLines",
         ];
         // What only a sandbox has refuses everything else before the body is looked at.
         let is_of_sandbox = one.said["tags"][0] == "sandbox";
@@ -237,6 +248,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .replace("{code}", "MILE")
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
+            .replace("{import}", &import)
             .replace("{endpoint}", &text(&endpoint["id"]))
             .replace("{window}", &text(&windows["items"][0]["id"]));
         let (id, token) = (one.id, token.to_owned());
@@ -834,6 +846,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "createCredential" => json!({"scopes": ["ledger:read"]}),
                 "changeWebhookEndpoint" => json!({"url": "https://example.com/"}),
                 "redeliverEvents" => json!({"dead": true}),
+                "finishImport" => json!({"lines": 1}),
                 _ => json!({}),
             };
             let mut request = world

@@ -10,6 +10,7 @@ mod approvals;
 mod award_limits;
 mod bank_accounts;
 mod bonuses;
+mod bulk;
 mod calendar;
 mod campaigns;
 mod caps;

@@ -404,6 +404,15 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         .delete(&aero, &format!("/v1/webhook-endpoints/{}", endpoints[1]))
         .await;
 
+    let imports = [
+        crate::bulk::begin(office, "members", "csv").await,
+        crate::bulk::begin(office, "members", "csv").await,
+    ];
+    crate::bulk::lines(office, &imports[1], 1, "number\nW-1\n")
+        .await
+        .ok();
+    crate::bulk::finish(office, &imports[1], 2).await.ok();
+
     let mut adjustments = Vec::new();
     for _ in 0..2 {
         let mut body = miles("1");
@@ -482,6 +491,7 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ("delivery", lasting("BAYVIEW", &delivery)),
         ("endpoint", thing("AERO", &endpoints[0], &endpoints[1])),
         ("hold", thing("AERO", &holds[0], &holds[1])),
+        ("import", thing("AERO", &imports[0], &imports[1])),
         ("member", lasting("AERO", &member.id)),
         (
             "membership",

@@ -14,6 +14,7 @@ use interline::staff;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::bulk;
 use crate::campaigns;
 use crate::deliveries;
 use crate::life;
@@ -97,6 +98,12 @@ const PROVOCATIONS: &[Row] = table! {
     "balance-too-low" => async |w: World| {
         let member = w.member().await;
         redeem(&w, &member, "1").await
+    };
+    "body-incomplete" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        let answer = bulk::raw(&w, &import, "Content-Length: 9\r\nConnection: close", "number", false).await;
+        assert!(answer.contains(r#""code":"body-incomplete""#), "{answer}");
+        Told::Code("body-incomplete")
     };
     "body-too-large" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": "9".repeat(65 * 1024)})).await
@@ -207,6 +214,37 @@ const PROVOCATIONS: &[Row] = table! {
         let aero = w.token("AERO").await;
         w.post_with_key(&aero, "/v1/members", "k", json!({"number": "1"})).await.ok();
         w.post_with_key(&aero, "/v1/members", "k", json!({"number": "2"})).await
+    };
+    "import-closed" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 1, "number\nB-1\n").await.ok();
+        bulk::finish(&w, &import, 2).await.ok();
+        bulk::lines(&w, &import, 3, "B-2\n").await
+    };
+    "import-columns" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 1, "no\n").await
+    };
+    "import-empty" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 1, "").await
+    };
+    "import-line-changed" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 1, "number\nB-1\n").await.ok();
+        bulk::lines(&w, &import, 2, "B-2\n").await
+    };
+    "import-line-missing" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 2, "B-1\n").await
+    };
+    "import-line-unreadable" => async |w: World| {
+        let import = bulk::begin(&w, "members", "csv").await;
+        bulk::lines(&w, &import, 1, "number\nB\0\n").await.ok();
+        let path = format!("/v1/imports/{import}/refusals");
+        let page = w.get(&w.token("AERO").await, &path).await.ok();
+        assert_eq!(page["items"][0]["code"], "import-line-unreadable");
+        Told::Code("import-line-unreadable")
     };
     "invalid-field" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await

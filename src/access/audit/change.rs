@@ -55,6 +55,7 @@ subjects! {
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";
     ExpiringLot "expiring_lot" "lot.expiring";
+    Import "import" "import.changed";
     LimitWarning "limit_warning" "limit.warning";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";

@@ -124,6 +124,7 @@ async fn create(
                     usable_from: body.usable_from,
                     place,
                     at: moment.now,
+                    imported: None,
                 };
                 let reference = shelf.reference(partner.partner, Kind::Award, &body.reference);
                 Ok((
@@ -140,7 +141,8 @@ async fn create(
     Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
 }
 
-fn told(refusal: Refusal) -> Error {
+/// How a refusal is told.
+pub fn told(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Barred(barred) => api::barred(barred).into(),
         Refusal::UsableFrom => {

@@ -52,6 +52,8 @@ pub struct Award {
     pub place: Place,
     /// When it came.
     pub at: Timestamp,
+    /// The import and its line that asked for it.
+    pub imported: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +96,10 @@ impl Command for Award {
         let mut memo = json!({
             "reason": self.reason, "channel": self.place.channel, "location": self.place.location,
         });
+        if let Some((import, line)) = self.imported {
+            memo["import"] = json!(import);
+            memo["line"] = json!(line);
+        }
         if !marks.is_empty() {
             let kept = |(of, _): &(TallyKey, Mark)| Kept {
                 of: *of,

@@ -1,0 +1,52 @@
+-- Files of members, memberships and awards, taken line by line.
+
+create table imports (
+  id bigint generated always as identity,
+  partner_id bigint not null,
+  kind text not null,
+  format text not null,
+  name text not null,
+  state text not null default 'open',
+  columns text,
+  next_line bigint not null default 1,
+  handed_in_through bigint not null default 0,
+  done bigint not null default 0,
+  refused bigint not null default 0,
+  sums jsonb not null default '{}',
+  created_by bigint not null,
+  created_at timestamptz not null,
+  finished_at timestamptz,
+  constraint imports_pk primary key (id),
+  constraint imports_of_partner foreign key (partner_id) references partners (id),
+  constraint imports_kind_known check (kind in ('members', 'memberships', 'awards')),
+  constraint imports_format_known check (format in ('csv', 'ndjson')),
+  constraint imports_state_known check (state in ('open', 'finished')),
+  constraint imports_finished_whole check ((state = 'open') = (finished_at is null)),
+  constraint imports_counts_not_negative check (done >= 0 and refused >= 0)
+);
+-- A partner's list of its imports, in pages.
+create index imports_by_partner on imports (partner_id, id);
+comment on table imports is
+  'A file that a partner sends in pieces. columns: the first line of a CSV file. next_line: every line before it was taken, and what became of it is in import_lines. handed_in_through: no line beyond it can have taken effect. done, refused, sums (by number of currency, in smallest units): what import_lines and the journal say, kept as they grow.';
+
+create table import_lines (
+  import_id bigint not null,
+  line bigint not null,
+  content uuid not null,
+  subject_id bigint,
+  code text,
+  field text,
+  detail text,
+  constraint import_lines_pk primary key (import_id, line),
+  constraint import_lines_of_import foreign key (import_id) references imports (id),
+  constraint import_lines_done_or_refused check ((subject_id is null) = (code is not null)),
+  constraint import_lines_refused_whole check ((code is null) = (detail is null) and (code is not null or field is null)),
+  constraint import_lines_numbered_from_one check (line > 0)
+);
+-- The lines that were refused, in pages.
+create index import_lines_refused on import_lines (import_id, line) where code is not null;
+comment on table import_lines is
+  'What became of each line of a file but empty ones and its header. content: a keyed hash of it, so that another line under its number is noticed. subject_id: the member, the membership or the award that it made. code, field, detail: why it was refused; it can be sent again, corrected, as long as the import is open.';
+
+grant select, insert, update on imports to interline_app;
+grant select, insert, update, delete on import_lines to interline_app;
