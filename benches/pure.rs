@@ -69,6 +69,7 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         reason: Reason::Purchase,
         place: Place::default(),
         at: interline::clock::Timestamp::default(),
+        imported: None,
     };
     let order = |nth: usize| Order {
         sponsorship: None,

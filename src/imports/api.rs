@@ -212,6 +212,8 @@ async fn create(
         (String = "text/csv", example = "number,amount,currency,reason,reference\nAE-100001,500,MILE,purchase,till-7/8812\n"),
         (String = "application/x-ndjson", example = "{\"number\":\"AE-100001\",\"amount\":\"500\",\"currency\":\"MILE\",\"reason\":\"purchase\",\"reference\":\"till-7/8812\"}\n")
     )),
+    extensions(("x-problems" = json!(["body-incomplete", "import-closed", "import-columns", "import-empty",
+        "import-line-changed", "import-line-missing", "import-line-unreadable", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "How far the import went.", body = ImportBody))
 )]
 async fn send(
@@ -273,6 +275,7 @@ async fn send(
     params(("import" = String, Path, description = "The import's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = FinishImport,
+    extensions(("x-problems" = json!(["import-closed", "import-empty", "import-line-missing"]))),
     responses((status = 200, description = "The import, finished.", body = ImportBody))
 )]
 async fn finish(

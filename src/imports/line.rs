@@ -265,7 +265,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_field() {
         let award = "number,amount,currency,reason,channel";
-        let cases: [(Kind, Option<&str>, &[u8], &str, &str, &str); 14] = [
+        type Case = (
+            Kind,
+            Option<&'static str>,
+            &'static [u8],
+            &'static str,
+            &'static str,
+            &'static str,
+        );
+        let cases: [Case; 14] = [
             (
                 Kind::Members,
                 Some("number"),

@@ -330,7 +330,7 @@ impl<'a> Intake<'a> {
                 });
                 match linked.await {
                     Ok(_) => member,
-                    Err(Error::Refused(problem)) => {
+                    Err(Error::Refused(problem)) if is_about_a_line(&problem) => {
                         return Ok(Err(about_field(problem, "link_token")));
                     }
                     Err(error) => return Err(error),

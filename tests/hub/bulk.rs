@@ -267,7 +267,8 @@ async fn memberships_are_linked_and_claims_attested() {
         "/v1/members/{}/link-tokens",
         guest["id"].as_str().expect("an id")
     );
-    let link = world.post(&bayview, &link, json!({})).await.ok();
+    let aero = json!({"partner": "AERO"});
+    let link = world.post(&bayview, &link, aero).await.ok();
     let link = link["link_token"].as_str().expect("a token");
     let numbers = fresh(1);
     enrolled(&world, &numbers).await;
@@ -287,8 +288,8 @@ async fn memberships_are_linked_and_claims_attested() {
     let sent = lines(&world, &import, 1, file).await.ok();
     assert_eq!((&sent["done"], &sent["refused"]), (&json!(2), &json!(5)));
     let expected = [
-        told(4, "number", "number-taken"),
-        told(5, "link_token", "already-member"),
+        told(4, "link_token", "link-used"),
+        told(5, "link_token", "link-used"),
         told(6, "link_token", "link-invalid"),
         told(7, "number", "not-found"),
         told(8, "claims.tier", "invalid-field"),
