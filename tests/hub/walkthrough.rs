@@ -728,6 +728,7 @@ async fn what_is_posted_after_a_close_is_in_the_new_window() {
       "closed": {
         "closed_at": "(instant)",
         "content_hash": "(hash)",
+        "due_at": null,
         "id": "(win)",
         "opened_at": "(instant)",
         "state": "closed"
@@ -735,6 +736,7 @@ async fn what_is_posted_after_a_close_is_in_the_new_window() {
       "opened": {
         "closed_at": null,
         "content_hash": null,
+        "due_at": null,
         "id": "(win)",
         "opened_at": "(instant)",
         "state": "open"
