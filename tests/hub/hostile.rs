@@ -188,7 +188,8 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "setCalendar" => (
                 &finance,
                 json!({"zone": "UTC", "closes": [{"name": "monthly", "every": "month", "weekday": null, "day": 31,
-                    "at": "23:00", "convention": "following"}], "weekend": ["sunday"], "holidays": ["2027-02-08"]}),
+                    "at": "23:00", "convention": "following"},
+                    {"name": "daily", "every": "day", "at": "00:00"}], "weekend": ["sunday"], "holidays": ["2027-02-08"]}),
             ),
             "proposeBankAccount" => (&aero, bank_account.clone()),
             "approveBankAccount" | "rejectBankAccount" => (&finance, paid_into.clone()),

@@ -11,7 +11,7 @@
 //! | `modified_following` | the same, or back to the last business day where that would be another month |
 //! | `preceding` | moves to the last business day before |
 //!
-//! Without a business day within [`FURTHEST`] it stays. A time of day that clocks skip is the first instant
+//! Without a business day within 31 days it stays. A time of day that clocks skip is the first instant
 //! after it; of one that they show twice it is the first.
 
 use std::collections::BTreeSet;
