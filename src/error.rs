@@ -73,6 +73,8 @@ problems! {
     ImportLineUnreadable 422 "import-line-unreadable" "The line cannot be read" "The detail says what is wrong with it and what would be right.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
+    KeptByHub 422 "kept-by-hub" "The hub keeps the balances of that currency" "Take the quote with POST /v1/conversions: the hub takes the points from the wallet, and nothing is to be attested.";
+    KeptByPartner 422 "kept-by-partner" "The issuer keeps the balances of that currency" "Award, redeem and hold on the issuer's side. To convert, debit the member there, then take the quote with POST /v1/transfers.";
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";

@@ -32,6 +32,7 @@ impl Command for Passage {
         self.first.may_be_taken(seen, now)?;
         self.second.may_be_taken(seen, now)?;
         let evaluated = [self.first.evaluate()?, self.second.evaluate()?];
+        self.first.must_be_attested(&evaluated[0])?;
         self.first.must_be_within_limits(&evaluated[0], seen, now)?;
 
         let currency = &self.first.from.programme.currency;
