@@ -93,6 +93,9 @@ pub mod settlement;
 // floor: imports
 pub mod imports;
 
+// floor: matches
+pub mod matches;
+
 // floor: feed
 pub mod events;
 

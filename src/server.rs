@@ -44,8 +44,8 @@ use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, docs, events, imports, ledger, members, partners, rates,
-    sandbox, settlement, staff, webhooks,
+    access, approvals, conversions, docs, events, imports, ledger, matches, members, partners,
+    rates, sandbox, settlement, staff, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -147,6 +147,7 @@ impl Hub {
             .configure(rates::api::routes)
             .configure(settlement::api::routes)
             .configure(imports::api::routes)
+            .configure(matches::api::routes)
             .configure(events::api::routes)
             .configure(events::trail::api::routes)
             .configure(sandbox::api::routes)
@@ -456,6 +457,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
         imports::api::Doc::openapi(),
+        matches::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),
         sandbox::api::Doc::openapi(),

@@ -157,6 +157,9 @@ create unique index operations_quote_unique on operations (quote) where quote is
 create unique index operations_wallet_begins_once on operations (in_wallet) where in_previous is null and in_wallet is not null;
 -- What has followed an operation so far; few rows have it.
 create index operations_by_followed on operations (follows, id) where follows is not null;
+-- What an issuer attests that it debited on a day.
+create index operations_attested on operations (asset_of(out_wallet), (memo->>'debited_on'))
+  where (out_wallet >> 39) & 31 = 11 and kind = 3;
 comment on table operations is
   'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 9 delivery, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, the conversion of a delivery, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. transfers: how many rows more_transfers has. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
@@ -272,6 +275,16 @@ create index credits_by_entry on credits (currency_no, credited_on) where state 
 create index credits_to_undo on credits (operation_id) where state = 'rejected' and reversal_id is null;
 comment on table credits is
   'What the operations asked for that put units into a wallet whose balance its issuer keeps, and what the issuer said of it. reference, credited_on: its entry and the business day of that. reversal_id: what undid a rejected one.';
+
+create table matches (
+  currency_no smallint not null,
+  day date not null,
+  outcome jsonb not null,
+  at timestamptz not null,
+  constraint matches_pk primary key (currency_no, day)
+);
+comment on table matches is
+  'The last comparison of a business day of a partner that keeps its own balances with what the hub has of it.';
 
 create table adjustments (
   id bigint generated always as identity,
@@ -406,5 +419,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
-grant select, insert, update on lots, expiry_notices, holds, credits, adjustments, budgets, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, expiry_notices, holds, credits, matches, adjustments, budgets, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;

@@ -12,7 +12,7 @@ pub struct Guide {
 }
 
 /// Every guide, in the order in which they are best read.
-pub const GUIDES: [Guide; 8] = [
+pub const GUIDES: [Guide; 9] = [
     Guide {
         slug: "getting-started",
         text: include_str!("../../docs/guides/getting-started.md"),
@@ -40,6 +40,10 @@ pub const GUIDES: [Guide; 8] = [
     Guide {
         slug: "acting-for-a-member",
         text: include_str!("../../docs/guides/acting-for-a-member.md"),
+    },
+    Guide {
+        slug: "keeping-your-own-balances",
+        text: include_str!("../../docs/guides/keeping-your-own-balances.md"),
     },
     Guide {
         slug: "going-live",

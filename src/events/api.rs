@@ -87,7 +87,7 @@ pub struct EventBody {
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
     /// `conversion.pending`, `credit.acknowledged`, `credit.rejected`, `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
     /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
-    /// `lot.expiring`, `limit.warning`, `limit.warning_ended`; or the name of something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
+    /// `lot.expiring`, `match.made`, `limit.warning`, `limit.warning_ended`; or the name of something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "award.completed")]
     pub kind: &'static str,
@@ -315,7 +315,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
         Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),
-        Subject::Currency => {
+        Subject::Currency | Subject::Match => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));
             return code.map_or_else(|| id.to_string(), str::to_owned);

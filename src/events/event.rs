@@ -50,7 +50,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 40] = [
+pub const TYPES: [(&str, &str); 41] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -82,6 +82,7 @@ pub const TYPES: [(&str, &str); 40] = [
     ("limit.warning_ended", "LimitWarningBody"),
     ("lot.expired", "ExpiryBody"),
     ("lot.expiring", "ExpiringBody"),
+    ("match.made", "ChangeBody"),
     ("membership.changed", "ChangeBody"),
     ("partner.changed", "ChangeBody"),
     ("person.changed", "ChangeBody"),

@@ -102,10 +102,12 @@ pub fn parse(text: &str, scale: Scale) -> Result<i64, BadAmount> {
     Ok(units)
 }
 
-/// The one text of an amount: exactly as many decimals as the scale.
-pub fn print(units: i64, scale: Scale) -> String {
+/// The one text of an amount, or of a sum of amounts: exactly as many decimals as the scale.
+pub fn print(units: impl Into<i128>, scale: Scale) -> String {
+    let units = units.into();
     let sign = if units < 0 { "-" } else { "" };
-    let (size, factor) = (units.unsigned_abs(), scale.factor().unsigned_abs());
+    let factor = u128::from(scale.factor().unsigned_abs());
+    let size = units.unsigned_abs();
     let (whole, decimals) = (size / factor, size % factor);
     match usize::from(scale.0) {
         0 => format!("{sign}{whole}"),

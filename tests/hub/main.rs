@@ -33,6 +33,7 @@ mod laws;
 mod life;
 mod limits;
 mod linking;
+mod matches;
 mod members;
 mod notices;
 mod office;

@@ -349,6 +349,11 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
     let rejected = json!({"reason": "Closed"});
     let path = format!("/v1/credits/{}/reject", credits[1]);
     office.post(&aero, &path, rejected).await.ok();
+    let request = office
+        .request(Method::PUT, "/v1/currencies/SKY/matches/2026-01-01")
+        .bearer_auth(&aero)
+        .header("content-type", "text/csv");
+    send(request.body("kind,reference,amount\n")).await.ok();
     let (bearer, by_code) = by_code(office, 30).await;
     let delivery = text(
         &present(office, &by_code["delivery"]["code"], &bearer)

@@ -58,6 +58,7 @@ subjects! {
     ExpiringLot "expiring_lot" "lot.expiring";
     Import "import" "import.changed";
     LimitWarning "limit_warning" "limit.warning";
+    Match "match" "match.made";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";
     Person "person" "person.changed";

@@ -349,7 +349,7 @@ async fn day_file(
 }
 
 /// A currency of the partner's whose balances it keeps.
-pub(super) fn kept<'d>(
+pub fn kept<'d>(
     directory: &'d Directory,
     partner: i64,
     code: &str,
@@ -365,7 +365,7 @@ pub(super) fn kept<'d>(
 }
 
 /// A business day that is over.
-pub(super) fn over(currency: &Currency, day: &str, now: Timestamp) -> Result<NaiveDate, Problem> {
+pub fn over(currency: &Currency, day: &str, now: Timestamp) -> Result<NaiveDate, Problem> {
     let last = business_day(currency.zone, now - Duration::minutes(1)) - Days::new(1);
     let read = day
         .parse::<NaiveDate>()
