@@ -31,6 +31,7 @@ mod imports;
 mod laws;
 mod life;
 mod limits;
+mod link_terms;
 mod linking;
 mod members;
 mod notices;

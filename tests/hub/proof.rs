@@ -194,7 +194,7 @@ const TABLES: [(&str, &str); 23] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 15] = [
+const UNPROVED: [(&str, &[&str], &str); 16] = [
     ("caps", &["set_by", "set_at"], "the audit trail says it"),
     (
         "slices",
@@ -248,6 +248,11 @@ const UNPROVED: [(&str, &[&str], &str); 15] = [
         "totals",
         &["slot"],
         "which writer added it; the sum over slots is what is read",
+    ),
+    (
+        "member_wallets",
+        &["linked_at"],
+        "the membership's own, which may be erased with it; no figure follows from it",
     ),
     ("windows", &["closed_by"], "the audit trail says it too"),
     (

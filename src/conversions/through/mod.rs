@@ -89,6 +89,8 @@ pub async fn offer(
         let programme = Programme::of(directory, currency);
         programme.must_allow(act, now).map_err(barred)?;
     }
+    let linked = super::linked(&found, (from, to));
+    super::must_have_cooled(&Programme::of(directory, from), linked, now)?;
     let wallet = (from_wallet, channel);
     let first = decided(shelf, &book, (from, between), wallet, now).await?;
     let second = decided(shelf, &book, (between, to), wallet, now).await?;
@@ -121,6 +123,7 @@ pub async fn offer(
         given,
         gained,
         covered: false,
+        linked: linked.map(|at| at.timestamp_micros()),
         exp: until.timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),
@@ -188,17 +191,15 @@ async fn decided(
     })
 }
 
-/// Looks up what a quote through a third currency names, as an order to take it. Returns the
-/// publication it rests on.
+/// Looks up what a quote through a third currency names, as an order to take it, by what is published in a book.
 pub async fn order(
     shelf: &Shelf,
-    books: &Books,
+    book: &Book,
     moment: Moment,
     quote: &Quote,
     then: &Then,
-) -> Result<(i64, Passage), Error> {
-    let (version, book) = books.at(moment, &shelf.pool).await?;
-    let [from, to] = super::sides(shelf, &book, quote)?;
+) -> Result<Passage, Error> {
+    let [from, to] = super::sides(shelf, book, quote)?;
     let first = Quote {
         gained: then.given,
         then: None,
@@ -213,19 +214,16 @@ pub async fn order(
     };
     let id = shelf.ids.read(Kind::RateCard, &then.card);
     let id = id.ok_or_else(super::invalid)?;
-    let card = super::published(&shelf.pool, &book, id).await?;
+    let card = super::published(&shelf.pool, book, id).await?;
     // Whose points are between is nobody's wallet.
     let between = Account::of(AccountKind::Members, card.from);
     let between = super::side(&book.directory, between)?;
-    let first = super::order_of(shelf, &book, moment, &first, [from, between.clone()]);
-    let second = super::order_of(shelf, &book, moment, &second, [between, to]);
-    Ok((
-        version,
-        Passage {
-            first: first.await?,
-            second: second.await?,
-        },
-    ))
+    let first = super::order_of(shelf, book, moment, &first, [from, between.clone()]);
+    let second = super::order_of(shelf, book, moment, &second, [between, to]);
+    Ok(Passage {
+        first: first.await?,
+        second: second.await?,
+    })
 }
 
 /// The refusal of two cards that do not join.
