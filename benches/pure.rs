@@ -16,9 +16,9 @@ use interline::ledger::awards::{Award, Place, Reason};
 use interline::ledger::command::Stamp;
 use interline::ledger::history::{Books, Entry};
 use interline::ledger::programme::Programme;
-use interline::partners::Currency;
 use interline::partners::expiry::ExpiryPolicy;
 use interline::partners::life::Standing;
+use interline::partners::{Currency, Keeper};
 use interline::points::account::Account;
 use interline::points::amount::{Scale, Scales};
 use interline::rates::campaigns::limits::Limits;
@@ -72,6 +72,7 @@ fn fold_a_group_of_512_conversions(bencher: Bencher<'_, '_>) {
         imported: None,
     };
     let order = |nth: usize| Order {
+        attested: None,
         sponsorship: None,
         quote: quote(),
         from: side(&from, wallet(1_000, nth)),
@@ -220,6 +221,7 @@ fn quote() -> Quote {
         to_wallet: "wal_0000000000000001".to_owned(),
         given: 100,
         gained: 90,
+        linked: None,
         exp: noon().timestamp() + 600,
         campaigns: Vec::new(),
         rates: Vec::new(),
@@ -240,12 +242,14 @@ fn programme(no: i16) -> Programme {
         notice_days: Default::default(),
         zone: chrono_tz::Asia::Hong_Kong,
         display_value: "0.01".to_owned().try_into().unwrap(),
+        kept_by: Keeper::Hub,
         award_limits: vec![],
         created_at: noon(),
     };
     Programme {
         currency: Arc::new(currency),
         standing: Standing::LIVE,
+        link_terms: Arc::default(),
     }
 }
 

@@ -74,6 +74,8 @@ problems! {
     InsufficientUserAuthentication 401 "insufficient-user-authentication" "The member has to prove itself again" "Let the member prove itself to the partner as `WWW-Authenticate` says (RFC 9470), exchange for a new token with its `auth_time` and `acr`, and send the same again.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
+    KeptByHub 422 "kept-by-hub" "The hub keeps the balances of that currency" "Take the quote with POST /v1/conversions: the hub takes the points from the wallet, and nothing is to be attested.";
+    KeptByPartner 422 "kept-by-partner" "The issuer keeps the balances of that currency" "Award, redeem and hold on the issuer's side. To convert, debit the member there, then take the quote with POST /v1/transfers.";
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkCoolingOff 422 "link-cooling-off" "The link is too young for that" "Wait until `ends_at`: the issuer of what is given lets nothing be converted over a new link for some hours. The wallet can be used for all else.";

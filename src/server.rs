@@ -137,6 +137,7 @@ impl Hub {
             .app_data(self.webhooks.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
+            .configure(conversions::transfers::api::routes)
             .configure(access::api::routes)
             .configure(approvals::api::routes)
             .configure(staff::api::routes)
@@ -450,6 +451,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),
+        conversions::transfers::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),

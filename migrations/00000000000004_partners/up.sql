@@ -138,16 +138,18 @@ create table currencies (
   expiry jsonb not null,
   expiry_notice_days smallint[] not null default '{30,7}',
   display_value numeric not null,
+  kept_by text not null default 'hub',
   created_at timestamptz not null,
   constraint currencies_pk primary key (no),
   constraint currencies_code_unique unique (code),
   constraint currencies_code_form check (code ~ '^[A-Z][A-Z0-9]{1,15}$'),
   constraint currencies_scale_range check (scale between 0 and 4),
   constraint currencies_issuer_known foreign key (issuer_id) references partners (id),
-  constraint currencies_display_value_range check (display_value >= 0)
+  constraint currencies_display_value_range check (display_value >= 0),
+  constraint currencies_kept_by_known check (kept_by in ('hub', 'partner'))
 );
 comment on table currencies is
-  'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots. expiry_notice_days: how many days before a lot expires its issuer is told.';
+  'A loyalty currency. no is its number among assets (moneys are below 1000) and part of every account id. display_value: what its issuer says one printed unit is worth to a member, in the issuer''s money. expiry: the policy for new lots. expiry_notice_days: how many days before a lot expires its issuer is told. kept_by: who keeps its balances; where that is its issuer, the ids of its wallets say so and they hold nothing.';
 
 create table award_limits (
   currency_no smallint not null,

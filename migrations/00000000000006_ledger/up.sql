@@ -200,13 +200,14 @@ create table lots (
   constraint lots_pk primary key (wallet, expires_at, usable_from, class),
   constraint lots_available_not_negative check (case class when -1 then available <= 0 else available >= 0 end),
   constraint lots_held_not_negative check (held >= 0),
+  constraint lots_kept_by_partner_empty check ((wallet >> 39) & 31 <> 11 or (available = 0 and held = 0)),
   constraint lots_turn_whole check ((turn > 0) = (last_operation is not null))
 ) with (fillfactor = 75);
 -- The sweeps ask for what has expired and what soon will, in this order; the columns never change, so
 -- updates stay heap-only.
 create index lots_by_expiry on lots (expires_at, wallet) where expires_at <> 'infinity';
 comment on table lots is
-  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once, infinity when it waits for a code) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed.';
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once, infinity when it waits for a code) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed. A wallet whose balance its issuer keeps has one lot, always empty, for its turns.';
 
 create table expiry_notices (
   days smallint not null,

@@ -12,6 +12,8 @@ create function account_name(account bigint) returns text language sql stable as
     when 8 then 'adjusted'
     when 9 then 'bonus'
     when 10 then 'fees'
+    when 11 then 'member_at_partner/' || (account & ((1::bigint << 39) - 1))
+    when 12 then 'kept_by_partner'
     when 16 then 'position/' || (select code from partners where id = account & ((1::bigint << 39) - 1))
     when 17 then 'hub/commission'
     when 18 then 'hub/rounding'
@@ -26,6 +28,10 @@ $$;
 
 create function account_id(asset integer, kind integer) returns bigint language sql immutable
   as $$ select (asset::bigint << 44) | (kind::bigint << 39) $$;
+
+-- What stands in the books for a wallet and all others of its currency, by who keeps them.
+create function holders_of(wallet bigint) returns bigint language sql immutable
+  as $$ select account_id(asset_of(wallet), case (wallet >> 39) & 31 when 11 then 12 else 2 end) $$;
 
 -- The account at the other end of a leg: the table of ledger/transfer.rs, in SQL.
 create function flow_of(kind smallint, leaves boolean) returns integer language sql immutable as $$
@@ -44,8 +50,8 @@ create view transfers as
     from operations o
     -- What more_transfers says of the members of a leg's currency is a part of that leg.
     left join lateral (
-      select sum(case account_id(asset_of(o.out_wallet), 2) when m.debit then m.amount when m.credit then -m.amount end) as leaves,
-             sum(case account_id(asset_of(o.in_wallet), 2) when m.credit then m.amount when m.debit then -m.amount end) as enters
+      select sum(case holders_of(o.out_wallet) when m.debit then m.amount when m.credit then -m.amount end) as leaves,
+             sum(case holders_of(o.in_wallet) when m.credit then m.amount when m.debit then -m.amount end) as enters
         from more_transfers m where m.operation_id = o.id) as part on o.transfers is not null,
     lateral (values
       (o.out_wallet, account_id(asset_of(o.out_wallet), flow_of(o.kind, true)), o.out_amount - coalesce(part.leaves, 0)),
@@ -69,10 +75,10 @@ create view transfers as
    where t.debit is not null and t.credit is not null and t.debit <> t.credit and t.amount > 0
   union all
   select o.id, o.at,
-         case m.debit when account_id(asset_of(o.out_wallet), 2) then o.out_wallet
-                      when account_id(asset_of(o.in_wallet), 2) then o.in_wallet else m.debit end,
-         case m.credit when account_id(asset_of(o.in_wallet), 2) then o.in_wallet
-                       when account_id(asset_of(o.out_wallet), 2) then o.out_wallet else m.credit end, m.amount
+         case m.debit when holders_of(o.out_wallet) then o.out_wallet
+                      when holders_of(o.in_wallet) then o.in_wallet else m.debit end,
+         case m.credit when holders_of(o.in_wallet) then o.in_wallet
+                       when holders_of(o.out_wallet) then o.out_wallet else m.credit end, m.amount
     from more_transfers m join operations o on o.id = m.operation_id;
 comment on view transfers is
   'Each operation as transfers: debit account, credit account, amount of one asset. A hold, a release and a delivery post nothing: the points stay members''.';

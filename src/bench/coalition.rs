@@ -23,7 +23,7 @@ use crate::ledger::command::Stamp;
 use crate::ledger::programme::Programme;
 use crate::members::{self, Enrolment};
 use crate::partners::expiry::ExpiryPolicy;
-use crate::partners::{self, Currency, NewCurrency, NewPartner, Partner};
+use crate::partners::{self, Currency, Keeper, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scale;
 use crate::points::money::Micros;
@@ -184,6 +184,7 @@ async fn admit(
         expiry,
         notice_days: Default::default(),
         display_value: "0.01".to_owned().try_into().map_err(broken)?,
+        kept_by: Keeper::Hub,
     };
     let currency = partners::currencies::issue(conn, operator, &partner, new).await?;
     request_limits::set(conn, operator, partner.id, REQUESTS).await?;
@@ -363,6 +364,7 @@ fn route(
         then: None,
     };
     let order = Order {
+        attested: None,
         sponsorship: None,
         quote,
         from: side(source),

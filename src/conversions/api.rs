@@ -15,6 +15,7 @@ use super::quoted::{
     SentenceBody, WorthBody,
 };
 use super::sentence;
+use super::transfers::attested::Attested;
 use super::{Wish, through};
 use crate::access::{
     AnyRole, ConversionsWrite, LedgerRead, OrMember, Partner, QuotesWrite, Reader, Sender, Who,
@@ -38,6 +39,7 @@ use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::campaigns::{self, Names};
 use crate::rates::{Book, Books};
 use crate::web::body::object_or_none;
+use crate::web::once::Claim;
 use crate::web::text::{self, Word};
 use crate::web::{Json, Query, Write};
 
@@ -131,7 +133,7 @@ impl NewQuote {
     request_body = NewQuote,
     extensions(("x-problems" = json!(["amount-above-maximum", "amount-below-minimum",
         "amount-not-a-denomination", "amount-off-step", "amount-scale", "amount-too-large", "amount-too-small",
-        "exchange-rate-missing", "insufficient-user-authentication", "limit-reached", "link-cooling-off",
+        "exchange-rate-missing", "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
         "membership-missing", "no-rate-card", "no-through-route",
         "not-eligible", "not-found", "not-your-currency", "partner-state", "partner-suspended",
         "sponsor-budget-used-up"]))),
@@ -216,7 +218,8 @@ pub struct NewConversion {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewConversion,
     extensions(("x-problems" = json!(["balance-too-low", "campaign-budget-used-up", "campaign-limit-reached",
-        "insufficient-user-authentication", "limit-reached", "link-cooling-off", "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
+        "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
+        "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
         "quote-expired", "quote-invalid", "quote-taken", "reference-taken", "sponsor-budget-used-up"]))),
     responses((status = 201, description = "The conversion.", body = ConversionBody))
 )]
@@ -229,35 +232,73 @@ async fn create(
     write: Write<NewConversion>,
 ) -> Result<HttpResponse, Error> {
     let claim = partner.who.claim(&shelf.secrets, &write);
-    let (body, acted) = (write.body, partner.who.acted());
-    if acted.is_some() && body.reference.is_some() {
+    let NewConversion { quote, reference } = write.body;
+    if partner.who.acted().is_some() && reference.is_some() {
         let rule =
             "nothing: references are the partner's, and a member finds a conversion by its id";
         return Err(Problem::field("/reference", rule).into());
     }
-    let is_theirs = |quote: &Quote| {
-        let partner_id = shelf.ids.read(id::Kind::Partner, &quote.partner);
-        let member = quote.member.as_deref();
-        let member = member.map(|member| shelf.ids.read(id::Kind::Member, member));
-        let is_theirs = member == acted.map(|acted| Some(acted.member));
-        partner_id == Some(partner.partner) && is_theirs
+    let taking = Taking {
+        quote: own_quote(&partner, &shelf, &quotes, &quote)?,
+        reference,
+        attested: None,
     };
-    let quote = quotes.read(&body.quote).ok().filter(is_theirs);
-    let quote = quote.ok_or_else(super::invalid)?;
+    take(&partner, &shelf, &books, &ledger, (claim, taking)).await
+}
 
-    let reference = shelf.reference(partner.partner, Kind::Conversion, &body.reference);
+/// The quote of a token, when it is that of who sends it.
+pub fn own_quote<S>(
+    partner: &Sender<S>,
+    shelf: &Shelf,
+    quotes: &Quotes,
+    token: &str,
+) -> Result<Quote, Problem> {
+    let member = partner.who.acted().map(|acted| Some(acted.member));
+    let is_theirs = |quote: &Quote| {
+        let of_member = quote.member.as_deref();
+        let of_member = of_member.map(|member| shelf.ids.read(id::Kind::Member, member));
+        let of_partner = shelf.ids.read(id::Kind::Partner, &quote.partner);
+        of_partner == Some(partner.partner) && of_member == member
+    };
+    let quote = quotes.read(token).ok().filter(is_theirs);
+    quote.ok_or_else(super::invalid)
+}
+
+/// What a partner, or its member, takes.
+pub struct Taking {
+    pub quote: Quote,
+    pub reference: Option<text::Reference>,
+    /// What the partner debited on its own side.
+    pub attested: Option<Attested>,
+}
+
+/// Takes a quote of who sends it.
+pub async fn take<S>(
+    partner: &Sender<S>,
+    shelf: &Shelf,
+    books: &Books,
+    ledger: &Ledger,
+    (claim, taking): (Claim, Taking),
+) -> Result<HttpResponse, Error> {
+    let Taking {
+        quote,
+        reference: text,
+        attested,
+    } = taking;
+
+    let reference = shelf.reference(partner.partner, Kind::Conversion, &text);
     let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
     let refuse = |refusal| told(&shelf.ids, refusal);
     let take = async |moment| {
         let (version, book) = books.at(moment, &shelf.pool).await?;
         must_be_proved(&book, &partner.who)?;
-        let order = super::order(&shelf, &book, moment, &quote).await?;
+        let order = super::order(shelf, &book, moment, &quote, attested).await?;
         Ok((order, stamp(version)))
     };
     let pass = async |moment, then| {
         let (version, book) = books.at(moment, &shelf.pool).await?;
         must_be_proved(&book, &partner.who)?;
-        let passage = through::order(&shelf, &book, moment, &quote, then).await?;
+        let passage = through::order(shelf, &book, moment, &quote, then, attested).await?;
         Ok((passage, stamp(version)))
     };
     let taken = match &quote.then {
@@ -267,16 +308,16 @@ async fn create(
             Box::pin(ledger.carry_out(partner.moment, pass, refuse)).await
         }
     };
-    let (operation, viewer) = match acted {
+    let (operation, viewer) = match partner.who.acted() {
         None => (taken?, Viewer::Partner(partner.partner)),
         Some(_) => (taken.map_err(for_member)?, Viewer::Member),
     };
     let named = shelf
-        .named(partner.moment, operation, body.reference.map(String::from))
+        .named(partner.moment, operation, text.map(String::from))
         .await?;
-    let names = names_of(&shelf, &named).await?;
+    let names = names_of(shelf, &named).await?;
     let body = show(&shelf.ids, &named, viewer, SoFar::default(), &names)?;
-    let code = code_for(&shelf, &named, viewer);
+    let code = code_for(shelf, &named, viewer);
     Ok(HttpResponse::Created().json(body.with_code(code)))
 }
 
@@ -349,6 +390,14 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
         }
         Refusal::Sponsor(left, money) => used_up(left, &money).into(),
         Refusal::CoolingOff(cooling, currency) => cooling_off(cooling, &currency).into(),
+        Refusal::AttestedOther { needed, currency } => {
+            let needed = AmountBody::of(&currency, needed);
+            let rule = format!(
+                "{} {}: what the quote gives",
+                needed.amount, needed.currency
+            );
+            Problem::field("/debited", rule).into()
+        }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;

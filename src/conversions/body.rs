@@ -6,10 +6,11 @@
 //! | `value`, `bonuses[].value`  | the issuer of what was got, the hub's people       |
 //! | the same of a leg           | the issuers of what that leg gave and got          |
 //! | `bonuses[].cost`            | who paid for it, the hub's people                  |
+//! | `debited_on`                | the issuer of what was given, the hub's people     |
 //! | `delivery.code`             | the issuer of what was given, outside of events; the member who gave |
 //! | the rest                    | both issuers, the hub's people, the member         |
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use super::promises::promise::{self, Remembered};
 use super::quoted::{CampaignGainBody, CostBody, money_no};
 use super::sponsorships::sponsored;
 use super::through::{self, leg};
+use super::transfers::attested;
 use crate::error::Error;
 use crate::id::{self, Ids};
 use crate::ledger::api;
@@ -70,6 +72,11 @@ pub struct ConversionBody {
     reversed: Option<AmountBody>,
     /// The last reversal, when there is one.
     reversed_by: Option<String>,
+    /// The business day of the debit that the partner attested whose points were given; there for that partner
+    /// and for the hub's people, where that partner keeps the balances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    debited_on: Option<NaiveDate>,
     reference: Option<String>,
     at: DateTime<Utc>,
 }
@@ -252,6 +259,7 @@ pub fn show(
             })
             .transpose()?,
         reversed_by: is_reversed.then(|| ids.show(id::Kind::Reversal, so_far.last)),
+        debited_on: view.debited_on(operation, out),
         reference: reference.clone(),
         at: operation.at,
     })
@@ -271,6 +279,16 @@ impl View<'_> {
             Viewer::Partner(partner) => partner == position.owner(),
             Viewer::Member => false,
         }
+    }
+
+    fn debited_on(&self, operation: &Operation, out: Leg) -> Option<NaiveDate> {
+        let given = self.directory.currency_no(out.wallet.asset())?;
+        let is_told = match self.viewer {
+            Viewer::Hub => true,
+            Viewer::Partner(partner) => partner == given.issuer,
+            Viewer::Member => false,
+        };
+        attested::remembered(operation.memo.as_ref()).filter(|_| is_told)
     }
 
     fn money(&self, position: Account, micros: Micros) -> Result<MoneyBody, Error> {

@@ -13,16 +13,16 @@
 //! begins.
 
 use crate::ledger::operation::Transfer;
-use crate::points::account::{Account, AccountKind, Asset};
+use crate::points::account::{Account, AccountKind};
 use crate::points::money::Micros;
 use crate::rates::funding::{Funder, Grant};
 
-/// The positions of the two partners, and the currency that is gained.
+/// The positions of the two partners, and the holders of what is gained.
 #[derive(Debug, Clone, Copy)]
 pub struct Parties {
     pub source: Account,
     pub target: Account,
-    pub gained: Asset,
+    pub gained: Account,
 }
 
 impl Parties {
@@ -38,7 +38,7 @@ impl Parties {
     pub fn transfers(&self, grant: &Grant) -> Vec<Transfer> {
         let (funder, target) = (self.position(grant.funder), self.target);
         let of = |kind, account: Account| Account::of(kind, account.asset());
-        let members = Account::of(AccountKind::Members, self.gained);
+        let members = self.gained;
         let points = (of(AccountKind::Bonus, members), members, grant.units);
         let (Micros(charge), Micros(cost)) = (grant.charge, grant.cost);
         let money = if funder == target {
@@ -111,12 +111,13 @@ pub fn lines(transfers: &[Transfer]) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::points::account::Asset;
 
     fn parties(target_money: Asset) -> Parties {
         Parties {
             source: Account::position(1, 840),
             target: Account::position(2, target_money),
-            gained: 1002,
+            gained: Account::of(AccountKind::Members, 1002),
         }
     }
 

@@ -12,6 +12,7 @@ use super::postings;
 use super::promises::promise::{self, Promise};
 use super::quote::Quote;
 use super::sponsorships::Sponsorship;
+use super::transfers::attested::Attested;
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
@@ -47,6 +48,8 @@ pub struct Order {
     pub rates: Vec<i64>,
     /// Who pays a share of what it costs the source.
     pub sponsorship: Option<Sponsorship>,
+    /// What the issuer attests that it debited, where it keeps the balance.
+    pub attested: Option<Attested>,
     /// When it came.
     pub at: Timestamp,
 }
@@ -74,6 +77,11 @@ pub enum Refusal {
     /// The link between the two wallets is too young for the issuer of what is given.
     CoolingOff(CoolingOff, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
+    /// The issuer attests another amount than is needed.
+    AttestedOther {
+        needed: i64,
+        currency: Arc<Currency>,
+    },
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
@@ -100,6 +108,7 @@ impl Command for Order {
         let evaluated = self.evaluate()?;
         self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
+        self.must_be_attested(&evaluated)?;
         let sponsored = self.sponsored(&evaluated)?;
         if let Some((sponsorship, sponsored)) = sponsored {
             sponsorship
@@ -118,7 +127,7 @@ impl Order {
         Parties {
             source: self.from.position,
             target: self.to.position,
-            gained: self.to.wallet.asset(),
+            gained: self.to.wallet.holders(),
         }
     }
 
@@ -271,6 +280,18 @@ impl Order {
         limits::check(&limits, mark(&evaluated.priced, now)).map_err(|reached| {
             Refusal::LimitReached(Box::new(reached), Box::new([from.clone(), to.clone()]))
         })
+    }
+
+    /// Whether what was attested, if anything had to be, is what the quote takes.
+    pub(super) fn must_be_attested(&self, evaluated: &Evaluated) -> Result<(), Refusal> {
+        let needed = evaluated.priced.taken;
+        match self.attested {
+            Some(attested) if attested.units != needed => Err(Refusal::AttestedOther {
+                needed,
+                currency: self.from.programme.currency.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The same function that priced the quote, on the same card, campaigns, amount and exchange rate.

@@ -132,11 +132,11 @@ pub fn points(priced: &Priced, (from, to): (Asset, Asset)) -> Option<(Asset, i64
     }
 }
 
-/// What a fee in points posts.
-pub fn transfer((asset, amount): (Asset, i64)) -> Transfer {
+/// What a fee in points posts, out of what the holders of a currency have.
+pub fn transfer(holders: Account, amount: i64) -> Transfer {
     Transfer {
-        debit: Account::of(AccountKind::Members, asset),
-        credit: Account::of(AccountKind::PointFees, asset),
+        debit: holders,
+        credit: Account::of(AccountKind::PointFees, holders.asset()),
         amount,
     }
 }
@@ -214,7 +214,9 @@ mod tests {
             let priced = price(&tariff, 1_000).unwrap();
             let found = points(&priced, (1001, 1002));
             assert_eq!(found, expected, "{fee}");
-            let posted: Vec<Transfer> = found.map(transfer).into_iter().collect();
+            let holders = |asset| Account::of(AccountKind::Members, asset);
+            let posted = found.map(|(asset, units)| transfer(holders(asset), units));
+            let posted: Vec<Transfer> = posted.into_iter().collect();
             assert_eq!(points_in(&posted), expected);
         }
     }

@@ -19,6 +19,9 @@
 //! A quote says since when its two wallets are one member's, so that whoever takes it is held to the
 //! [terms](crate::partners::link_terms) of the source as they are then: it is refused while the link cools off.
 //!
+//! Where the issuer of what is given keeps the balances itself, it attests that it debited the member, and
+//! takes the quote with a [transfer](transfers).
+//!
 //! The card's [fee](mod@fee) may be paid for a period already; the quote says so and keeps to it.
 //!
 //! A quote counts on the campaigns that hold for the wallet when it is issued ([promises]), and reserves
@@ -41,6 +44,7 @@ pub mod quoted;
 pub mod sentence;
 pub mod sponsorships;
 pub mod through;
+pub mod transfers;
 pub mod unmet;
 pub mod worth;
 
@@ -62,7 +66,7 @@ use crate::ledger::tally::{Mark, TallyKey};
 use crate::ledger::{self, store};
 use crate::members::Claims;
 use crate::partners::life::Act;
-use crate::partners::{AmountBody, Currency, Directory, Money};
+use crate::partners::{AmountBody, Currency, Directory, Keeper, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::points::money::Micros;
@@ -79,6 +83,7 @@ use limits::Limit;
 use promises::Promise;
 use promises::promise::settle;
 use quote::Quote;
+use transfers::attested::{self, Attested, Misfit};
 
 /// What a member wants: either side may be fixed.
 pub enum Wish<'a> {
@@ -126,6 +131,7 @@ pub async fn offer(
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
     ledger::api::must_issue(asking.partner, from)?;
+    must_be_credited(to)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -290,16 +296,30 @@ pub async fn order(
     book: &Book,
     moment: Moment,
     quote: &Quote,
+    attested: Option<Attested>,
 ) -> Result<Order, Error> {
-    let sides = sides(shelf, book, quote)?;
-    order_of(shelf, book, moment, quote, sides).await
+    let sides = sides(shelf, book, quote, attested)?;
+    let mut order = order_of(shelf, book, moment, quote, sides).await?;
+    order.attested = attested;
+    Ok(order)
 }
 
-/// The wallets that a quote names.
-fn sides(shelf: &Shelf, book: &Book, quote: &Quote) -> Result<[Side; 2], Error> {
+/// The wallets that a quote names, and whether what leaves the first is attested as it has to be.
+fn sides(
+    shelf: &Shelf,
+    book: &Book,
+    quote: &Quote,
+    attested: Option<Attested>,
+) -> Result<[Side; 2], Error> {
     let wallet = |text: &str| shelf.ids.read(Kind::Wallet, text).map(Account);
     let side = |text| side(&book.directory, wallet(text).ok_or_else(invalid)?);
-    Ok([side(&quote.from_wallet)?, side(&quote.to_wallet)?])
+    let sides = [side(&quote.from_wallet)?, side(&quote.to_wallet)?];
+    let given = &sides[0].programme.currency;
+    attested::must_fit(given, attested).map_err(|misfit| match misfit {
+        Misfit::NotAttested => ledger::api::kept_by_partner(given),
+        Misfit::KeptByHub => kept_by_hub(given),
+    })?;
+    Ok(sides)
 }
 
 /// What else a quote names, as an order between two sides.
@@ -338,6 +358,7 @@ async fn order_of(
         promises,
         rates,
         sponsorship,
+        attested: None,
         at: moment.now,
     };
     for sponsor in order.sponsors() {
@@ -444,6 +465,26 @@ async fn known(
         known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
     }
     Ok(known)
+}
+
+/// The refusal of an attestation of what nobody but the hub can debit.
+fn kept_by_hub(currency: &Currency) -> Problem {
+    let detail = format!("the hub keeps the balances of {}", currency.code);
+    Problem::new(Slug::KeptByHub, detail)
+}
+
+/// What issuers keep themselves can be given, and not yet be gained: nobody tells them to credit it.
+fn must_be_credited(to: &Currency) -> Result<(), Problem> {
+    match to.kept_by {
+        Keeper::Hub => Ok(()),
+        Keeper::Partner => {
+            let detail = format!(
+                "the issuer of {} keeps its balances: its points can be given, and not be gained",
+                to.code
+            );
+            Err(Problem::new(Slug::KeptByPartner, detail))
+        }
+    }
 }
 
 fn invalid() -> Problem {

@@ -28,6 +28,7 @@ use super::limits;
 use super::promises::promise::{self, Promise};
 use super::sponsorships::Sponsorship;
 use super::through::passage::Passage;
+use super::transfers::attested;
 use crate::clock::Timestamp;
 use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Decided, Seen};
@@ -62,7 +63,7 @@ pub fn of(
     );
     let mark = decision::mark(priced, now);
     let lots = lots(order, evaluated, now);
-    let given = order.from.wallet.asset();
+    let given = order.from.wallet.holders();
     Ok(Decided {
         figures: Some(figures(evaluated, parties)),
         transfers: transfers(&order.card, evaluated, parties, sponsored, fee, given),
@@ -161,7 +162,8 @@ fn lots(order: &Order, evaluated: &Evaluated, now: Timestamp) -> Vec<(LotKey, i6
     lots
 }
 
-/// Of the wallet that gives, only a card that says so keeps something or leaves points out.
+/// Of the wallet that gives, only a card that says so keeps something or leaves points out. Where its issuer
+/// keeps the balance, the issuer has seen to that.
 fn must_leave_enough(
     order: &Order,
     used: i64,
@@ -169,7 +171,8 @@ fn must_leave_enough(
     now: Timestamp,
 ) -> Result<(), Short> {
     let terms = &order.card.terms;
-    if terms.keep.is_none() && terms.excludes.is_empty() {
+    let is_ours = !order.from.wallet.is_kept_by_partner();
+    if !is_ours || terms.keep.is_none() && terms.excludes.is_empty() {
         return Ok(());
     }
     let (from, to) = (&order.from.programme, &order.to.programme);
@@ -204,8 +207,8 @@ pub fn counted(
     (kept, given)
 }
 
-/// What the operation remembers: the fee in money, whether it was paid before, where it is counted, what
-/// campaigns gave, and the rates sponsors pay at.
+/// What the operation remembers: the day of an attested debit, the fee in money, whether it was paid before,
+/// where it is counted, what campaigns gave, and the rates sponsors pay at.
 fn memo(
     order: &Order,
     evaluated: &Evaluated,
@@ -216,6 +219,9 @@ fn memo(
         promises, rates, ..
     } = order;
     let mut memo = Map::new();
+    if let Some(attested) = order.attested {
+        memo.insert(attested::REMEMBERED.into(), attested::memo(attested));
+    }
     if let Some((money, Micros(amount))) = fee {
         memo.insert("fee".into(), json!({"money": money, "amount": amount}));
     }
@@ -252,7 +258,7 @@ pub fn transfers(
     parties: Parties,
     sponsored: Option<(&Sponsorship, Sponsored)>,
     fee: Option<(Asset, Micros)>,
-    given: Asset,
+    given: Account,
 ) -> Vec<Transfer> {
     let sponsored = sponsored.map(|(by, sponsored)| by.transfers(parties.source, sponsored));
     let sponsored = sponsored.into_iter().flatten();
@@ -264,7 +270,14 @@ pub fn transfers(
         credit: Account::of(AccountKind::MemberFees, money),
         amount,
     });
-    let points = fee::points(&evaluated.priced, (given, parties.gained));
-    let points = points.map(fee::transfer);
+    let sides = (given.asset(), parties.gained.asset());
+    let points = fee::points(&evaluated.priced, sides).map(|(asset, units)| {
+        let payer = if asset == given.asset() {
+            given
+        } else {
+            parties.gained
+        };
+        fee::transfer(payer, units)
+    });
     sponsored.chain(bonuses).chain(fee).chain(points).collect()
 }

@@ -18,7 +18,7 @@ use crate::ledger;
 use crate::ledger::awards::{Award, Place, Reason};
 use crate::ledger::programme::Programme;
 use crate::members::{self, Enrolment};
-use crate::partners::{self, Directory, NewCurrency, NewPartner, Partner};
+use crate::partners::{self, Directory, Keeper, NewCurrency, NewPartner, Partner};
 use crate::points::account::{Account, Asset};
 use crate::points::agreed::Price;
 use crate::points::amount::Scale;
@@ -161,6 +161,7 @@ async fn admit(
         expiry: brand.expiry_policy()?,
         notice_days: Default::default(),
         display_value: text(brand.display_value).try_into().map_err(broken)?,
+        kept_by: Keeper::Hub,
     };
     partners::currencies::issue(conn, operator, &partner, currency).await?;
     request_limits::set(conn, operator, partner.id, REQUESTS).await?;

@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
 use crate::partners::life::Act;
-use crate::partners::{self, AmountBody, Currency, Directory};
+use crate::partners::{self, AmountBody, Currency, Directory, Keeper};
 use crate::web::text;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -67,6 +67,23 @@ pub fn must_issue(partner: i64, currency: &Currency) -> Result<(), Problem> {
             format!("{} is issued by another partner", currency.code),
         )),
     }
+}
+
+/// Points of a currency that its issuer keeps are moved on the issuer's side.
+pub fn must_keep(currency: &Currency) -> Result<(), Problem> {
+    match currency.kept_by {
+        Keeper::Hub => Ok(()),
+        Keeper::Partner => Err(kept_by_partner(currency)),
+    }
+}
+
+/// The refusal of what needs a balance that the hub does not keep.
+pub fn kept_by_partner(currency: &Currency) -> Problem {
+    let detail = format!(
+        "the issuer of {} keeps its balances: the hub has none to change",
+        currency.code
+    );
+    Problem::new(Slug::KeptByPartner, detail)
 }
 
 /// The refusal of what the issuer of a currency may not do in its state.

@@ -155,7 +155,7 @@ impl Decided {
         self.taking_only(seen, wallet, amount, now, |_| true)
     }
 
-    /// The same, from lots of a kind only.
+    /// The same, from lots of a kind only. Where the issuer keeps the balance there are no lots to look at.
     pub fn taking_only(
         mut self,
         seen: &Seen<'_>,
@@ -164,8 +164,11 @@ impl Decided {
         now: Timestamp,
         which: impl Fn(&LotKey) -> bool,
     ) -> Result<Decided, Short> {
-        let taken = seen.wallet(wallet).take(amount, now, which)?;
         self.out = Some(Leg { wallet, amount });
+        if wallet.is_kept_by_partner() {
+            return Ok(self);
+        }
+        let taken = seen.wallet(wallet).take(amount, now, which)?;
         self.moves.extend(taken.into_iter().map(|(lot, part)| Move {
             wallet,
             lot,
@@ -188,6 +191,9 @@ impl Decided {
     ) -> Decided {
         let amount = lots.iter().map(|(_, amount)| amount).sum();
         self.into = Some(Leg { wallet, amount });
+        if wallet.is_kept_by_partner() {
+            return self;
+        }
         let pays = seen.wallet(wallet).owed().min(amount);
         let mut parts = vec![(LotKey::RECEIVABLE, pays)];
         let mut left = pays;

@@ -19,7 +19,7 @@ use super::lot::{LotKey, Pockets, RowId, Wallet};
 use super::operation::{self, Kind, Leg, LotChange, Operation};
 use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::points::account::Account;
 
 /// A command in the queue, whatever its type.
@@ -234,6 +234,10 @@ fn carry_out(
             .map_err(|short| format!("a decision took more than a lot has: {short:?}"))?;
         *net.entry((step.wallet, step.lot)).or_default() += step.change;
     }
+    for wallet in passed_through(decided.out, decided.into) {
+        let known = || read.wallets.get(&wallet).cloned().unwrap_or_default();
+        touched.entry(wallet).or_insert_with(known);
+    }
     let lots = net.into_iter().filter(|(_, change)| *change != 0);
     let lots = lots
         .map(|((wallet, lot), change)| LotChange {
@@ -293,7 +297,14 @@ fn place(reference: &Reference) -> (i64, i16, Uuid) {
     (reference.partner_id, reference.kind as i16, reference.hash)
 }
 
-/// What the whole group changed, per lot. Of each wallet one lot takes a turn, always the one that
+/// The wallets among two legs whose balance their issuer keeps.
+fn passed_through(out: Option<Leg>, into: Option<Leg>) -> impl Iterator<Item = Account> {
+    let wallets = out.into_iter().chain(into).map(|leg| leg.wallet);
+    wallets.filter(|wallet| wallet.is_kept_by_partner())
+}
+
+/// What the whole group changed, per lot. A wallet whose balance its issuer keeps has one lot, always
+/// empty, to take turns with. Of each wallet one lot takes a turn, always the one that
 /// took the last: so two groups that read the same wallet cannot both be written.
 fn lots(
     operations: &[Operation],
@@ -304,6 +315,10 @@ fn lots(
         for lot in &operation.lots {
             let written = lots.entry((lot.wallet, lot.lot)).or_default();
             written.change.add(operation.kind.pockets(lot.change));
+        }
+        for wallet in passed_through(operation.out, operation.into) {
+            lots.entry((wallet, LotKey::expiring(clock::NEVER)))
+                .or_default();
         }
     }
     for ((account, key), written) in &mut lots {

@@ -107,6 +107,7 @@ impl Shelf {
         let (version, directory) = self.directories.at(asking.moment, &self.pool).await?;
         let (currency, amount) = amount.read(&directory, "/amount")?;
         api::must_issue(asking.partner, currency)?;
+        api::must_keep(currency)?;
         let wanted = (member, &**currency, &**currency);
         let wallet = self.wallets_of(asking, wanted).await?.from;
         let programme = Programme::of(&directory, currency);

@@ -6,6 +6,9 @@
 //! | leg out | per currency | members | the kind's out-flow |
 //! | leg in  | per currency | the kind's in-flow | members |
 //!
+//! Where the issuer keeps the balances, `kept_by_partner` stands where `members` does: units that the
+//! issuer attests it debited come from there, and units that it is to credit go there.
+//!
 //! | value book | debit | credit | amount |
 //! |------------|-------|--------|--------|
 //! | always | pays | commission | commission |
@@ -83,14 +86,12 @@ pub fn add(sums: &mut Sums, operation: &Operation) -> Option<()> {
         operation.transfers.iter().map(of).sum()
     };
     if let (Some(leg), Some(flow)) = (operation.out, kind.out_flow()) {
-        let asset = leg.wallet.asset();
-        let members = Account::of(AccountKind::Members, asset);
+        let (asset, members) = (leg.wallet.asset(), leg.wallet.holders());
         let rest = leg.amount - written(members);
         post(members, Account::of(flow, asset), rest)?;
     }
     if let (Some(leg), Some(flow)) = (operation.into, kind.in_flow()) {
-        let asset = leg.wallet.asset();
-        let members = Account::of(AccountKind::Members, asset);
+        let (asset, members) = (leg.wallet.asset(), leg.wallet.holders());
         let rest = leg.amount + written(members);
         post(Account::of(flow, asset), members, rest)?;
     }

@@ -95,7 +95,7 @@ fn refused(bad: BadAmount, pointer: String) -> Problem {
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::partners::currency::DisplayValue;
+    use crate::partners::currency::{DisplayValue, Keeper};
     use crate::partners::expiry::ExpiryPolicy;
     use crate::points::amount::Scale;
 
@@ -111,6 +111,7 @@ mod tests {
             notice_days: Default::default(),
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: DisplayValue::try_from("1".to_owned()).unwrap(),
+            kept_by: Keeper::Hub,
             award_limits: vec![],
             created_at: clock::ALWAYS,
         };

@@ -27,6 +27,7 @@ pub struct Currency {
     pub zone: Tz,
     /// What its issuer says one printed unit is worth to a member, in the issuer's money.
     pub display_value: DisplayValue,
+    pub kept_by: Keeper,
     /// How much and how often a member is awarded it for a reason.
     pub award_limits: Vec<AwardLimit>,
     pub created_at: Timestamp,
@@ -50,6 +51,31 @@ pub struct NewCurrency {
     pub expiry: ExpiryPolicy,
     pub notice_days: NoticeDays,
     pub display_value: DisplayValue,
+    pub kept_by: Keeper,
+}
+
+/// Who keeps the balances of a currency. Fixed when it is issued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeper {
+    #[default]
+    Hub,
+    /// Its issuer, who attests what it debits and credits what it is told to.
+    Partner,
+}
+
+impl Keeper {
+    pub fn name(self) -> &'static str {
+        match self {
+            Keeper::Hub => "hub",
+            Keeper::Partner => "partner",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Keeper> {
+        let all = [Keeper::Hub, Keeper::Partner];
+        all.into_iter().find(|keeper| keeper.name() == name)
+    }
 }
 
 /// How many days before a lot expires its issuer is told: each at most a year, the most first.

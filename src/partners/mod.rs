@@ -26,7 +26,7 @@ pub mod steps;
 mod store;
 
 pub use amount::{AmountBody, MoneyBody};
-pub use currency::{Currency, Money, NewCurrency};
+pub use currency::{Currency, Keeper, Money, NewCurrency};
 pub use directory::Directory;
 pub use life::State;
 pub use partner::{NewPartner, Partner};

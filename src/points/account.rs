@@ -35,6 +35,10 @@ pub enum AccountKind {
     Bonus = 9,
     /// What members paid in points for conversions: back with who issues them.
     PointFees = 10,
+    /// One wallet of one member whose balance its issuer keeps: what moves passes through it.
+    PartnerWallet = 11,
+    /// What came from balances that the issuer keeps (debit), and what went to them (credit).
+    KeptByPartner = 12,
     /// What a partner owes the hub (debit) or is owed (credit).
     Position = 16,
     Commission = 17,
@@ -47,7 +51,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    const ALL: [AccountKind; 16] = [
+    const ALL: [AccountKind; 18] = [
         AccountKind::Wallet,
         AccountKind::Members,
         AccountKind::Issued,
@@ -58,6 +62,8 @@ impl AccountKind {
         AccountKind::Adjusted,
         AccountKind::Bonus,
         AccountKind::PointFees,
+        AccountKind::PartnerWallet,
+        AccountKind::KeptByPartner,
         AccountKind::Position,
         AccountKind::Commission,
         AccountKind::Rounding,
@@ -80,6 +86,11 @@ impl Account {
     /// A new wallet: `random` may be any number, its low 39 bits are used.
     pub fn wallet(currency: Asset, random: i64) -> Account {
         Account::with(AccountKind::Wallet, currency, random & REST)
+    }
+
+    /// The same for a currency whose balances its issuer keeps.
+    pub fn partner_wallet(currency: Asset, random: i64) -> Account {
+        Account::with(AccountKind::PartnerWallet, currency, random & REST)
     }
 
     fn with(kind: AccountKind, asset: Asset, rest: i64) -> Account {
@@ -105,6 +116,20 @@ impl Account {
         (self.0 >> KIND_SHIFT) & 0x1f == kind as i64
     }
 
+    /// Whether it is a wallet whose balance its issuer keeps.
+    pub fn is_kept_by_partner(self) -> bool {
+        self.is(AccountKind::PartnerWallet)
+    }
+
+    /// The account in the books that stands for this wallet and all others of its currency.
+    pub fn holders(self) -> Account {
+        let kind = match self.is_kept_by_partner() {
+            true => AccountKind::KeptByPartner,
+            false => AccountKind::Members,
+        };
+        Account::of(kind, self.asset())
+    }
+
     /// The partner a position belongs to.
     pub fn owner(self) -> i64 {
         self.0 & REST
@@ -123,5 +148,18 @@ mod tests {
         assert!(position.is(AccountKind::Position) && !position.is(AccountKind::Wallet));
         assert!(Account::wallet(16_383, -1).0 > 0, "ids stay positive");
         assert_eq!(Account::wallet(1_000, -1).asset(), 1_000);
+        for (wallet, holders) in [
+            (Account::wallet(1_000, 5), AccountKind::Members),
+            (
+                Account::partner_wallet(1_000, 5),
+                AccountKind::KeptByPartner,
+            ),
+            (
+                Account::of(AccountKind::Members, 1_000),
+                AccountKind::Members,
+            ),
+        ] {
+            assert_eq!(wallet.holders(), Account::of(holders, 1_000));
+        }
     }
 }

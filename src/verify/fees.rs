@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::conversions::fee::{self, Covered};
     use crate::ledger::tally::Mark;
-    use crate::partners::Currency;
     use crate::partners::expiry::ExpiryPolicy;
+    use crate::partners::{Currency, Keeper};
     use crate::points::account::Account;
     use crate::points::amount::Scale;
     use crate::rates::terms::Terms;
@@ -126,6 +126,7 @@ mod tests {
             notice_days: Default::default(),
             zone: chrono_tz::Asia::Hong_Kong,
             display_value: "0.01".to_owned().try_into().unwrap(),
+            kept_by: Keeper::Hub,
             created_at: Timestamp::default(),
             award_limits: Vec::new(),
         }

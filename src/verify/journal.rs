@@ -9,6 +9,7 @@ use super::{Difference, Report, Stopped, through};
 use crate::conversions::bonus::Parties;
 use crate::conversions::promises::promise::{self, Promise};
 use crate::conversions::sponsorships::Sponsorship;
+use crate::conversions::transfers::attested;
 use crate::conversions::{fee, postings};
 use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
@@ -135,6 +136,13 @@ impl Proof {
         let (Some(out), Some(into)) = (operation.out, operation.into) else {
             return Err(wrong("has no two legs".into()));
         };
+        let debited_on = attested::remembered(operation.memo.as_ref());
+        if out.wallet.is_kept_by_partner() != debited_on.is_some() {
+            return Err(wrong(match debited_on {
+                None => "its issuer did not attest what it takes".into(),
+                Some(_) => "it is attested, and the hub keeps what it takes".into(),
+            }));
+        }
         let Some(figures) = operation.figures else {
             through::check(&self.terms, operation, (out, into)).map_err(wrong)?;
             report.conversions += 1;
@@ -205,7 +213,7 @@ impl Proof {
         let parties = Parties {
             source: figures.pays,
             target: figures.paid,
-            gained: into.wallet.asset(),
+            gained: into.wallet.holders(),
         };
         let fee = postings::fee(&evaluated, self.terms.fee_money(card));
         let sponsorship = self.sponsorship(operation, card, figures.pays);
@@ -217,9 +225,9 @@ impl Proof {
                 Some((by, sponsored.map_err(|error| wrong(error.to_string()))?))
             }
         };
-        let asset = out.wallet.asset();
+        let given = out.wallet.holders();
         if operation.transfers
-            != postings::transfers(card, &evaluated, parties, sponsored, fee, asset)
+            != postings::transfers(card, &evaluated, parties, sponsored, fee, given)
         {
             return Err(wrong(
                 "its sponsor's share, its bonuses or its fee are not posted as its card says"
@@ -334,16 +342,19 @@ impl Proof {
     }
 }
 
-/// Each leg is the sum of its lots, and no other wallet changes.
+/// Each leg is the sum of its lots, and no other wallet changes. What its issuer keeps has no lots.
 fn legs_are_sums_of_lots(operation: &Operation) -> Result<(), Difference> {
     let mut left: HashMap<Account, i64> = HashMap::new();
     for lot in &operation.lots {
         *left.entry(lot.wallet).or_default() += lot.change;
     }
-    if let Some(leg) = operation.out {
+    if let Some(leg) = operation.out.filter(|leg| !leg.wallet.is_kept_by_partner()) {
         *left.entry(leg.wallet).or_default() += leg.amount;
     }
-    if let Some(leg) = operation.into {
+    if let Some(leg) = operation
+        .into
+        .filter(|leg| !leg.wallet.is_kept_by_partner())
+    {
         *left.entry(leg.wallet).or_default() -= leg.amount;
     }
     let wrong = left

@@ -6,7 +6,7 @@ use crate::conversions::through::leg::{self, Evaluation, Leg};
 use crate::conversions::{limits, postings};
 use crate::ledger::operation::{Leg as WalletLeg, Operation};
 use crate::ledger::tally;
-use crate::points::account::Account;
+use crate::points::account::{Account, AccountKind};
 use crate::rates::card::{self, Card, Evaluated};
 use crate::rates::chain;
 
@@ -37,12 +37,13 @@ pub(super) fn check(
     }
 
     let fee = postings::fee(&first_made, terms.fee_money(first_card));
+    let between = Account::of(AccountKind::Members, first.to);
     let (right, transfers) = leg::posted(&[
         Evaluation {
             fee,
-            ..evaluation(first, first_card, &first_made)
+            ..evaluation(first, first_card, &first_made, (out.wallet, between))
         },
-        evaluation(second, second_card, &second_made),
+        evaluation(second, second_card, &second_made, (between, into.wallet)),
     ]);
     if legs != right {
         return Err(format!("its legs are {legs:?} and should be {right:?}"));
@@ -82,16 +83,21 @@ fn evaluated<'a>(terms: &'a Terms, leg: &Leg) -> Result<(&'a Card, Evaluated), S
     Ok((card, evaluated))
 }
 
-fn evaluation<'a>(leg: &Leg, card: &'a Card, evaluated: &'a Evaluated) -> Evaluation<'a> {
+fn evaluation<'a>(
+    leg: &Leg,
+    card: &'a Card,
+    evaluated: &'a Evaluated,
+    (from, to): (Account, Account),
+) -> Evaluation<'a> {
     Evaluation {
         card_id: leg.card,
         card,
         exchange_rate: leg.exchange_rate,
-        from: leg.from,
+        from: from.holders(),
         parties: Parties {
             source: Account(leg.pays),
             target: Account(leg.paid),
-            gained: leg.to,
+            gained: to.holders(),
         },
         evaluated,
         fee: None,

@@ -26,6 +26,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
     world.award(&member, "20000", "MILE").await;
     let awarded = world.award(&member, "7", "MILE").await;
     let quote = world.quote(&member, "10000", "MILE", "HPT").await;
+    world.sky().await;
+    let attested = world.quote(&member, "500", "SKY", "HPT").await;
+    let business_day = world.business_day().await;
     let aero = world.token("AERO").await;
     let (operator, finance) = (world.sign_in("olivia").await, world.sign_in("fiona").await);
     let link = format!("/v1/members/{}/link-tokens", member.id);
@@ -106,7 +109,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "issueCurrency" => (
                 &operator,
                 json!({"code": "ZULUS", "name": "Z", "name_zh": "祖", "scale": 2, "issuer": partner,
-                "expiry": {"policy": "rolling", "months": 12}, "display_value": "0.1"}),
+                "expiry": {"policy": "rolling", "months": 12}, "display_value": "0.1", "kept_by": "hub"}),
             ),
             "createCredential" => (
                 &operator,
@@ -143,6 +146,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 json!({"amount": miles, "channel": "app", "location": "shop", "reference": "R"}),
             ),
             "releaseHold" => (&aero, json!({"amount": miles, "reference": "R"})),
+            "createTransfer" => (
+                &aero,
+                json!({"quote": attested, "member": member.id, "debited": {"amount": "500", "currency": "SKY"},
+                "debited_on": business_day, "reference": "R"}),
+            ),
             "createAdjustment" => (
                 &operator,
                 json!({"member": member.id, "amount": miles, "direction": "credit", "reason": "Counted twice"}),
@@ -498,6 +506,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "budget",
         "when",
         "priority",
+        // Of a currency.
+        "kept_by",
         // Of a webhook endpoint.
         "description",
         "types",
@@ -507,6 +517,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         // Of a calendar.
         "weekend",
         "holidays",
+        // Of link terms.
+        "step_up",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {

@@ -184,6 +184,23 @@ async fn a_link_is_as_old_as_the_one_of_the_two_that_was_linked_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_attested_as_debited_goes_over_no_young_link_either() {
+    let world = World::new().await;
+    world.sky().await;
+    let member = flyer(&world).await;
+    link(&world, &member, "AERO", "BAYVIEW").await;
+    let quote = world.quote(&member, "1000", "SKY", "HPT").await;
+    set(&world, "AERO", cooling(1)).await.ok();
+    let refused = world.transfer(&member, &quote, "1000", json!({})).await;
+    assert_eq!(refused.problem(), "link-cooling-off");
+    let refused = quoted(&world, &member, "SKY", "HPT").await;
+    assert_eq!(refused.problem(), "link-cooling-off");
+    set(&world, "AERO", cooling(0)).await.ok();
+    let taken = world.transfer(&member, &quote, "1000", json!({})).await;
+    assert_eq!(taken.ok()["status"], "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn terms_that_were_answered_hold_for_every_quote_taken_after_on_any_hub() {
     let world = World::new().await;
     let second = world.second().await;

@@ -58,6 +58,7 @@ mod sql;
 mod staff;
 mod through;
 mod tokens;
+mod transfers;
 mod walkthrough;
 mod webhooks;
 mod wire;

@@ -259,6 +259,19 @@ const PROVOCATIONS: &[Row] = table! {
     "invalid-field" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await
     };
+    "kept-by-hub" => async |w: World| {
+        let member = w.member().await;
+        w.sky().await;
+        let quote = w.quote(&member, "10000", "MILE", "HPT").await;
+        let debited = json!({"amount": "10000", "currency": "MILE"});
+        w.transfer(&member, &quote, "10000", json!({"debited": debited})).await
+    };
+    "kept-by-partner" => async |w: World| {
+        w.sky().await;
+        let amount = json!({"amount": "5", "currency": "SKY"});
+        let body = json!({"member": w.member().await.id, "amount": amount, "reason": "event"});
+        w.post(&w.token("AERO").await, "/v1/awards", body).await
+    };
     "limit-reached" => async |w: World| {
         let terms = json!({"kind": "ratio", "give": 4, "get": 1, "allowances": [{"period": "ever", "given": 5}]});
         w.publish(card("MILE", "STAR", terms)).await.ok();

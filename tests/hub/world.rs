@@ -450,6 +450,46 @@ impl World {
         Member { id }
     }
 
+    /// A currency SKY that Aero issues and keeps the balances of, and a card by which it is given for hotel
+    /// points.
+    pub async fn sky(&self) {
+        let issuer = &self.credentials.partner("AERO").expect("AERO").id;
+        let body = json!({"code": "SKY", "name": "Sky", "scale": 0, "issuer": issuer,
+            "expiry": {"policy": "none"}, "display_value": "0.014", "kept_by": "partner"});
+        let operator = self.operator().await;
+        self.post(operator, "/v1/currencies", body).await.ok();
+        let ratio = json!({"kind": "ratio", "give": 2, "get": 1});
+        let settlement = json!({"kind": "cost_plus", "price": "0.008", "commission": "0.025"});
+        self.publish(card("SKY", "HPT", ratio, settlement))
+            .await
+            .ok();
+    }
+
+    /// Takes a quote for SKY that Aero says it debited.
+    pub async fn transfer(
+        &self,
+        member: &Member,
+        quote: &str,
+        amount: &str,
+        more: Value,
+    ) -> Answer {
+        let mut body = json!({"quote": quote, "member": member.id,
+            "debited": {"amount": amount, "currency": "SKY"}, "debited_on": self.business_day().await,
+            "reference": "debit 1"});
+        for (name, value) in more.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        self.post(&self.token("AERO").await, "/v1/transfers", body)
+            .await
+    }
+
+    /// What day it is where Aero is.
+    pub async fn business_day(&self) -> String {
+        let sql = "select to_char(hub_now() at time zone 'Asia/Hong_Kong', 'YYYYMMDD')::bigint";
+        let day = crate::sql::number(&self.url, sql).await.to_string();
+        format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..])
+    }
+
     /// Gives a member points of a currency, by its issuer.
     pub async fn award(&self, member: &Member, amount: &str, currency: &str) -> Value {
         let amount = json!({"amount": amount, "currency": currency});
@@ -566,6 +606,9 @@ pub fn card(from: &str, to: &str, terms: Value, settlement: Value) -> Value {
 }
 
 pub fn issuer(currency: &str) -> &'static str {
+    if currency == "SKY" {
+        return "AERO";
+    }
     let brand = interline::demo::coalition::BRANDS
         .iter()
         .find(|brand| brand.currency == currency);

@@ -145,7 +145,7 @@ mod tests {
             source,
             // One partner on both sides is paid for its bonus.
             target: source,
-            gained: 1002,
+            gained: Account::of(AccountKind::Members, 1002),
         };
         let grant = Grant {
             funder: Funder::Source,

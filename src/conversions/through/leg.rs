@@ -50,7 +50,8 @@ pub struct Evaluation<'a> {
     pub card_id: i64,
     pub card: &'a Card,
     pub exchange_rate: Option<i64>,
-    pub from: Asset,
+    /// The holders of what is given.
+    pub from: Account,
     pub parties: Parties,
     pub evaluated: &'a Evaluated,
     pub fee: Option<(Asset, Micros)>,
@@ -62,7 +63,7 @@ impl<'a> Evaluation<'a> {
             card_id: order.card_id,
             card: &order.card,
             exchange_rate: order.exchange.map(|(id, _)| id),
-            from: order.from.wallet.asset(),
+            from: order.from.wallet.holders(),
             parties: order.parties(),
             evaluated,
             fee: postings::fee(evaluated, order.fee_money.as_ref()),
@@ -94,8 +95,8 @@ impl<'a> Evaluation<'a> {
         Leg {
             card: self.card_id,
             exchange_rate: self.exchange_rate,
-            from: self.from,
-            to: gained,
+            from: self.from.asset(),
+            to: gained.asset(),
             given: priced.used,
             gained: priced.total,
             pays: source.0,
@@ -125,9 +126,9 @@ pub fn posted(evaluations: &[Evaluation<'_>]) -> (Vec<Leg>, Vec<Transfer>) {
 /// What is gained here is given at once: it goes to nobody.
 fn pass_on(transfers: &mut Vec<Transfer>, evaluation: &Evaluation<'_>) {
     let gained = evaluation.parties.gained;
-    let of = |kind| Account::of(kind, gained);
+    let of = |kind| Account::of(kind, gained.asset());
     for transfer in transfers.iter_mut() {
-        if transfer.credit == of(AccountKind::Members) {
+        if transfer.credit == gained {
             transfer.credit = of(AccountKind::ConvertedOut);
         }
     }

@@ -16,6 +16,7 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use super::quote::{self, Quote, Then};
+use super::transfers::attested::Attested;
 use super::{Fixed, Offer, Wish, limits};
 use crate::access::Asking;
 use crate::clock::Timestamp;
@@ -74,6 +75,7 @@ pub async fn offer(
         return Err(Problem::field("/through", rule).into());
     }
     ledger::api::must_issue(asking.partner, from)?;
+    super::must_be_credited(to)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -198,8 +200,9 @@ pub async fn order(
     moment: Moment,
     quote: &Quote,
     then: &Then,
+    attested: Option<Attested>,
 ) -> Result<Passage, Error> {
-    let [from, to] = super::sides(shelf, book, quote)?;
+    let [from, to] = super::sides(shelf, book, quote, attested)?;
     let first = Quote {
         gained: then.given,
         then: None,
@@ -220,10 +223,9 @@ pub async fn order(
     let between = super::side(&book.directory, between)?;
     let first = super::order_of(shelf, book, moment, &first, [from, between.clone()]);
     let second = super::order_of(shelf, book, moment, &second, [between, to]);
-    Ok(Passage {
-        first: first.await?,
-        second: second.await?,
-    })
+    let (mut first, second) = (first.await?, second.await?);
+    first.attested = attested;
+    Ok(Passage { first, second })
 }
 
 /// The refusal of two cards that do not join.

@@ -116,7 +116,7 @@ pub struct AdjustedBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAdjustment,
-    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "membership-missing", "not-found"]))),
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "kept-by-partner", "membership-missing", "not-found"]))),
     responses((status = 201, description = "The adjustment, proposed.", body = AdjustmentBody))
 )]
 async fn create(
@@ -141,6 +141,7 @@ async fn wanted(
     body: &NewAdjustment,
 ) -> Result<Wanted, Error> {
     let (currency, units) = body.amount.read(directory, "/amount")?;
+    api::must_keep(currency)?;
     let no_member = || Problem::new(Slug::NotFound, "there is no such member");
     let member = ids.read(Kind::Member, &body.member).ok_or_else(no_member)?;
     let wallet = members::wallet_of(conn, member, currency.no).await?;

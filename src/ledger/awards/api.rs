@@ -89,7 +89,7 @@ pub struct AwardBody {
     security(("partner" = ["awards:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAward,
-    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "limit-reached",
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "kept-by-partner", "limit-reached",
         "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
         "reference-taken"]))),
     responses((status = 201, description = "The award.", body = AwardBody))

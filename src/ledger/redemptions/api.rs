@@ -76,7 +76,7 @@ pub struct RedemptionBody {
     security(("partner" = ["redemptions:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRedemption,
-    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low",
+    extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low", "kept-by-partner",
         "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
         "reference-taken"]))),
     responses((status = 201, description = "The redemption.", body = RedemptionBody))

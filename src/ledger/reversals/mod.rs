@@ -77,7 +77,7 @@ impl Command for Reversal {
         } = mirror(original, part);
 
         let mut moves = Vec::new();
-        if let Some(leg) = out {
+        if let Some(leg) = out.filter(|leg| !leg.wallet.is_kept_by_partner()) {
             let waiting = match seen.so_far.of(Kind::Delivery).amount {
                 0 => deliveries::waiting(original, part.before),
                 _ => Vec::new(),

@@ -163,6 +163,8 @@ pub fn name(directory: &Directory, account: Account) -> String {
         Some(AccountKind::Adjusted) => "adjusted".to_owned(),
         Some(AccountKind::Bonus) => "bonus".to_owned(),
         Some(AccountKind::PointFees) => "fees".to_owned(),
+        Some(AccountKind::PartnerWallet) => "member_at_partner".to_owned(),
+        Some(AccountKind::KeptByPartner) => "kept_by_partner".to_owned(),
         Some(AccountKind::Position) => {
             let owner = directory
                 .partner(account.owner())

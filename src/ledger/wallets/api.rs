@@ -86,7 +86,7 @@ pub struct EntryBody {
 /// List a member's wallets
 #[utoipa::path(
     get, path = "/v1/members/{member}/wallets", operation_id = "listWallets", tag = "ledger",
-    description = "One of your members' wallets in the currencies that you issue; for a member, of the partner that acts.",
+    description = "One of your members' wallets in the currencies that you issue; for a member, of the partner that acts. Balances that an issuer keeps itself are not there.",
     security(("partner" = ["ledger:read"]), ("member" = ["ledger:read"])),
     params(("member" = String, Path, description = "The member's id.")),
     responses((status = 200, description = "The wallets.", body = WalletsBody))
@@ -101,7 +101,8 @@ async fn list(
     let mut conn = shelf.pool.get().await?;
     let caller = (partner.partner, partner.who.acted());
     let member = shelf.member(&mut conn, caller, &path).await?;
-    let wallets = members::all_of(&mut conn, member).await?;
+    let mut wallets = members::all_of(&mut conn, member).await?;
+    wallets.retain(|wallet| !Account(*wallet).is_kept_by_partner());
     let lots = store::lots(&mut conn, &wallets).await?;
     let items = wallets.into_iter().filter_map(|wallet| {
         let currency = directory.currency_no(Account(wallet).asset());
@@ -135,6 +136,7 @@ async fn read(
 ) -> Result<web::Json<WalletBody>, Error> {
     let caller = (partner.partner, partner.who.acted());
     let (wallet, currency) = shelf.own_wallet(caller, partner.moment, &path).await?;
+    ledger::api::must_keep(&currency)?;
     let mut conn = shelf.pool.get().await?;
     let lots = store::lots_of(&mut conn, wallet).await?;
     let now = partner.moment.now;

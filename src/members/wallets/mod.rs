@@ -2,7 +2,8 @@
 //! the issuer has made a new currency and the member first needs it.
 //!
 //! The id of a wallet is random, so that the journal tells nothing about the member; who owns it
-//! stands in one table and nowhere else.
+//! stands in one table and nowhere else. It says who keeps the balance: a wallet of a currency that its
+//! issuer keeps holds nothing here, and what moves passes through it.
 
 mod store;
 

@@ -209,11 +209,13 @@ pub(in crate::members) async fn open(
     linked_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let mut waiting = owners.to_vec();
+    let kept_by_partners = kept_by_partners(conn, owners).await?;
+    let draw = |(_, no): &(i64, Asset)| match kept_by_partners.contains(no) {
+        true => Account::partner_wallet(*no, rand::random()).0,
+        false => Account::wallet(*no, rand::random()).0,
+    };
     while !waiting.is_empty() {
-        let drawn: Vec<i64> = waiting
-            .iter()
-            .map(|(_, no)| Account::wallet(*no, rand::random()).0)
-            .collect();
+        let drawn: Vec<i64> = waiting.iter().map(draw).collect();
         let mut free = insert_wallets(conn, &drawn).await?;
         let (opened, again): (Vec<_>, Vec<_>) = waiting
             .into_iter()
@@ -223,6 +225,20 @@ pub(in crate::members) async fn open(
         waiting = again.into_iter().map(|(owner, _)| owner).collect();
     }
     Ok(())
+}
+
+/// Those of these currencies whose balances their issuers keep.
+async fn kept_by_partners(
+    conn: &mut Connection,
+    owners: &[(i64, Asset)],
+) -> Result<HashSet<Asset>, Error> {
+    let rows: Vec<Issued> = diesel::sql_query(
+        "select issuer_id, no from currencies where no = any($1) and kept_by = 'partner'",
+    )
+    .bind::<Array<SmallInt>, _>(owners.iter().map(|(_, no)| *no).collect::<Vec<_>>())
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.no).collect())
 }
 
 /// Inserts those that are new, and says which.

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
-use crate::partners::currency::{DisplayValue, NoticeDays};
+use crate::partners::currency::{DisplayValue, Keeper, NoticeDays};
 use crate::partners::expiry::{ExpiryPolicy, Period};
 use crate::partners::{Currency, Directories, Directory, NewCurrency};
 use crate::points::amount::Scale;
@@ -34,12 +34,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(
     paths(list, one, issue),
-    components(schemas(IssueCurrency, CurrencyBody, ExpiryPolicy, Period, ProblemBody)),
+    components(schemas(IssueCurrency, CurrencyBody, ExpiryPolicy, Keeper, Period, ProblemBody)),
     tags((name = "currencies", description = "What partners issue."))
 )]
 pub struct Doc;
 
-/// A currency to be issued. Code and scale never change afterwards.
+/// A currency to be issued. Code, scale and who keeps its balances never change afterwards.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueCurrency {
@@ -66,6 +66,10 @@ pub struct IssueCurrency {
     /// What one printed unit is worth to a member, in the issuer's money.
     #[schema(value_type = String, example = "0.014")]
     display_value: DisplayValue,
+    /// Who keeps the members' balances: `hub` when left out; or `partner`, the issuer, whose units come in
+    /// with /v1/transfers.
+    #[serde(default)]
+    kept_by: Keeper,
 }
 
 /// A currency.
@@ -89,6 +93,8 @@ pub struct CurrencyBody {
     /// The issuer's money.
     #[schema(example = "USD")]
     pub display_money: String,
+    /// Who keeps the members' balances: the `hub`, or the `partner` that issues it.
+    pub kept_by: Keeper,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -107,6 +113,7 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
             .money_of(currency.issuer)
             .map(|money| money.code.clone())
             .unwrap_or_default(),
+        kept_by: currency.kept_by,
         created_at: currency.created_at,
     }
 }
@@ -139,6 +146,7 @@ async fn issue(
         expiry,
         expiry_notice_days,
         display_value,
+        kept_by,
     } = write.body;
 
     once(&pool, claim, StatusCode::CREATED, async |conn| {
@@ -157,6 +165,7 @@ async fn issue(
             expiry,
             notice_days: expiry_notice_days,
             display_value,
+            kept_by,
         };
         let currency = super::issue(conn, &staff.who, partner, new).await?;
         Ok(show(&ids, &directory, &currency))

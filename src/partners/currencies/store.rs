@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::partners::award_limits::AwardLimit;
-use crate::partners::currency::{DisplayValue, NoticeDays};
+use crate::partners::currency::{DisplayValue, Keeper, NoticeDays};
 use crate::partners::{Currency, NewCurrency, Partner};
 use crate::points::account::Asset;
 use crate::points::amount::Scale;
@@ -37,6 +37,8 @@ pub struct Row {
     expiry_notice_days: Vec<i16>,
     #[diesel(sql_type = Numeric)]
     display_value: Decimal,
+    #[diesel(sql_type = Text)]
+    kept_by: String,
     #[diesel(sql_type = Timestamptz)]
     created_at: Timestamp,
 }
@@ -58,6 +60,7 @@ impl Row {
             expiry,
             expiry_notice_days,
             display_value,
+            kept_by,
             created_at,
         } = self;
         let issuer = partners.iter().find(|partner| partner.id == issuer_id);
@@ -70,6 +73,8 @@ impl Row {
             .ok_or_else(|| anyhow!("{code} has the scale {scale}"))?;
         let expiry = serde_json::from_value(expiry)
             .with_context(|| format!("the expiry of {code} cannot be read"))?;
+        let kept_by = Keeper::of_name(&kept_by)
+            .ok_or_else(|| anyhow!("the balances of {code} are kept by {kept_by}"))?;
         let display_value = DisplayValue::kept(display_value);
         Ok(Currency {
             no,
@@ -82,6 +87,7 @@ impl Row {
             notice_days: NoticeDays::kept(expiry_notice_days),
             zone,
             display_value,
+            kept_by,
             award_limits: limits.remove(&no).unwrap_or_default(),
             created_at,
         })
@@ -90,7 +96,7 @@ impl Row {
 
 pub async fn rows(conn: &mut Connection) -> Result<Vec<Row>, Error> {
     let rows = diesel::sql_query(
-        "select no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at from currencies",
+        "select no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, kept_by, created_at from currencies",
     )
     .load(conn)
     .await?;
@@ -99,9 +105,9 @@ pub async fn rows(conn: &mut Connection) -> Result<Vec<Row>, Error> {
 
 pub(super) async fn insert(conn: &mut Connection, new: &NewCurrency) -> Result<Row, Error> {
     let inserted: Result<Row, _> = diesel::sql_query(
-        "insert into currencies (code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, hub_now())
-         returning no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, created_at",
+        "insert into currencies (code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, kept_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, hub_now())
+         returning no, code, name, name_zh, scale, issuer_id, expiry, expiry_notice_days, display_value, kept_by, created_at",
     )
     .bind::<Text, _>(&*new.code)
     .bind::<Text, _>(&*new.name)
@@ -111,6 +117,7 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewCurrency) -> Result<R
     .bind::<Jsonb, _>(serde_json::to_value(new.expiry).map_err(anyhow::Error::from)?)
     .bind::<Array<SmallInt>, _>(Vec::from(new.notice_days.clone()))
     .bind::<Numeric, _>(new.display_value.decimal())
+    .bind::<Text, _>(new.kept_by.name())
     .get_result(conn)
     .await;
     let taken = || {

@@ -31,7 +31,7 @@ use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
 use crate::partners::expiry::ExpiryPolicy;
-use crate::partners::{self, Currency, Directories, Directory, NewCurrency, NewPartner};
+use crate::partners::{self, Currency, Directories, Directory, Keeper, NewCurrency, NewPartner};
 use crate::points::amount::Scale;
 use crate::secret::Secrets;
 use planned::{Planned, Programme, Record};
@@ -325,6 +325,7 @@ async fn admit(
         expiry: ExpiryPolicy::None {},
         notice_days: Default::default(),
         display_value: text("0.01").try_into().map_err(unfit_text)?,
+        kept_by: Keeper::Hub,
     };
     partners::currencies::issue(conn, &operator, &partner, currency).await
 }
