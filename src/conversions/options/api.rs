@@ -100,7 +100,7 @@ pub struct OptionBody {
     limits: Vec<LimitBody>,
     /// Until when the link with the issuer of `to` cools off, and a quote is refused; null when it does not.
     cools_until: Option<DateTime<Utc>>,
-    /// `at_once`: with the conversion. `by_code`: once a code is presented. Otherwise when it could be used, if it were converted now.
+    /// `at_once`: with the conversion. `by_code`: once a code is presented. `when_credited`: once the issuer, who keeps the balances, has credited it. Otherwise when it could be used, if it were converted now.
     arrives: String,
 }
 
