@@ -221,6 +221,7 @@ fn quote() -> Quote {
         to_wallet: "wal_0000000000000001".to_owned(),
         given: 100,
         gained: 90,
+        linked: None,
         exp: noon().timestamp() + 600,
         campaigns: Vec::new(),
         rates: Vec::new(),
@@ -248,6 +249,7 @@ fn programme(no: i16) -> Programme {
     Programme {
         currency: Arc::new(currency),
         standing: Standing::LIVE,
+        link_terms: Arc::default(),
     }
 }
 

@@ -73,12 +73,14 @@ problems! {
     ImportLineChanged 409 "import-line-changed" "The line is another than was sent under its number before" "Send the same file again, or make another import for another file. `line` is the first that differs.";
     ImportLineMissing 409 "import-line-missing" "Lines are missing" "Go on from line `next_line`.";
     ImportLineUnreadable 422 "import-line-unreadable" "The line cannot be read" "The detail says what is wrong with it and what would be right.";
+    InsufficientUserAuthentication 401 "insufficient-user-authentication" "The member has to prove itself again" "Let the member prove itself to the partner as `WWW-Authenticate` says (RFC 9470), exchange for a new token with its `auth_time` and `acr`, and send the same again.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
     KeptByHub 422 "kept-by-hub" "The hub keeps the balances of that currency" "Take the quote with POST /v1/conversions: the hub takes the points from the wallet, and nothing is to be attested.";
     KeptByPartner 422 "kept-by-partner" "The issuer keeps the balances of that currency" "Award, redeem and hold on the issuer's side. To convert, debit the member there, then take the quote with POST /v1/transfers. What waits to be credited is undone when the issuer rejects that.";
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
+    LinkCoolingOff 422 "link-cooling-off" "The link is too young for that" "Wait until `ends_at`: the issuer of what is given lets nothing be converted over a new link for some hours. The wallet can be used for all else.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";
     LinkInvalid 400 "link-invalid" "The link token is not one of ours, or not for you" "Send it as it was issued. It is good for the partner that it was asked for, and for no other.";
     LinkUsed 409 "link-used" "The link token was used already" "It links once. Look the membership up by number, or let the member bring a new one.";

@@ -162,8 +162,22 @@ create table award_limits (
 comment on table award_limits is
   'How much (units, the smallest) or how often (times) the issuer of a currency lets a member be awarded it for a reason within a period. The audit trail says who changed them; awards that are counted say so in the journal.';
 
+create table link_terms (
+  partner_id bigint not null,
+  cooling_off_hours integer not null,
+  max_age integer,
+  acr_values text[] not null,
+  constraint link_terms_pk primary key (partner_id),
+  constraint link_terms_of_partner foreign key (partner_id) references partners (id),
+  constraint link_terms_cooling_off_range check (cooling_off_hours between 0 and 8760),
+  constraint link_terms_max_age_range check (max_age between 1 and 86400),
+  constraint link_terms_acr_values_few check (cardinality(acr_values) <= 10)
+);
+comment on table link_terms is
+  'What a programme asks before points of its members leave it. cooling_off_hours: for how long after a link nothing is converted over it. max_age, in seconds, and acr_values: what a member''s token has to prove. A partner without a row asks for nothing. The audit trail says who changed them.';
+
 grant select on moneys, partner_steps to interline_app;
 grant select, insert, update, delete on partner_proposals to interline_app;
 grant select, insert on certifications to interline_app;
-grant select, insert, update on partners, award_limits to interline_app;
+grant select, insert, update on partners, award_limits, link_terms to interline_app;
 grant select, insert on currencies to interline_app;

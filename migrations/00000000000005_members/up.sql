@@ -15,6 +15,7 @@ create table memberships (
   number text not null,
   claims jsonb not null default '{}',
   joined_at timestamptz not null,
+  linked_at timestamptz,
   constraint memberships_pk primary key (id),
   constraint memberships_of_member foreign key (member_id) references members (id),
   constraint memberships_with_partner foreign key (partner_id) references partners (id),
@@ -24,7 +25,7 @@ create table memberships (
 -- A partner's list of its members, in pages.
 create index memberships_by_partner on memberships (partner_id, id);
 comment on table memberships is
-  'The link of a member to a partner''s programme: that programme''s number, and the facts (claims) it attests.';
+  'The link of a member to a partner''s programme: that programme''s number, and the facts (claims) it attests. linked_at: when a link made it this member''s; null for one that was the member''s from the beginning.';
 
 create table wallets (
   id bigint not null,
@@ -38,11 +39,12 @@ create table member_wallets (
   member_id bigint not null,
   currency_no smallint not null,
   wallet_id bigint not null,
+  linked_at timestamptz,
   constraint member_wallets_pk primary key (member_id, currency_no),
   constraint member_wallets_wallet_unique unique (wallet_id),
   constraint member_wallets_of_member foreign key (member_id) references members (id)
 );
-comment on table member_wallets is 'Whose wallet it is: the only link between a person and the journal.';
+comment on table member_wallets is 'Whose wallet it is: the only link between a person and the journal. linked_at: that of the membership, where a quote reads it.';
 
 create table link_uses (
   id uuid not null,

@@ -38,7 +38,7 @@ use super::request_limits::lease::Standing;
 use super::request_limits::too_often;
 use super::sessions::{self, Session};
 use super::token::{MEMBER, Subject};
-use super::{Access, Acted, AnyRole, Party, Role, Roles, Scope, ScopeSet, Who};
+use super::{Access, Acted, AnyRole, Party, Proof, Role, Roles, Scope, ScopeSet, Who};
 use crate::clock;
 use crate::db::Moment;
 use crate::error::{Error, Problem, Slug};
@@ -144,12 +144,12 @@ impl<S: Scope> FromRequest for Sender<S> {
             let bearer = bearer(&request).await?.ok_or_else(unauthenticated)?;
             door::<S>(&[]).admit(&bearer)?;
             count(&request, &bearer).await?;
-            let (id, party) = bearer.principal();
+            let (_, party) = bearer.principal();
             let partner = party.partner().ok_or_else(unauthenticated)?;
             let (who, moment) = match (party, part::<Access>(&request)?.latest.get()) {
-                (Party::Partner(_), Some(moment)) => (believed(&request, id, party), moment),
+                (Party::Partner(_), Some(moment)) => (believed(&request, &bearer), moment),
                 // A group does not ask about memberships; or the hub has seen no moment yet.
-                _ => confirmed(&request, id, party).await?,
+                _ => confirmed(&request, &bearer).await?,
             };
             Ok(Sender {
                 partner,
@@ -162,9 +162,9 @@ impl<S: Scope> FromRequest for Sender<S> {
 }
 
 /// Who a good token speaks for, without asking whether it is live.
-fn believed(request: &HttpRequest, principal: i64, party: Party) -> Who {
-    request.extensions_mut().insert(Unconfirmed(principal));
-    let mut who = who(request, principal, party);
+fn believed(request: &HttpRequest, bearer: &Bearer) -> Who {
+    let mut who = who(request, bearer);
+    request.extensions_mut().insert(Unconfirmed(who.principal));
     who.is_confirmed = false;
     who
 }
@@ -329,17 +329,13 @@ async fn enter(request: &HttpRequest, door: Door) -> Result<(Who, Moment), Error
     let bearer = bearer(request).await?.ok_or_else(unauthenticated)?;
     door.admit(&bearer)?;
     count(request, &bearer).await?;
-    let (principal, party) = bearer.principal();
-    confirmed(request, principal, party).await
+    confirmed(request, &bearer).await
 }
 
 /// Who a good token speaks for, when that is live, and the present.
-async fn confirmed(
-    request: &HttpRequest,
-    principal: i64,
-    party: Party,
-) -> Result<(Who, Moment), Error> {
+async fn confirmed(request: &HttpRequest, bearer: &Bearer) -> Result<(Who, Moment), Error> {
     let access = part::<Access>(request)?;
+    let (principal, party) = bearer.principal();
     let (moment, is_live) = match party {
         Party::Member(acted) => access.ask_acting(principal, acted).await?,
         Party::Partner(partner) => {
@@ -352,14 +348,16 @@ async fn confirmed(
         }
     };
     is_live.then_some(()).ok_or_else(unauthenticated)?;
-    Ok((who(request, principal, party), moment))
+    Ok((who(request, bearer), moment))
 }
 
-fn who(request: &HttpRequest, principal: i64, party: Party) -> Who {
+fn who(request: &HttpRequest, bearer: &Bearer) -> Who {
+    let (principal, party) = bearer.principal();
     let id = request.extensions().get::<RequestId>().cloned();
     Who {
         principal,
         party,
+        proof: bearer.proof(),
         request: id.unwrap_or_else(RequestId::fresh),
         endpoint: format!("{} {}", request.method(), request.path()),
         is_confirmed: true,
@@ -410,6 +408,7 @@ fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
         membership,
         act,
         auth_time,
+        acr,
     } = subject;
     let scopes = |scope: String| ScopeSet::parse(&scope).ok();
     let partner = |text: Option<String>| ids.read(Kind::Partner, &text?);
@@ -425,8 +424,8 @@ fn named(subject: Subject, ids: &Ids) -> Option<Bearer> {
                 member: ids.read(Kind::Member, &sub)?,
                 partner: partner(partner_id)?,
                 membership: ids.read(Kind::Membership, &membership?)?,
-                auth_time,
             },
+            proof: Proof { auth_time, acr },
             scopes: scopes(scope?)?,
         }),
         _ => None,

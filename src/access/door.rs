@@ -1,6 +1,6 @@
 //! Who may come in, and what to tell who may not.
 
-use super::{Acted, Party, Role, ScopeSet};
+use super::{Acted, Party, Proof, Role, ScopeSet};
 use crate::error::{Problem, Slug};
 
 /// Which partners an operation admits.
@@ -44,6 +44,7 @@ pub enum Bearer {
     Member {
         client: i64,
         acted: Acted,
+        proof: Proof,
         scopes: ScopeSet,
     },
     /// A person, by id, in a role.
@@ -57,6 +58,14 @@ impl Bearer {
             Bearer::Client { id, partner, .. } => (*id, Party::Partner(*partner)),
             Bearer::Member { client, acted, .. } => (*client, Party::Member(*acted)),
             Bearer::Person(id, role) => (*id, Party::Person(*role)),
+        }
+    }
+
+    /// How the bearer proved itself, of a member.
+    pub fn proof(&self) -> Proof {
+        match self {
+            Bearer::Member { proof, .. } => proof.clone(),
+            Bearer::Client { .. } | Bearer::Person(..) => Proof::default(),
         }
     }
 }
@@ -115,8 +124,8 @@ mod tests {
                 member: 3,
                 partner: 2,
                 membership: 4,
-                auth_time: None,
             },
+            proof: Proof::default(),
             scopes: ScopeSet::parse("quotes:write").unwrap(),
         }
     }

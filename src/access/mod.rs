@@ -58,7 +58,7 @@ pub use scope::{
     WebhooksWrite,
 };
 pub use store::LIVE;
-pub use who::{Acted, Party, Who};
+pub use who::{Acted, Party, Proof, Who};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@
 //! | `membership` | absent                         | the id of the membership there |
 //! | `act`        | absent                         | `sub`: the client id           |
 //! | `auth_time`  | absent                         | when the member last proved itself, if the partner said so |
+//! | `acr`        | absent                         | how it did, likewise           |
 //! | `role`       | absent                         | `member`                       |
 //!
 //! All have `iss`, `aud`, `iat`, `exp` and `jti`. A token lives 15 minutes; whether its holder is
@@ -65,6 +66,8 @@ pub struct Subject {
     pub act: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
 }
 
 /// Who acts for the subject (RFC 8693, section 4.1).

@@ -37,8 +37,21 @@ pub struct Acted {
     /// The partner that acts, and what links the member to it.
     pub partner: i64,
     pub membership: i64,
-    /// When the member last proved itself to that partner, in seconds since 1970, where that is known.
+}
+
+/// How a member last proved itself to the partner that acts, where that says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// When, in seconds since 1970.
     pub auth_time: Option<i64>,
+    /// In which way: a class of authentication (OpenID Connect's `acr`) of the partner's own naming.
+    pub acr: Option<String>,
+}
+
+/// Whether a text can name a class of authentication. Several are listed with spaces between, in quotes.
+pub fn is_acr(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// One caller in one request.
@@ -47,6 +60,8 @@ pub struct Who {
     /// The id of the credential or the person.
     pub principal: i64,
     pub party: Party,
+    /// Of a member.
+    pub proof: Proof,
     pub request: RequestId,
     /// Method and path, to which an Idempotency-Key belongs.
     pub endpoint: String,
@@ -62,6 +77,7 @@ impl Who {
         Who {
             principal,
             party: Party::Person(role),
+            proof: Proof::default(),
             request: RequestId::fresh(),
             endpoint: "console".to_owned(),
             is_confirmed: true,

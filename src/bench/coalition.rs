@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
-use crate::access::{Party, Role, ScopeSet, Who, credentials};
+use crate::access::{Party, Proof, Role, ScopeSet, Who, credentials};
 use crate::clock::Timestamp;
 use crate::conversions::decision::{Order, Side};
 use crate::conversions::quote::Quote;
@@ -195,6 +195,7 @@ async fn admit(
     let who = Who {
         principal: credential.id,
         party: Party::Partner(partner.id),
+        proof: Proof::default(),
         request: RequestId::fresh(),
         endpoint: "bench".to_owned(),
         is_confirmed: true,
@@ -356,6 +357,7 @@ fn route(
         given: 0,
         gained: 0,
         covered: false,
+        linked: None,
         exp: (now + PROMISED).timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),

@@ -20,8 +20,9 @@ use super::sentence;
 use super::transfers::attested::Attested;
 use super::{Wish, through};
 use crate::access::{
-    AnyRole, ConversionsWrite, LedgerRead, OrMember, Partner, QuotesWrite, Reader, Sender,
+    AnyRole, ConversionsWrite, LedgerRead, OrMember, Partner, QuotesWrite, Reader, Sender, Who,
 };
+use crate::clock;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
@@ -31,13 +32,14 @@ use crate::ledger::deliveries::code::Code;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, credits, store};
+use crate::partners::link_terms::{self, terms::CoolingOff};
 use crate::partners::{AmountBody, Currency, Money, MoneyBody};
 use crate::points::amount;
 use crate::points::money::Micros;
-use crate::rates::Books;
 use crate::rates::allowance::Most;
 use crate::rates::campaigns::limits::Exhausted;
 use crate::rates::campaigns::{self, Names};
+use crate::rates::{Book, Books};
 use crate::web::body::object_or_none;
 use crate::web::once::Claim;
 use crate::web::text::{self, Word};
@@ -133,7 +135,8 @@ impl NewQuote {
     request_body = NewQuote,
     extensions(("x-problems" = json!(["amount-above-maximum", "amount-below-minimum",
         "amount-not-a-denomination", "amount-off-step", "amount-scale", "amount-too-large", "amount-too-small",
-        "exchange-rate-missing", "kept-by-partner", "limit-reached", "membership-missing", "no-rate-card", "no-through-route",
+        "exchange-rate-missing", "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
+        "membership-missing", "no-rate-card", "no-through-route",
         "not-eligible", "not-found", "not-your-currency", "partner-state", "partner-suspended",
         "sponsor-budget-used-up"]))),
     responses((status = 200, description = "The quote.", body = QuoteBody))
@@ -166,6 +169,8 @@ async fn price(
     let (member, channel, wish) = (&body.member, body.channel.as_ref(), &body.wish()?);
     let Some(between) = &body.through else {
         let price = async |moment| {
+            let (_, book) = books.at(moment, &shelf.pool).await?;
+            must_be_proved(&book, &partner.who)?;
             super::offer(shelf, books, partner.asking(moment), member, wish, channel).await
         };
         let (_, offer) = ledger.at_present(partner.moment, price).await?;
@@ -173,12 +178,25 @@ async fn price(
         return quoted::show(&shelf.ids, &offer, token);
     };
     let price = async |moment| {
+        let (_, book) = books.at(moment, &shelf.pool).await?;
+        must_be_proved(&book, &partner.who)?;
         let asking = partner.asking(moment);
         through::offer(shelf, books, asking, member, wish, between, channel).await
     };
     let (_, legs) = Box::pin(ledger.at_present(partner.moment, price)).await?;
     let token = quotes.sign(&legs[0].quote)?;
     quoted::show_through(&shelf.ids, &legs, token)
+}
+
+/// Refuses a member that has not proved itself as the programme asks whose points it converts: that of the partner
+/// that acts for it.
+pub(super) fn must_be_proved(book: &Book, who: &Who) -> Result<(), Problem> {
+    let Some(acted) = who.acted() else {
+        return Ok(());
+    };
+    let terms = book.directory.link_terms(acted.partner);
+    let now = clock::machine_now().timestamp();
+    link_terms::api::must_be_met(&terms.step_up, &who.proof, now)
 }
 
 /// A quote to take.
@@ -202,7 +220,8 @@ pub struct NewConversion {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewConversion,
     extensions(("x-problems" = json!(["balance-too-low", "campaign-budget-used-up", "campaign-limit-reached",
-        "kept-by-partner", "limit-reached", "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
+        "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
+        "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
         "quote-expired", "quote-invalid", "quote-taken", "reference-taken", "sponsor-budget-used-up"]))),
     responses((status = 201, description = "The conversion.", body = ConversionBody))
 )]
@@ -273,12 +292,15 @@ pub async fn take<S>(
     let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
     let refuse = |refusal| told(&shelf.ids, refusal);
     let take = async |moment| {
-        let (version, order) = super::order(shelf, books, moment, &quote, attested).await?;
+        let (version, book) = books.at(moment, &shelf.pool).await?;
+        must_be_proved(&book, &partner.who)?;
+        let order = super::order(shelf, &book, moment, &quote, attested).await?;
         Ok((order, stamp(version)))
     };
     let pass = async |moment, then| {
-        let order = through::order(shelf, books, moment, &quote, then, attested);
-        let (version, passage) = order.await?;
+        let (version, book) = books.at(moment, &shelf.pool).await?;
+        must_be_proved(&book, &partner.who)?;
+        let passage = through::order(shelf, &book, moment, &quote, then, attested).await?;
         Ok((passage, stamp(version)))
     };
     let taken = match &quote.then {
@@ -370,6 +392,7 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             exhausted(&campaign, *why, &currency).into()
         }
         Refusal::Sponsor(left, money) => used_up(left, &money).into(),
+        Refusal::CoolingOff(cooling, currency) => cooling_off(cooling, &currency).into(),
         Refusal::AttestedOther { needed, currency } => {
             let needed = AmountBody::of(&currency, needed);
             let rule = format!(
@@ -387,6 +410,16 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
             anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
         }
     }
+}
+
+/// The refusal of what would go over a link that is too young.
+pub(super) fn cooling_off(CoolingOff { ends_at }: CoolingOff, from: &Currency) -> Problem {
+    let until = super::local(ends_at, from);
+    let detail = format!(
+        "{} is not converted over this link before {until}",
+        from.code
+    );
+    Problem::new(Slug::LinkCoolingOff, detail).with("ends_at", json!(ends_at))
 }
 
 /// The refusal of what the sponsor of the card would have to pay and does not.

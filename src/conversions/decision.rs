@@ -19,6 +19,7 @@ use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::programme::{Barred, Programme};
 use crate::ledger::tally::{Mark, Wanted};
 use crate::partners::life::Act;
+use crate::partners::link_terms::terms::CoolingOff;
 use crate::partners::{Currency, Money};
 use crate::points::account::Account;
 use crate::points::money::Micros;
@@ -73,6 +74,8 @@ pub enum Refusal {
     Campaign(i64, Box<Exhausted>, Arc<Currency>),
     /// The sponsor of the card has so much left, in its money.
     Sponsor(Micros, Money),
+    /// The link between the two wallets is too young for the issuer of what is given.
+    CoolingOff(CoolingOff, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
     /// The issuer attests another amount than is needed.
     AttestedOther {
@@ -101,6 +104,7 @@ impl Command for Order {
     /// Moves the points, or refuses and moves none.
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
         self.may_be_taken(seen, now)?;
+        self.must_have_cooled(now)?;
         let evaluated = self.evaluate()?;
         self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
@@ -139,6 +143,19 @@ impl Order {
         match self.quote.expires_at() {
             end if end <= now => Err(Refusal::QuoteExpired(end)),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the link is old enough for the terms of the source as they are now.
+    pub(super) fn must_have_cooled(&self, now: Timestamp) -> Result<(), Refusal> {
+        let Programme {
+            currency,
+            link_terms,
+            ..
+        } = &self.from.programme;
+        match link_terms.cools_until(self.quote.linked_at(), now) {
+            None => Ok(()),
+            Some(cooling) => Err(Refusal::CoolingOff(cooling, currency.clone())),
         }
     }
 

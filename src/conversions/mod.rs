@@ -16,6 +16,9 @@
 //! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
+//! A quote says since when its two wallets are one member's, so that whoever takes it is held to the
+//! [terms](crate::partners::link_terms) of the source as they are then: it is refused while the link cools off.
+//!
 //! Where the issuer of what is given keeps the balances itself, it attests that it debited the member, and
 //! takes the quote with a [transfer](transfers). Where the issuer of what is got keeps them, the conversion is
 //! pending until that has [credited](crate::ledger::credits) the member.
@@ -59,7 +62,7 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::ledger::api::barred;
 use crate::ledger::programme::Programme;
-use crate::ledger::shelf::Shelf;
+use crate::ledger::shelf::{Found, Shelf};
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::ledger::{self, store};
 use crate::members::Claims;
@@ -139,6 +142,8 @@ pub async fn offer(
         let programme = Programme::of(directory, currency);
         programme.must_allow(act, now).map_err(barred)?;
     }
+    let linked = linked(&found, (from, to));
+    must_have_cooled(&Programme::of(directory, from), linked, now)?;
 
     let known = known(shelf, &book, (from, to), from_wallet, now).await?;
     let card = book
@@ -184,6 +189,7 @@ pub async fn offer(
         given,
         gained: evaluated.priced.total,
         covered: is_paid,
+        linked: linked.map(|at| at.timestamp_micros()),
         exp: until.timestamp(),
         campaigns: promises.iter().map(|it| it.promised(&shelf.ids)).collect(),
         rates: promises::sponsor_rates(&book, &promises, (from, to))
@@ -218,6 +224,23 @@ pub async fn offer(
 fn by_member(ids: &Ids, asking: Asking) -> Option<String> {
     let acted = asking.acted?;
     Some(ids.show(Kind::Member, acted.member))
+}
+
+/// Since when two wallets have been one member's by a link, where they are of two brands.
+fn linked(found: &Found, (from, to): (&Currency, &Currency)) -> Option<Timestamp> {
+    found.linked_at.filter(|_| from.issuer != to.issuer)
+}
+
+/// Refuses what would go over a link that is too young for the terms of the source.
+fn must_have_cooled(
+    from: &Programme,
+    linked_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match from.link_terms.cools_until(linked_at, now) {
+        None => Ok(()),
+        Some(cooling) => Err(api::cooling_off(cooling, &from.currency)),
+    }
 }
 
 /// Refuses what goes over a limit of the card.
@@ -267,19 +290,18 @@ async fn marks_of(
     }
 }
 
-/// Looks up what a quote names, as an order to take it. Returns the publication it rests on.
+/// Looks up what a quote names, as an order to take it, by what is published in a book.
 pub async fn order(
     shelf: &Shelf,
-    books: &Books,
+    book: &Book,
     moment: Moment,
     quote: &Quote,
     attested: Option<Attested>,
-) -> Result<(i64, Order), Error> {
-    let (version, book) = books.at(moment, &shelf.pool).await?;
-    let sides = sides(shelf, &book, quote, attested)?;
-    let mut order = order_of(shelf, &book, moment, quote, sides).await?;
+) -> Result<Order, Error> {
+    let sides = sides(shelf, book, quote, attested)?;
+    let mut order = order_of(shelf, book, moment, quote, sides).await?;
     order.attested = attested;
-    Ok((version, order))
+    Ok(order)
 }
 
 /// The wallets that a quote names, and whether what leaves the first is attested as it has to be.

@@ -36,6 +36,10 @@ pub struct Quote {
     /// The fee was paid before, for a period: this charges none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub covered: bool,
+    /// When its two wallets became one member's by a link, in microseconds of the database's clock; none where they
+    /// always were, or are of one brand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<i64>,
     /// In seconds of the database's clock.
     pub exp: i64,
     /// The campaigns that it counts on, in their order.
@@ -125,6 +129,10 @@ impl Quote {
     pub fn expires_at(&self) -> Timestamp {
         Timestamp::from_timestamp(self.exp, 0).unwrap_or_default()
     }
+
+    pub fn linked_at(&self) -> Option<Timestamp> {
+        Timestamp::from_timestamp_micros(self.linked?)
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +151,7 @@ mod tests {
             given: 10_000,
             gained: 12_187,
             covered: true,
+            linked: Some(1_800_000_000_000_001),
             exp: 4_000_000_000,
             campaigns: vec![Promised {
                 id: "cmp_1".into(),

@@ -10,7 +10,7 @@ use super::coalition::{self, BRANDS, Brand, EXCHANGE_RATES, PEOPLE};
 use super::credentials::{Credentials, MemberId, PartnerCredential, PersonCredential};
 use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
-use crate::access::{Party, Role, ScopeSet, Who, credentials, people, second_factor};
+use crate::access::{Party, Proof, Role, ScopeSet, Who, credentials, people, second_factor};
 use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
@@ -172,6 +172,7 @@ async fn admit(
     let who = Who {
         principal: credential.id,
         party: Party::Partner(partner.id),
+        proof: Proof::default(),
         request: RequestId::fresh(),
         endpoint: "sample".to_owned(),
         is_confirmed: true,

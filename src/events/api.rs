@@ -301,6 +301,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         | Subject::Cap
         | Subject::Certification
         | Subject::LimitWarning
+        | Subject::LinkTerms
         | Subject::Partner
         | Subject::RequestLimit => IdKind::Partner,
         Subject::CertificationRun => IdKind::CertificationRun,

@@ -50,7 +50,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 41] = [
+pub const TYPES: [(&str, &str); 42] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -80,6 +80,7 @@ pub const TYPES: [(&str, &str); 41] = [
     ("limit.changed", "ChangeBody"),
     ("limit.warning", "LimitWarningBody"),
     ("limit.warning_ended", "LimitWarningBody"),
+    ("link_terms.changed", "ChangeBody"),
     ("lot.expired", "ExpiryBody"),
     ("lot.expiring", "ExpiringBody"),
     ("match.made", "ChangeBody"),

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::lot::LotKey;
 use crate::clock::Timestamp;
 use crate::partners::life::{Act, Standing, State};
+use crate::partners::link_terms::LinkTerms;
 use crate::partners::{Currency, Directory, Partner};
 
-/// A currency and how its issuer takes part now.
+/// A currency, how its issuer takes part now, and what that asks before points leave it.
 #[derive(Debug, Clone)]
 pub struct Programme {
     pub currency: Arc<Currency>,
     pub standing: Standing,
+    pub link_terms: Arc<LinkTerms>,
 }
 
 /// The state of a currency's issuer does not allow that.
@@ -28,6 +30,7 @@ impl Programme {
         Programme {
             currency: currency.clone(),
             standing: standing.unwrap_or(Standing::NONE),
+            link_terms: directory.link_terms(currency.issuer),
         }
     }
 

@@ -17,6 +17,7 @@ use super::programme::Programme;
 use super::{api, store};
 use crate::access::caller::unauthenticated;
 use crate::access::{Acted, Asking};
+use crate::clock::Timestamp;
 use crate::db::{Connection, Moment, Pool};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
@@ -40,6 +41,8 @@ pub struct Shelf {
 pub struct Found {
     pub from: Account,
     pub to: Account,
+    /// Since when the two have been one member's by a link; none where neither came by one.
+    pub linked_at: Option<Timestamp>,
     pub moment: Moment,
 }
 
@@ -192,6 +195,7 @@ impl Shelf {
         Ok(Found {
             from: Account(source),
             to: Account(target),
+            linked_at: owned.linked_at,
             moment: owned.moment,
         })
     }

@@ -94,6 +94,10 @@ pub struct MemberBody {
     pub number: String,
     #[schema(value_type = String, format = DateTime)]
     pub joined_at: Timestamp,
+    /// When a link made the membership this member's; null when no link did, or it has ended. A link between two
+    /// brands is as old as the membership of the two that was linked last: see `link-terms`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub linked_at: Option<Timestamp>,
 }
 
 /// A link token.
@@ -126,6 +130,7 @@ fn show(ids: &Ids, membership: &Membership) -> MemberBody {
         membership: ids.show(Kind::Membership, membership.id),
         number: membership.number.clone(),
         joined_at: membership.joined_at,
+        linked_at: membership.linked_at,
     }
 }
 

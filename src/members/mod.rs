@@ -9,6 +9,10 @@
 //! a membership then goes on by itself. Linked or not, a wallet stays what it is, and whose it is changes in one
 //! row: nothing is posted.
 //!
+//! How young a link is counts where a programme lets nothing be converted over a new one
+//! ([`link_terms`](crate::partners::link_terms)): a link between two memberships is as old as the one that
+//! joined last. The wallets carry it too, where a quote finds it without another look.
+//!
 //! What a brand knows of its member and rate cards may ask for, it attests ([`claims`]).
 //!
 //! What is unique is for the database to say, so that of two who enrol one number at once the
@@ -24,7 +28,7 @@ pub mod wallets;
 pub use claims::{Attested, Claims};
 pub use membership::{Enrolment, Membership};
 pub use store::{find, is_member_of, list, with_numbers};
-pub use wallets::{Owned, Wallets, Wanted, all_of, owns, wallet, wallet_of, wallets_of};
+pub use wallets::{Owned, Wallets, Wanted, all_of, links_of, owns, wallet, wallet_of, wallets_of};
 
 use crate::access::audit::Subject;
 use crate::access::{Who, audit};
@@ -34,6 +38,7 @@ use crate::partners::{self, life::Act};
 use crate::points::account::Asset;
 use crate::web::text::Number;
 use link::Shown;
+use membership::Came;
 
 /// A new member, with a membership of one partner and its wallets there.
 pub async fn enrol(
@@ -43,7 +48,7 @@ pub async fn enrol(
     number: &Number,
 ) -> Result<Membership, Error> {
     let member = store::insert_members(conn, 1).await?;
-    join(conn, who, member[0], partner, number).await
+    join(conn, who, member[0], partner, number, Came::AsOwn).await
 }
 
 /// A member joins the programme of a partner, with wallets in all it issues.
@@ -53,9 +58,10 @@ async fn join(
     member: i64,
     partner: i64,
     number: &Number,
+    by: Came,
 ) -> Result<Membership, Error> {
     partners::must_allow(conn, partner, Act::Enrol).await?;
-    let membership = store::insert_membership(conn, member, partner, number).await?;
+    let membership = store::insert_membership(conn, member, partner, number, by).await?;
     let issued = wallets::list_currencies(conn, &[partner]).await?;
 
     let owners: Vec<(i64, Asset)> = issued
@@ -63,7 +69,7 @@ async fn join(
         .map(|(_, currency)| (member, *currency))
         .collect();
 
-    wallets::open(conn, &owners).await?;
+    wallets::open(conn, &owners, membership.linked_at).await?;
     record(conn, who, &membership, "joined").await?;
     Ok(membership)
 }
@@ -83,7 +89,7 @@ pub async fn link(
     }
     let known = store::list(conn, partner, Some(number), 0, 1).await?.pop();
     let Some(known) = known else {
-        return join(conn, who, member, partner, number).await;
+        return join(conn, who, member, partner, number, Came::Linked).await;
     };
     if known.member == member {
         let detail = "the member is linked to you already, with this number";
@@ -101,9 +107,9 @@ pub async fn link(
         return Err(taken().into());
     }
     // Between the look and the lock it may have been unlinked.
-    let moved = store::move_membership(conn, known.id, moves).await?;
+    let moved = store::move_membership(conn, known.id, moves, Came::Linked).await?;
     let membership = moved.ok_or_else(taken)?;
-    wallets::move_wallets(conn, partner, moves).await?;
+    wallets::move_wallets(conn, partner, moves, membership.linked_at).await?;
     store::delete_member(conn, known.member).await?;
     record(conn, who, &membership, "linked").await?;
     Ok(membership)
@@ -127,9 +133,9 @@ pub async fn unlink(
     }
     let moves = (found.member, store::insert_members(conn, 1).await?[0]);
     // Of two who unlink at once, the second finds it gone.
-    let moved = store::move_membership(conn, id, moves).await?;
+    let moved = store::move_membership(conn, id, moves, Came::AsOwn).await?;
     let membership = moved.ok_or_else(is_alone)?;
-    wallets::move_wallets(conn, partner, moves).await?;
+    wallets::move_wallets(conn, partner, moves, membership.linked_at).await?;
     record(conn, who, &membership, "unlinked").await?;
     Ok(Some(membership))
 }
@@ -179,7 +185,7 @@ pub async fn enrol_many(
         .collect();
 
     let memberships = store::insert_memberships(conn, &rows).await?;
-    wallets::open(conn, &owners).await?;
+    wallets::open(conn, &owners, None).await?;
     let joined = |(id, partner): (&i64, &i64)| audit::Changed {
         id: *id,
         partner: *partner,

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::Membership;
+use super::membership::{Came, Membership};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraints};
@@ -25,6 +25,8 @@ struct Row {
     number: String,
     #[diesel(sql_type = Timestamptz)]
     joined_at: Timestamp,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    linked_at: Option<Timestamp>,
 }
 
 impl From<Row> for Membership {
@@ -35,6 +37,7 @@ impl From<Row> for Membership {
             partner_id,
             number,
             joined_at,
+            linked_at,
         } = row;
         Membership {
             id,
@@ -42,6 +45,7 @@ impl From<Row> for Membership {
             partner: partner_id,
             number,
             joined_at,
+            linked_at,
         }
     }
 }
@@ -59,7 +63,7 @@ pub async fn find(
     partner: i64,
 ) -> Result<Option<Membership>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, member_id, partner_id, number, joined_at from memberships where member_id = $1 and partner_id = $2",
+        "select id, member_id, partner_id, number, joined_at, linked_at from memberships where member_id = $1 and partner_id = $2",
     )
     .bind::<BigInt, _>(member)
     .bind::<BigInt, _>(partner)
@@ -107,7 +111,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Membership>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "select id, member_id, partner_id, number, joined_at from memberships
+        "select id, member_id, partner_id, number, joined_at, linked_at from memberships
           where partner_id = $1 and ($2 is null or number = $2) and id > $3 order by id limit $4",
     )
     .bind::<BigInt, _>(partner)
@@ -134,14 +138,17 @@ pub(super) async fn insert_membership(
     member: i64,
     partner: i64,
     number: &Number,
+    by: Came,
 ) -> Result<Membership, Error> {
     let inserted: Result<Row, _> = diesel::sql_query(
-        "insert into memberships (member_id, partner_id, number, joined_at) values ($1, $2, $3, hub_now())
-         returning id, member_id, partner_id, number, joined_at",
+        "insert into memberships (member_id, partner_id, number, joined_at, linked_at)
+         values ($1, $2, $3, hub_now(), case when $4 then hub_now() end)
+         returning id, member_id, partner_id, number, joined_at, linked_at",
     )
     .bind::<BigInt, _>(member)
     .bind::<BigInt, _>(partner)
     .bind::<Text, _>(&**number)
+    .bind::<Bool, _>(by == Came::Linked)
     .get_result(conn)
     .await;
     on_constraints(inserted, REFUSALS).map(Membership::from)
@@ -154,7 +161,7 @@ pub(super) async fn find_own(
     id: i64,
 ) -> Result<Option<Membership>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, member_id, partner_id, number, joined_at from memberships where partner_id = $1 and id = $2",
+        "select id, member_id, partner_id, number, joined_at, linked_at from memberships where partner_id = $1 and id = $2",
     )
     .bind::<BigInt, _>(partner)
     .bind::<BigInt, _>(id)
@@ -187,14 +194,16 @@ pub(super) async fn move_membership(
     conn: &mut Connection,
     membership: i64,
     (from, to): (i64, i64),
+    by: Came,
 ) -> Result<Option<Membership>, Error> {
     let moved: Result<Vec<Row>, _> = diesel::sql_query(
-        "update memberships set member_id = $3 where id = $1 and member_id = $2
-         returning id, member_id, partner_id, number, joined_at",
+        "update memberships set member_id = $3, linked_at = case when $4 then hub_now() end where id = $1 and member_id = $2
+         returning id, member_id, partner_id, number, joined_at, linked_at",
     )
     .bind::<BigInt, _>(membership)
     .bind::<BigInt, _>(from)
     .bind::<BigInt, _>(to)
+    .bind::<Bool, _>(by == Came::Linked)
     .load(conn)
     .await;
     let moved = on_constraints(moved, REFUSALS)?.pop();

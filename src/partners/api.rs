@@ -10,7 +10,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::partner::Kind as BrandKind;
 use super::{Directories, Directory, NewPartner, Partner, State};
-use super::{award_limits, bank_accounts, currencies, steps};
+use super::{award_limits, bank_accounts, currencies, link_terms, steps};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -31,6 +31,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     currencies::api::routes(cfg);
     award_limits::api::routes(cfg);
     bank_accounts::api::routes(cfg);
+    link_terms::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -51,6 +52,7 @@ impl OpenApi for Doc {
         document.merge(currencies::api::Doc::openapi());
         document.merge(award_limits::api::Doc::openapi());
         document.merge(bank_accounts::api::Doc::openapi());
+        document.merge(link_terms::api::Doc::openapi());
         document
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::link_terms::LinkTerms;
 use super::{Currency, Money, Partner};
 use crate::points::account::Asset;
 
@@ -14,6 +15,8 @@ pub struct Directory {
     moneys: HashMap<Asset, Money>,
     currencies_by_code: HashMap<String, Asset>,
     moneys_by_code: HashMap<String, Asset>,
+    /// Of the partners that have any.
+    link_terms: HashMap<i64, Arc<LinkTerms>>,
 }
 
 impl Directory {
@@ -36,7 +39,20 @@ impl Directory {
                 .map(|currency| (currency.no, Arc::new(currency)))
                 .collect(),
             moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
+            link_terms: HashMap::new(),
         }
+    }
+
+    /// The same with the link terms of partners.
+    pub fn with_link_terms(mut self, terms: HashMap<i64, LinkTerms>) -> Directory {
+        let terms = terms.into_iter();
+        self.link_terms = terms.map(|(id, terms)| (id, Arc::new(terms))).collect();
+        self
+    }
+
+    /// What a partner asks before points of its members leave it.
+    pub fn link_terms(&self, partner: i64) -> Arc<LinkTerms> {
+        self.link_terms.get(&partner).cloned().unwrap_or_default()
     }
 
     pub fn partner(&self, id: i64) -> Option<&Partner> {

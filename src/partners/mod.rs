@@ -19,6 +19,7 @@ pub mod currency;
 pub mod directory;
 pub mod expiry;
 pub mod life;
+pub mod link_terms;
 pub mod partner;
 pub mod period;
 pub mod steps;

@@ -6,7 +6,7 @@ use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Bool, Date, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
-use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies};
+use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies, link_terms};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
@@ -99,6 +99,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
     let currencies = currencies::rows(conn).await?;
     let partners = list(conn).await?;
     let mut limits = award_limits::rows(conn).await?;
+    let terms = link_terms::rows(conn).await?;
 
     let money = |row: MoneyRow| Money {
         no: row.no,
@@ -109,11 +110,8 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
         .into_iter()
         .map(|row| row.issued_by(&partners, &mut limits))
         .collect::<anyhow::Result<_>>()?;
-    Ok(Directory::new(
-        partners,
-        currencies,
-        moneys.into_iter().map(money).collect(),
-    ))
+    let moneys = moneys.into_iter().map(money).collect();
+    Ok(Directory::new(partners, currencies, moneys).with_link_terms(terms))
 }
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {

@@ -185,6 +185,12 @@ fn told(answer: ServiceResponse, id: &RequestId, sandbox: Option<Environment>) -
         Slug::Unauthenticated | Slug::SignInFailed => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // RFC 9470, 3: what the member has to prove.
+        Slug::InsufficientUserAuthentication => {
+            if let Ok(challenge) = HeaderValue::try_from(challenge(&problem)) {
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
         Slug::RequestLimitExceeded | Slug::TooManyRequests => {
             let wait = problem
                 .facts
@@ -199,6 +205,20 @@ fn told(answer: ServiceResponse, id: &RequestId, sandbox: Option<Environment>) -
         _ => {}
     }
     told
+}
+
+/// The challenge of RFC 9470. Neither the detail nor a fact has quotes or backslashes in it.
+fn challenge(problem: &Problem) -> String {
+    let said = ["max_age", "acr_values"].map(|name| match problem.facts.get(name) {
+        Some(Value::String(text)) => format!(", {name}=\"{text}\""),
+        Some(number) => format!(", {name}=\"{number}\""),
+        None => String::new(),
+    });
+    format!(
+        "Bearer error=\"insufficient_user_authentication\", error_description=\"{}\"{}",
+        problem.detail,
+        said.concat()
+    )
 }
 
 /// What the framework meant by a bare status.

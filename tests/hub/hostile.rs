@@ -197,6 +197,10 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "changeRole" => (&operator, json!({"role": "auditor"})),
             "approvePerson" | "rejectPerson" => (&operator, person_hash.clone()),
             "renewPerson" | "withdrawPerson" | "dismissPerson" => (&operator, json!({})),
+            "setLinkTerms" => (
+                &aero,
+                json!({"cooling_off_hours": 24, "step_up": {"max_age": 300, "acr_values": ["urn:example:2fa"]}}),
+            ),
             "setRequestLimit" => (&operator, json!({"per_second": 20_000, "burst": 40_000})),
             "closeWindow" => (&finance, json!({})),
             "setCalendar" => (
@@ -447,9 +451,10 @@ async fn a_body_that_is_wrong_in_one_place_is_refused_and_changes_nothing() {
         pointers(&write.body, "", &mut places);
         for place in &places {
             let value = write.body.pointer(place).expect(place);
-            // No limits at all are limits too, and a calendar needs neither closes nor holidays. Nothing in
+            // No limits at all are limits too, a calendar needs neither closes nor holidays, and a step-up no ways. Nothing in
             // the place of the only element makes its list empty.
-            let may_be_empty = ["setAwardLimits", "setCalendar"].contains(&write.id.as_str());
+            let may_be_empty =
+                ["setAwardLimits", "setCalendar", "setLinkTerms"].contains(&write.id.as_str());
             let is_none = |text: &&str| may_be_empty && ["[]", ""].contains(text);
             // What is there already is not wrong.
             let same = value.to_string();
@@ -520,6 +525,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         // Of a calendar.
         "weekend",
         "holidays",
+        // Of link terms.
+        "step_up",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
@@ -856,6 +863,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "attestClaims" => json!({"claims": {}}),
                 "makeLinkToken" => json!({"partner": "BAYVIEW"}),
                 "setAwardLimits" => json!({"limits": []}),
+                "setLinkTerms" => json!({"cooling_off_hours": 0}),
                 "setRequestLimit" => json!({"per_second": 1, "burst": 1}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "proposeBankAccount" => {

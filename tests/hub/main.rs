@@ -32,6 +32,7 @@ mod imports;
 mod laws;
 mod life;
 mod limits;
+mod link_terms;
 mod linking;
 mod matches;
 mod members;

@@ -20,7 +20,13 @@ use crate::openapi::document;
 use crate::world::{Answer, Member, World, send};
 
 /// What every partner may look up, whoever it belongs to.
-const SHARED: [&str; 4] = ["getCurrency", "getPartner", "readAwardLimits", "readWindow"];
+const SHARED: [&str; 5] = [
+    "getCurrency",
+    "getPartner",
+    "readAwardLimits",
+    "readLinkTerms",
+    "readWindow",
+];
 
 /// What of a path can be a member's own.
 const OF_MEMBERS: [&str; 4] = ["{conversion}", "{member}", "{membership}", "{wallet}"];

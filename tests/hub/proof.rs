@@ -212,7 +212,7 @@ const TABLES: [(&str, &str); 24] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 16] = [
+const UNPROVED: [(&str, &[&str], &str); 17] = [
     (
         "credits",
         &[
@@ -277,6 +277,11 @@ const UNPROVED: [(&str, &[&str], &str); 16] = [
         "totals",
         &["slot"],
         "which writer added it; the sum over slots is what is read",
+    ),
+    (
+        "member_wallets",
+        &["linked_at"],
+        "the membership's own, which may be erased with it; no figure follows from it",
     ),
     ("windows", &["closed_by"], "the audit trail says it too"),
     (

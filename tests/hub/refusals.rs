@@ -264,6 +264,16 @@ const PROVOCATIONS: &[Row] = table! {
         assert_eq!(page["items"][0]["code"], "import-line-unreadable");
         Told::Code("import-line-unreadable")
     };
+    "insufficient-user-authentication" => async |w: World| {
+        let terms = json!({"cooling_off_hours": 0, "step_up": {"max_age": 60, "acr_values": []}});
+        let aero = w.credentials.partner("AERO").expect("AERO").id.clone();
+        let path = format!("/v1/partners/{aero}/link-terms");
+        w.put(&w.token("AERO").await, &path, terms).await.ok();
+        let member = w.member().await;
+        let gives = json!({"amount": "10000", "currency": "MILE"});
+        let body = json!({"member": member.id, "gives": gives, "to": "HPT"});
+        w.post(&w.acting("AERO", &member).await, "/v1/quotes", body).await
+    };
     "invalid-field" => async |w: World| {
         w.post(&w.token("AERO").await, "/v1/members", json!({"number": 1})).await
     };
@@ -320,6 +330,13 @@ const PROVOCATIONS: &[Row] = table! {
     };
     "link-invalid" => async |w: World| {
         w.post(&w.token("KWUN").await, "/v1/memberships", json!({"link_token": "x", "number": "1"})).await
+    };
+    "link-cooling-off" => async |w: World| {
+        let terms = json!({"cooling_off_hours": 1});
+        let aero = w.credentials.partner("AERO").expect("AERO").id.clone();
+        let path = format!("/v1/partners/{aero}/link-terms");
+        w.put(&w.token("AERO").await, &path, terms).await.ok();
+        quote(&w, &w.member().await, "10000", "MILE", "HPT").await
     };
     "link-used" => async |w: World| {
         let link = link(&w, &w.member().await, "KWUN").await;

@@ -206,7 +206,8 @@ fn proved_by_program(world: &World, file: &PathBuf) -> (Option<i32>, Value) {
         .arg(file)
         .output()
         .expect("the program");
-    let document = serde_json::from_slice(&said.stdout).unwrap_or_default();
+    let document = serde_json::from_slice(&said.stdout);
+    let document = document.unwrap_or_else(|_| String::from_utf8_lossy(&said.stderr).into());
     (said.status.code(), document)
 }
 

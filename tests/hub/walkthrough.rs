@@ -170,6 +170,7 @@ async fn one_conversion_step_by_step() {
     {
       "id": "(mem)",
       "joined_at": "(instant)",
+      "linked_at": null,
       "membership": "(mbs)",
       "number": "AE-1"
     }
@@ -194,6 +195,7 @@ async fn one_conversion_step_by_step() {
     {
       "id": "(mem)",
       "joined_at": "(instant)",
+      "linked_at": "(instant)",
       "membership": "(mbs)",
       "number": "BV-1"
     }

@@ -282,20 +282,20 @@ impl World {
     /// What a partner gets for what names a member, with a form that says more.
     pub async fn exchange(&self, code: &str, subject: &str, more: &[(&str, &str)]) -> Answer {
         let partner = self.credentials.partner(code).expect(code);
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
+        let own = [
             (
                 "grant_type",
                 "urn:ietf:params:oauth:grant-type:token-exchange",
             ),
             ("subject_token", subject),
             ("subject_token_type", "urn:interline:token-type:membership"),
-        ] {
-            if more.iter().all(|(known, _)| *known != name) {
-                form.append_pair(name, value);
-            }
-        }
-        let form = form.extend_pairs(more).finish();
+        ];
+        let said = |name| more.iter().any(|(known, _)| *known == name);
+        let own = own.into_iter().filter(|(name, _)| !said(*name));
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(own)
+            .extend_pairs(more)
+            .finish();
         let request = self
             .request(Method::POST, "/oauth/token")
             .basic_auth(&partner.client_id, Some(&partner.client_secret))

@@ -58,6 +58,7 @@ subjects! {
     ExpiringLot "expiring_lot" "lot.expiring";
     Import "import" "import.changed";
     LimitWarning "limit_warning" "limit.warning";
+    LinkTerms "link_terms" "link_terms.changed";
     Match "match" "match.made";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";

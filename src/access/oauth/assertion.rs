@@ -9,6 +9,7 @@
 //! | `exp` | at most five minutes from now                                           |
 //! | `jti` | a name that the client gives once; whoever comes second with it is refused |
 //! | `auth_time` | about a member, and optional: when it last proved itself to the partner |
+//! | `acr` | about a member, and optional: how it then did                            |
 //!
 //! The algorithm is the registered key's. What points at a key (`jku`, `jwk`, `x5u`, `x5c`) is
 //! refused by being there.
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use crate::access::credentials::public_key::PublicKey;
 use crate::access::token::members;
+use crate::access::who;
 use crate::clock::Timestamp;
 
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -43,7 +45,8 @@ pub struct Proof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     pub sub: String,
-    pub auth_time: Option<i64>,
+    /// How the member that it is about proved itself.
+    pub member: who::Proof,
     pub proof: Proof,
 }
 
@@ -134,6 +137,10 @@ fn said(
         Some(at) => Some(at.as_i64().filter(|at| (0..=now + LEEWAY).contains(at))?),
         None => None,
     };
+    let acr = match claims.get("acr") {
+        Some(acr) => Some(acr.as_str().filter(|acr| who::is_acr(acr))?.to_owned()),
+        None => None,
+    };
 
     let is_good = claims.get("iss")? == client
         && is_for_the_hub
@@ -147,7 +154,7 @@ fn said(
     };
     is_good.then_some(Said {
         sub,
-        auth_time,
+        member: who::Proof { auth_time, acr },
         proof,
     })
 }
@@ -218,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_about_a_member_says_who_and_when_it_proved_itself() {
+    fn what_is_signed_about_a_member_says_who_and_how_it_proved_itself() {
         let (header, now) = (json!({"alg": "EdDSA"}), noon().timestamp());
         let read = |more: &[(&str, Value)]| {
             let mut claims = claims();
@@ -232,17 +239,32 @@ mod tests {
                 HUB,
                 noon(),
             );
-            said.map(|said| (said.sub, said.auth_time))
+            said.map(|said| (said.sub, said.member.auth_time, said.member.acr))
         };
         let of_member = ("sub", json!("A-1"));
         assert_eq!(
             read(std::slice::from_ref(&of_member)),
-            Some(("A-1".into(), None))
+            Some(("A-1".into(), None, None))
         );
         let at = |at: Value| read(&[of_member.clone(), ("auth_time", at)]);
-        assert_eq!(at(json!(now - 60)), Some(("A-1".into(), Some(now - 60))));
+        let before = Some(now - 60);
+        assert_eq!(at(json!(before)), Some(("A-1".into(), before, None)));
         for wrong in [json!(now + 60), json!("now"), json!(-1), json!(1.5)] {
             assert_eq!(at(wrong.clone()), None, "{wrong}");
+        }
+        let by = |how: Value| read(&[of_member.clone(), ("acr", how)]);
+        assert_eq!(
+            by(json!("2fa")),
+            Some(("A-1".into(), None, Some("2fa".into())))
+        );
+        for wrong in [
+            json!(2),
+            json!(""),
+            json!("a b"),
+            json!("é"),
+            json!(["2fa"]),
+        ] {
+            assert_eq!(by(wrong.clone()), None, "{wrong}");
         }
         let of_member = signed(&header, &{
             let mut claims = claims();

@@ -8,10 +8,13 @@
 //! | `urn:interline:token-type:membership` | the id of the membership | clients with either |
 //!
 //! A number of another programme cannot be said, and the id of another's membership is refused as one that
-//! does not exist. When the member last proved itself to the partner (`auth_time`) is the partner's word: in the
-//! JWT, or beside the id.
+//! does not exist. When and how the member last proved itself to the partner (`auth_time`, `acr`) is the partner's
+//! word: in the JWT, or beside the id. What a programme asks of it is among its
+//! [link terms](crate::partners::link_terms).
 
 use super::request::Refusal;
+use crate::access::Proof;
+use crate::access::who::is_acr;
 
 pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -23,8 +26,8 @@ pub const MEMBERSHIP: &str = "urn:interline:token-type:membership";
 pub enum Subject {
     /// By a JWT, to be checked.
     Signed(String),
-    /// By the public id of a membership, and when the member proved itself.
-    Membership { id: String, auth_time: Option<i64> },
+    /// By the public id of a membership, and how the member proved itself.
+    Membership { id: String, proof: Proof },
 }
 
 impl Subject {
@@ -32,23 +35,26 @@ impl Subject {
     pub fn of(
         kind: Option<&str>,
         token: String,
-        auth_time: Option<&str>,
+        (auth_time, acr): (Option<&str>, Option<&str>),
     ) -> Result<Subject, Refusal> {
-        match (kind, auth_time) {
-            (Some(JWT), None) => Ok(Subject::Signed(token)),
-            (Some(JWT), Some(_)) => Err(Refusal::InvalidRequest("auth_time is said in the JWT")),
-            (Some(MEMBERSHIP), None) => Ok(Subject::Membership {
-                id: token,
-                auth_time: None,
-            }),
-            (Some(MEMBERSHIP), Some(at)) => Ok(Subject::Membership {
-                id: token,
-                auth_time: Some(at.parse().map_err(|_| WHEN)?),
-            }),
-            (Some(_), _) => Err(Refusal::InvalidRequest(
+        match kind {
+            Some(JWT) if auth_time.is_some() || acr.is_some() => Err(Refusal::InvalidRequest(
+                "auth_time and acr are said in the JWT",
+            )),
+            Some(JWT) => Ok(Subject::Signed(token)),
+            Some(MEMBERSHIP) => {
+                let auth_time = auth_time.map(|at| at.parse().map_err(|_| WHEN));
+                let acr = acr.map(|acr| is_acr(acr).then(|| acr.to_owned()).ok_or(HOW));
+                let proof = Proof {
+                    auth_time: auth_time.transpose()?,
+                    acr: acr.transpose()?,
+                };
+                Ok(Subject::Membership { id: token, proof })
+            }
+            Some(_) => Err(Refusal::InvalidRequest(
                 "subject_token_type is urn:interline:token-type:membership or urn:ietf:params:oauth:token-type:jwt",
             )),
-            (None, _) => Err(Refusal::InvalidRequest("subject_token_type is missing")),
+            None => Err(Refusal::InvalidRequest("subject_token_type is missing")),
         }
     }
 }
@@ -61,6 +67,10 @@ pub fn check_time(auth_time: Option<i64>, now: i64) -> Result<(), Refusal> {
 
 const WHEN: Refusal =
     Refusal::InvalidRequest("auth_time is when the member proved itself, in seconds since 1970");
+
+const HOW: Refusal = Refusal::InvalidRequest(
+    "acr names how the member proved itself: up to 128 visible ASCII characters, without spaces, quotes and backslashes",
+);
 
 /// The refusal of every subject token that is not good, whatever the reason.
 pub const NOBODY: Refusal = Refusal::InvalidRequest(
@@ -79,22 +89,32 @@ mod tests {
 
     #[test]
     fn a_subject_is_of_a_known_kind_and_says_its_time_once() {
-        let of = |kind, at| Subject::of(kind, "x".to_owned(), at);
-        assert_eq!(of(Some(JWT), None), Ok(Subject::Signed("x".to_owned())));
-        let membership = |auth_time| Subject::Membership {
+        let of = |kind, said| Subject::of(kind, "x".to_owned(), said);
+        let signed = Ok(Subject::Signed("x".to_owned()));
+        assert_eq!(of(Some(JWT), (None, None)), signed);
+        let membership = |auth_time, acr: Option<&str>| Subject::Membership {
             id: "x".to_owned(),
-            auth_time,
+            proof: Proof {
+                auth_time,
+                acr: acr.map(str::to_owned),
+            },
         };
-        assert_eq!(of(Some(MEMBERSHIP), None), Ok(membership(None)));
-        assert_eq!(of(Some(MEMBERSHIP), Some("7")), Ok(membership(Some(7))));
-        for (kind, at) in [
-            (None, None),
-            (Some("jwt"), None),
-            (Some(ACCESS_TOKEN), None),
-            (Some(JWT), Some("7")),
-            (Some(MEMBERSHIP), Some("soon")),
+        let bare = of(Some(MEMBERSHIP), (None, None));
+        assert_eq!(bare, Ok(membership(None, None)));
+        let proved = of(Some(MEMBERSHIP), (Some("7"), Some("urn:a:2fa")));
+        assert_eq!(proved, Ok(membership(Some(7), Some("urn:a:2fa"))));
+        for (kind, said) in [
+            (None, (None, None)),
+            (Some("jwt"), (None, None)),
+            (Some(ACCESS_TOKEN), (None, None)),
+            (Some(JWT), (Some("7"), None)),
+            (Some(JWT), (None, Some("2fa"))),
+            (Some(MEMBERSHIP), (Some("soon"), None)),
+            (Some(MEMBERSHIP), (None, Some(""))),
+            (Some(MEMBERSHIP), (None, Some("2fa pin"))),
+            (Some(MEMBERSHIP), (None, Some("\"2fa\""))),
         ] {
-            assert!(of(kind, at).is_err(), "{kind:?} {at:?}");
+            assert!(of(kind, said).is_err(), "{kind:?} {said:?}");
         }
     }
 

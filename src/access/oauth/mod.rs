@@ -19,7 +19,7 @@ use super::credentials::public_key::PublicKey;
 use super::credentials::{self, public_key, secret};
 use super::scope::OF_MEMBERS;
 use super::token::{self, Actor};
-use super::{Access, ScopeSet};
+use super::{Access, ScopeSet, who};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
@@ -62,7 +62,7 @@ pub async fn grant(
         }),
         Wish::ForMember(named) => match member(conn, access, ids, (id, &live), named, now).await? {
             Err(refusal) => Err(refusal),
-            Ok((member, auth_time)) => of_member(&live.scopes, wanted).map(|scopes| {
+            Ok((member, said)) => of_member(&live.scopes, wanted).map(|scopes| {
                 let acts = token::Subject {
                     sub: ids.show(Kind::Member, member.member_id),
                     membership: Some(ids.show(Kind::Membership, member.id)),
@@ -70,7 +70,8 @@ pub async fn grant(
                     act: Some(Actor {
                         sub: client.id.clone(),
                     }),
-                    auth_time,
+                    auth_time: said.auth_time,
+                    acr: said.acr,
                     ..subject
                 };
                 (scopes, acts)
@@ -89,7 +90,7 @@ pub async fn grant(
     Ok(Ok(Grant { token, scopes }))
 }
 
-/// The member that a proved client names, and when it proved itself.
+/// The member that a proved client names, and how it proved itself.
 async fn member(
     conn: &mut Connection,
     access: &Access,
@@ -97,7 +98,7 @@ async fn member(
     (id, live): (i64, &Live),
     named: &Subject,
     now: Timestamp,
-) -> Result<Result<(Membership, Option<i64>), Refusal>, Error> {
+) -> Result<Result<(Membership, who::Proof), Refusal>, Error> {
     if !live.scopes.has("members:act") {
         return Ok(Err(exchange::NO_SCOPE));
     }
@@ -105,15 +106,15 @@ async fn member(
         return Ok(Err(exchange::NO_STANDING));
     }
     let partner = live.partner_id;
-    let (found, auth_time) = match named {
-        Subject::Membership { id, auth_time } => {
-            if let Err(refusal) = exchange::check_time(*auth_time, now.timestamp()) {
+    let (found, said) = match named {
+        Subject::Membership { id, proof } => {
+            if let Err(refusal) = exchange::check_time(proof.auth_time, now.timestamp()) {
                 return Ok(Err(refusal));
             }
             // What is no id at all is looked for as well, so that it takes as long.
             let id = ids.read(Kind::Membership, id).unwrap_or_default();
             let found = store::find_membership(conn, partner, id).await?;
-            (found, *auth_time)
+            (found, proof.clone())
         }
         Subject::Signed(text) => {
             let client = ids.show(Kind::Credential, id);
@@ -129,10 +130,10 @@ async fn member(
                 return Ok(Err(exchange::NOBODY));
             }
             let found = store::find_numbered(conn, partner, &said.sub).await?;
-            (found, said.auth_time)
+            (found, said.member)
         }
     };
-    let found = found.map(|found| (found, auth_time));
+    let found = found.map(|found| (found, said));
     Ok(found.ok_or(exchange::NOBODY))
 }
 

@@ -33,7 +33,7 @@ pub struct TokenRequest {
     pub subject_token: Option<String>,
     /// `urn:interline:token-type:membership`: the id of a membership of yours. Or
     /// `urn:ietf:params:oauth:token-type:jwt`: a JWT that a public key of the credential verifies, like an
-    /// assertion, with the member's number in your programme as `sub`, and `auth_time` if you say it.
+    /// assertion, with the member's number in your programme as `sub`, and `auth_time` and `acr` if you say them.
     pub subject_token_type: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token`, which is also meant when it is left out.
     pub requested_token_type: Option<String>,
@@ -41,6 +41,10 @@ pub struct TokenRequest {
     /// says it itself.
     #[schema(example = "1793145600")]
     pub auth_time: Option<String>,
+    /// Beside the id of a membership, how the member then proved itself: a word of yours, such as those that your
+    /// link terms ask for. A JWT says it itself.
+    #[schema(example = "urn:example:2fa")]
+    pub acr: Option<String>,
     /// Not taken: the client is the actor.
     #[schema(ignore)]
     pub actor_token: Option<String>,
@@ -159,7 +163,7 @@ impl TokenRequest {
         exchange::Subject::of(
             self.subject_token_type.as_deref(),
             token,
-            self.auth_time.as_deref(),
+            (self.auth_time.as_deref(), self.acr.as_deref()),
         )
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
@@ -12,6 +13,7 @@ use super::ways::{self, Way};
 use super::{Choice, Held, choices, counting, deciding};
 use crate::access::{LedgerRead, OrMember, Partner};
 use crate::clock::Timestamp;
+use crate::conversions::api::must_be_proved;
 use crate::conversions::limits;
 use crate::conversions::quoted::{
     CampaignGainBody, LimitBody, QuotedBonusBody, WorthBody, arrives,
@@ -22,6 +24,9 @@ use crate::ledger::budget::{self, Budgets};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::ledger::tally::{Mark, TallyKey, Wanted};
+use crate::members;
+use crate::partners::link_terms::LinkTerms;
+use crate::partners::link_terms::api::StepUpTermsBody;
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::points::account::{Account, Asset};
 use crate::points::amount;
@@ -56,6 +61,9 @@ struct OfWallet {
 pub struct OptionsBody {
     /// What of the wallet can be used now.
     available: AmountBody,
+    /// What the member has to prove anew before it may have a quote; null when nothing, or when the partner itself
+    /// asks.
+    step_up: Option<StepUpTermsBody>,
     /// Best first, by what is gained against what is given.
     items: Vec<OptionBody>,
 }
@@ -90,6 +98,8 @@ pub struct OptionBody {
     worth: WorthBody,
     /// Limits of the card within a period, as they stand now.
     limits: Vec<LimitBody>,
+    /// Until when the link with the issuer of `to` cools off, and a quote is refused; null when it does not.
+    cools_until: Option<DateTime<Utc>>,
     /// `at_once`: with the conversion. `by_code`: once a code is presented. `when_credited`: once the issuer, who keeps the balances, has credited it. Otherwise when it could be used, if it were converted now.
     arrives: String,
 }
@@ -125,6 +135,9 @@ async fn list(
     let lots: Vec<_> = usable.map(|lot| (lot.key(), lot.available)).collect();
     let available = lots.iter().map(|(_, available)| available).sum();
     let channel = query.0.channel.as_ref();
+    let link_terms = book.directory.link_terms(currency.issuer);
+    let step_up = must_be_proved(&book, &partner.who).err();
+    let step_up = step_up.and_then(|_| StepUpTermsBody::of(&link_terms.step_up));
     let counting = counting(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
     let cards: Vec<_> = counting.iter().map(|it| it.card.clone()).collect();
     let held = Held {
@@ -133,6 +146,8 @@ async fn list(
         lots,
         marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
         budgets: budgets(&shelf, &cards).await?,
+        links: links(&shelf, &link_terms, wallet).await?,
+        link_terms,
     };
     let seconds = seconds(&shelf, &book, (wallet, &cards), channel, moment.now).await?;
     let choices = choices(&book, &held, &counting, moment.now);
@@ -152,6 +167,7 @@ async fn list(
     });
     Ok(web::Json(OptionsBody {
         available: AmountBody::of(&currency, available),
+        step_up,
         items: items.into_iter().map(|(_, body)| body).collect(),
     }))
 }
@@ -183,6 +199,18 @@ async fn budgets(shelf: &Shelf, cards: &[Arc<PublishedCard>]) -> Result<Budgets,
     match owners.is_empty() {
         true => Ok(Budgets::default()),
         false => store::budgets(&mut *shelf.pool.get().await?, &owners).await,
+    }
+}
+
+/// When links made the memberships of the member whose wallet it is, where the terms look at it.
+async fn links(
+    shelf: &Shelf,
+    terms: &LinkTerms,
+    wallet: Account,
+) -> Result<HashMap<i64, Timestamp>, Error> {
+    match terms.cooling_off_hours {
+        0 => Ok(HashMap::new()),
+        _ => members::links_of(&mut *shelf.pool.get().await?, wallet.0).await,
     }
 }
 
@@ -241,6 +269,7 @@ fn show_way(
         fee_points: None,
         gives: AmountBody::of(from, way.given),
         gains: AmountBody::of(to, way.gained),
+        cools_until: way.cools_until,
     })
 }
 
@@ -262,6 +291,7 @@ fn show(
         card: ids.show(Kind::RateCard, choice.card.id),
         gives: AmountBody::of(from, choice.given),
         gains: AmountBody::of(to, choice.gained),
+        cools_until: choice.cools_until,
         fee_points: choice.fee.map(|(asset, units)| match asset == from.no {
             true => AmountBody::of(from, units),
             false => AmountBody::of(to, units),

@@ -29,6 +29,7 @@ use crate::ledger::shelf::Shelf;
 use crate::ledger::tally::{Mark, TallyKey};
 use crate::partners::Currency;
 use crate::partners::life::Act;
+use crate::partners::link_terms::LinkTerms;
 use crate::points::account::{Account, Asset};
 use crate::points::amount::Scales;
 use crate::rates::campaigns::limits::Standing;
@@ -57,6 +58,8 @@ pub struct Choice {
     pub worth: Worth,
     /// Of the card, as they stand now.
     pub limits: Vec<Limit>,
+    /// Until when the link cools off.
+    pub cools_until: Option<Timestamp>,
 }
 
 /// A wallet as its options depend on it.
@@ -68,9 +71,22 @@ pub struct Held<'a> {
     pub marks: HashMap<TallyKey, Vec<Mark>>,
     /// Of sponsors of the cards.
     pub budgets: Budgets,
+    /// What its issuer asks before anything is converted out of it.
+    pub link_terms: Arc<LinkTerms>,
+    /// When links made the member's memberships, by partner; where the terms look at it.
+    pub links: HashMap<i64, Timestamp>,
 }
 
 impl Held<'_> {
+    /// Until when the link with the issuer of another currency cools off.
+    fn cools_until(&self, to: &Currency, now: Timestamp) -> Option<Timestamp> {
+        let issuers = [self.from.issuer, to.issuer];
+        let linked = issuers.iter().filter_map(|issuer| self.links.get(issuer));
+        let linked = linked.max().filter(|_| issuers[0] != issuers[1]);
+        let cooling = self.link_terms.cools_until(linked.copied(), now)?;
+        Some(cooling.ends_at)
+    }
+
     /// The limits of a card into a currency as they stand, and what of the wallet it takes.
     fn under(&self, terms: &Terms, scales: Scales, to: Asset, now: Timestamp) -> (Vec<Limit>, i64) {
         let marks = |of| self.marks.get(&of).cloned().unwrap_or_default();
@@ -220,6 +236,7 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
         missing: (priced.taken - usable).max(0),
         worth: worth::of((from, priced.taken), (to, priced.total), &[exchange]).ok()?,
         limits,
+        cools_until: held.cools_until(to, now),
         promises,
         evaluated,
     })

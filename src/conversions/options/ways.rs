@@ -32,6 +32,8 @@ pub struct Way {
     pub worth: Worth,
     /// Of the first card, as they stand now.
     pub limits: Vec<Limit>,
+    /// Until when the link with the issuer of what is gained cools off.
+    pub cools_until: Option<Timestamp>,
 }
 
 /// The ways that are worth telling beside the direct choices. `seconds` are the cards that would decide
@@ -114,6 +116,7 @@ fn way(
         missing: (given - usable).max(0),
         worth: worth::of((from, given), (to, gained), &exchanges).ok()?,
         limits,
+        cools_until: held.cools_until(to, now),
     })
 }
 

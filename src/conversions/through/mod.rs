@@ -90,6 +90,8 @@ pub async fn offer(
         let programme = Programme::of(directory, currency);
         programme.must_allow(act, now).map_err(barred)?;
     }
+    let linked = super::linked(&found, (from, to));
+    super::must_have_cooled(&Programme::of(directory, from), linked, now)?;
     let wallet = (from_wallet, channel);
     let first = decided(shelf, &book, (from, between), wallet, now).await?;
     let second = decided(shelf, &book, (between, to), wallet, now).await?;
@@ -122,6 +124,7 @@ pub async fn offer(
         given,
         gained,
         covered: false,
+        linked: linked.map(|at| at.timestamp_micros()),
         exp: until.timestamp(),
         campaigns: Vec::new(),
         rates: Vec::new(),
@@ -189,18 +192,16 @@ async fn decided(
     })
 }
 
-/// Looks up what a quote through a third currency names, as an order to take it. Returns the
-/// publication it rests on.
+/// Looks up what a quote through a third currency names, as an order to take it, by what is published in a book.
 pub async fn order(
     shelf: &Shelf,
-    books: &Books,
+    book: &Book,
     moment: Moment,
     quote: &Quote,
     then: &Then,
     attested: Option<Attested>,
-) -> Result<(i64, Passage), Error> {
-    let (version, book) = books.at(moment, &shelf.pool).await?;
-    let [from, to] = super::sides(shelf, &book, quote, attested)?;
+) -> Result<Passage, Error> {
+    let [from, to] = super::sides(shelf, book, quote, attested)?;
     let first = Quote {
         gained: then.given,
         then: None,
@@ -215,15 +216,15 @@ pub async fn order(
     };
     let id = shelf.ids.read(Kind::RateCard, &then.card);
     let id = id.ok_or_else(super::invalid)?;
-    let card = super::published(&shelf.pool, &book, id).await?;
+    let card = super::published(&shelf.pool, book, id).await?;
     // Whose points are between is nobody's wallet.
     let between = Account::of(AccountKind::Members, card.from);
     let between = super::side(&book.directory, between)?;
-    let first = super::order_of(shelf, &book, moment, &first, [from, between.clone()]);
-    let second = super::order_of(shelf, &book, moment, &second, [between, to]);
+    let first = super::order_of(shelf, book, moment, &first, [from, between.clone()]);
+    let second = super::order_of(shelf, book, moment, &second, [between, to]);
     let (mut first, second) = (first.await?, second.await?);
     first.attested = attested;
-    Ok((version, Passage { first, second }))
+    Ok(Passage { first, second })
 }
 
 /// The refusal of two cards that do not join.

@@ -31,6 +31,7 @@ impl Command for Passage {
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
         self.first.may_be_taken(seen, now)?;
         self.second.may_be_taken(seen, now)?;
+        self.first.must_have_cooled(now)?;
         let evaluated = [self.first.evaluate()?, self.second.evaluate()?];
         self.first.must_be_attested(&evaluated[0])?;
         self.first.must_be_within_limits(&evaluated[0], seen, now)?;

@@ -7,7 +7,7 @@
 
 mod store;
 
-pub use store::{Owned, Wanted, all_of, owns, wallet_of, wallets_of};
+pub use store::{Owned, Wanted, all_of, links_of, owns, wallet_of, wallets_of};
 pub(super) use store::{list_currencies, move_wallets, open};
 
 use crate::db::{self, Connection, Pool};
@@ -26,19 +26,21 @@ impl Wallets {
     /// The wallets of one of a partner's members in two currencies (which may be the same). A
     /// wallet that the member may have and nobody needed yet is opened.
     pub async fn find(&self, pool: &Pool, wanted: Wanted) -> Result<Owned, Error> {
-        let mut owned = self.0.ask(wanted).await?;
-        if !owned.is_member || !owned.is_sender_live {
+        let owned = self.0.ask(wanted).await?;
+        let has_all = owned.from.is_some() && owned.to.is_some();
+        if has_all || !owned.is_member || !owned.is_sender_live {
             return Ok(owned);
         }
-        for (wallet, currency) in [(&mut owned.from, wanted.from), (&mut owned.to, wanted.to)] {
+        for (wallet, currency) in [(owned.from, wanted.from), (owned.to, wanted.to)] {
             if wallet.is_none() {
                 let mut conn = pool.get().await?;
                 let opened =
                     async |conn: &mut Connection| self::wallet(conn, wanted.member, currency).await;
-                *wallet = db::transaction(&mut conn, opened).await?;
+                db::transaction(&mut conn, opened).await?;
             }
         }
-        Ok(owned)
+        // Since when the two are linked is told of wallets that there are.
+        self.0.ask(wanted).await
     }
 }
 
@@ -50,13 +52,17 @@ pub async fn wallet(
     currency: Asset,
 ) -> Result<Option<i64>, Error> {
     let found = store::wallet_of(conn, member, currency).await?;
-    if found.is_some() || !store::lock_membership_with_issuer(conn, member, currency).await? {
+    if found.is_some() {
         return Ok(found);
     }
+    let membership = store::lock_membership_with_issuer(conn, member, currency).await?;
+    let Some(linked_at) = membership else {
+        return Ok(None);
+    };
 
     // Whoever held the lock may have opened it.
     if store::wallet_of(conn, member, currency).await?.is_none() {
-        store::open(conn, &[(member, currency)]).await?;
+        store::open(conn, &[(member, currency)], linked_at).await?;
     }
     store::wallet_of(conn, member, currency).await
 }

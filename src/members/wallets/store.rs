@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, SmallInt};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 use tokio_postgres::{Client, Row, Statement};
 
+use crate::clock::Timestamp;
 use crate::db::{Connection, Moment};
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::gather::Batch;
@@ -55,6 +56,8 @@ pub struct Owned {
     pub is_member: bool,
     pub from: Option<i64>,
     pub to: Option<i64>,
+    /// Since when the two have been one member's by a link; none where neither came by one.
+    pub linked_at: Option<Timestamp>,
 }
 
 /// Asks for many at once.
@@ -68,13 +71,13 @@ impl Batch for Ownership {
     const SQL: &'static str = "select \
          s.wallet_id is not null or exists ( \
            select from memberships m where m.member_id = q.member and m.partner_id = q.partner), \
-         s.wallet_id, \
-         (select wallet_id from member_wallets w where w.member_id = q.member and w.currency_no = q.target), \
+         s.wallet_id, t.wallet_id, \
          q.sender is null or exists (select from live_principals l where l.id = q.sender), \
-         c.version, clock_timestamp() + c.clock_offset \
+         c.version, clock_timestamp() + c.clock_offset, greatest(s.linked_at, t.linked_at) \
          from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::smallint[], $5::bigint[]) with ordinality \
          as q (member, partner, source, target, sender, nth) cross join control c \
-         left join member_wallets s on s.member_id = q.member and s.currency_no = q.source order by q.nth";
+         left join member_wallets s on s.member_id = q.member and s.currency_no = q.source \
+         left join member_wallets t on t.member_id = q.member and t.currency_no = q.target order by q.nth";
 
     async fn ask(
         client: &Client,
@@ -98,6 +101,7 @@ impl Batch for Ownership {
             is_member: row.get(0),
             from: row.get(1),
             to: row.get(2),
+            linked_at: row.get(6),
         };
         Ok(rows.iter().map(owned).collect())
     }
@@ -145,6 +149,30 @@ pub async fn all_of(conn: &mut Connection, member: i64) -> Result<Vec<i64>, Erro
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+#[derive(diesel::QueryableByName)]
+struct LinkedWith {
+    #[diesel(sql_type = BigInt)]
+    partner_id: i64,
+    #[diesel(sql_type = Timestamptz)]
+    linked_at: Timestamp,
+}
+
+/// Of the memberships of the member whose wallet it is, those that a link made its: when, by partner.
+pub async fn links_of(
+    conn: &mut Connection,
+    wallet: i64,
+) -> Result<HashMap<i64, Timestamp>, Error> {
+    let rows: Vec<LinkedWith> = diesel::sql_query(
+        "select m.partner_id, m.linked_at from member_wallets w join memberships m using (member_id)
+          where w.wallet_id = $1 and m.linked_at is not null",
+    )
+    .bind::<BigInt, _>(wallet)
+    .load(conn)
+    .await?;
+    let row = |row: LinkedWith| (row.partner_id, row.linked_at);
+    Ok(rows.into_iter().map(row).collect())
+}
+
 /// Whether a wallet is the member's.
 pub async fn owns(conn: &mut Connection, member: i64, wallet: i64) -> Result<bool, Error> {
     let row: Option<Id> = diesel::sql_query(
@@ -174,10 +202,11 @@ pub(in crate::members) async fn list_currencies(
         .collect())
 }
 
-/// Opens a wallet for each of these. Its id is random; one that exists already is drawn again.
+/// Opens a wallet for each of these, whose memberships were linked at an instant or never. Its id is random; one that exists already is drawn again.
 pub(in crate::members) async fn open(
     conn: &mut Connection,
     owners: &[(i64, Asset)],
+    linked_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let mut waiting = owners.to_vec();
     let kept_by_partners = kept_by_partners(conn, owners).await?;
@@ -192,7 +221,7 @@ pub(in crate::members) async fn open(
             .into_iter()
             .zip(drawn)
             .partition(|(_, id)| free.remove(id));
-        insert_owners(conn, &opened).await?;
+        insert_owners(conn, &opened, linked_at).await?;
         waiting = again.into_iter().map(|(owner, _)| owner).collect();
     }
     Ok(())
@@ -223,15 +252,20 @@ async fn insert_wallets(conn: &mut Connection, ids: &[i64]) -> Result<HashSet<i6
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-async fn insert_owners(conn: &mut Connection, opened: &[((i64, Asset), i64)]) -> Result<(), Error> {
+async fn insert_owners(
+    conn: &mut Connection,
+    opened: &[((i64, Asset), i64)],
+    linked_at: Option<Timestamp>,
+) -> Result<(), Error> {
     // A member who got the wallet meanwhile keeps it; the one drawn here stays nobody's and empty.
     diesel::sql_query(
-        "insert into member_wallets (member_id, currency_no, wallet_id) select * from unnest($1, $2, $3)
+        "insert into member_wallets (member_id, currency_no, wallet_id, linked_at) select *, $4 from unnest($1, $2, $3)
          on conflict on constraint member_wallets_pk do nothing",
     )
     .bind::<Array<BigInt>, _>(opened.iter().map(|((member, _), _)| *member).collect::<Vec<_>>())
     .bind::<Array<SmallInt>, _>(opened.iter().map(|((_, currency), _)| *currency).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(opened.iter().map(|(_, wallet)| *wallet).collect::<Vec<_>>())
+    .bind::<Nullable<Timestamptz>, _>(linked_at)
     .execute(conn)
     .await?;
     Ok(())
@@ -243,14 +277,16 @@ pub(in crate::members) async fn move_wallets(
     conn: &mut Connection,
     partner: i64,
     (from, to): (i64, i64),
+    linked_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let moved = diesel::sql_query(
-        "update member_wallets set member_id = $3 where member_id = $2
+        "update member_wallets set member_id = $3, linked_at = $4 where member_id = $2
             and currency_no in (select no from currencies where issuer_id = $1)",
     )
     .bind::<BigInt, _>(partner)
     .bind::<BigInt, _>(from)
     .bind::<BigInt, _>(to)
+    .bind::<Nullable<Timestamptz>, _>(linked_at)
     .execute(conn)
     .await;
     on_constraint(moved, "member_wallets_pk", || {
@@ -260,14 +296,20 @@ pub(in crate::members) async fn move_wallets(
     Ok(())
 }
 
-/// Locks the membership with a currency's issuer; false when there is none.
+#[derive(diesel::QueryableByName)]
+struct Linked {
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    linked_at: Option<Timestamp>,
+}
+
+/// Locks the membership with a currency's issuer, and says when it was linked; none when there is no such.
 pub(super) async fn lock_membership_with_issuer(
     conn: &mut Connection,
     member: i64,
     currency: Asset,
-) -> Result<bool, Error> {
-    let row: Option<Id> = diesel::sql_query(
-        "select m.id from memberships m join currencies c on c.issuer_id = m.partner_id
+) -> Result<Option<Option<Timestamp>>, Error> {
+    let row: Option<Linked> = diesel::sql_query(
+        "select m.linked_at from memberships m join currencies c on c.issuer_id = m.partner_id
           where m.member_id = $1 and c.no = $2 for update of m",
     )
     .bind::<BigInt, _>(member)
@@ -275,5 +317,5 @@ pub(super) async fn lock_membership_with_issuer(
     .get_result(conn)
     .await
     .optional()?;
-    Ok(row.is_some())
+    Ok(row.map(|row| row.linked_at))
 }
