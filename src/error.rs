@@ -54,6 +54,8 @@ problems! {
     CodeRefused 403 "code-refused" "That code is not taken" "Each code is good once, and for half a minute either way: wait for the next one, or use a recovery code.";
     CodeTaken 409 "code-taken" "That code is in use" "Choose another code: codes are unique in the coalition.";
     CredentialLimit 409 "credential-limit" "Two credentials are live already" "Revoke one first: two are enough to rotate without a gap.";
+    CreditAnswered 409 "credit-answered" "The credit was answered before" "`state` says how. What is wrong with it is put right by a conversion, or by a transfer.";
+    CreditOwed 409 "credit-owed" "What was taken has to be given back" "Credit the member what you said you debited, then acknowledge it.";
     CursorInvalid 400 "cursor-invalid" "The cursor is not one of ours" "Use `next_cursor` of the previous page as it is, or leave it out.";
     DeliveryCodeEnded 410 "delivery-code-ended" "Nothing is delivered for the code any more" "It was not presented in time, or its conversion was undone. The detail says which.";
     DeliveryCodeUnknown 404 "delivery-code-unknown" "There is no such code of yours" "Check how it reads; a code of another brand looks the same as one that does not exist.";
@@ -74,7 +76,7 @@ problems! {
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";
     KeptByHub 422 "kept-by-hub" "The hub keeps the balances of that currency" "Take the quote with POST /v1/conversions: the hub takes the points from the wallet, and nothing is to be attested.";
-    KeptByPartner 422 "kept-by-partner" "The issuer keeps the balances of that currency" "Award, redeem and hold on the issuer's side. To convert, debit the member there, then take the quote with POST /v1/transfers.";
+    KeptByPartner 422 "kept-by-partner" "The issuer keeps the balances of that currency" "Award, redeem and hold on the issuer's side. To convert, debit the member there, then take the quote with POST /v1/transfers. What waits to be credited is undone when the issuer rejects that.";
     LastOperator 409 "last-operator" "Without that person there is no operator" "Make another operator first.";
     LimitReached 422 "limit-reached" "A limit within a period is reached" "`left` is what may be converted or awarded now; something comes back at `renews_at`.";
     LinkExpired 410 "link-expired" "The link token is too old" "Ask for a new one and use it within its ten minutes.";

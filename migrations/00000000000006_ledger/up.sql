@@ -244,6 +244,35 @@ create index holds_by_expiry on holds (expires_at) where open > 0;
 comment on table holds is
   'How much is still set aside by each hold, and until when. Kept for the sweep; the journal says the same.';
 
+create table credits (
+  operation_id bigint not null,
+  currency_no smallint not null,
+  at timestamptz not null,
+  state text not null default 'pending',
+  reference text,
+  credited_on date,
+  reason text,
+  answered_by bigint,
+  answered_at timestamptz,
+  reversal_id bigint,
+  constraint credits_pk primary key (operation_id),
+  constraint credits_answered_whole check (case state
+    when 'pending' then num_nonnulls(reference, credited_on, reason, answered_by, answered_at, reversal_id) = 0
+    when 'acknowledged' then num_nonnulls(reference, credited_on, answered_by, answered_at) = 4 and num_nonnulls(reason, reversal_id) = 0
+    when 'rejected' then num_nonnulls(reason, answered_by, answered_at) = 3 and num_nonnulls(reference, credited_on) = 0
+    else false end)
+);
+-- An issuer's list of what it is to credit, and the hub's of what waits.
+create index credits_by_state on credits (state, operation_id);
+-- A day as a file.
+create index credits_by_day on credits (currency_no, at);
+-- What an issuer says it credited on a day.
+create index credits_by_entry on credits (currency_no, credited_on) where state = 'acknowledged';
+-- What was rejected and has still to be undone.
+create index credits_to_undo on credits (operation_id) where state = 'rejected' and reversal_id is null;
+comment on table credits is
+  'What the operations asked for that put units into a wallet whose balance its issuer keeps, and what the issuer said of it. reference, credited_on: its entry and the business day of that. reversal_id: what undid a rejected one.';
+
 create table adjustments (
   id bigint generated always as identity,
   wallet bigint not null,
@@ -367,5 +396,5 @@ comment on table operation_references is
   'A partner''s own name for an operation, unique for ever per kind. The hash is keyed and stays; the text may be erased.';
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
-grant select, insert, update on lots, expiry_notices, holds, adjustments, budgets, totals, windows, operation_references to interline_app;
+grant select, insert, update on lots, expiry_notices, holds, credits, adjustments, budgets, totals, windows, operation_references to interline_app;
 grant select, insert, update, delete on caps, slices to interline_app;

@@ -52,9 +52,9 @@ pub mod who;
 pub use caller::{Asking, Partner, Reader, Sender, Staff};
 pub use role::{AnyRole, Auditor, Finance, Operator, Role, Roles, Support};
 pub use scope::{
-    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, EventsRead, ImportsWrite,
-    LedgerRead, MembersRead, MembersWrite, OrMember, QuotesWrite, RatesRead, RatesWrite,
-    RedemptionsWrite, ReversalsWrite, Scope, ScopeSet, SettlementRead, SettlementWrite,
+    AnyScope, AwardsWrite, ConversionsWrite, CredentialsWrite, CreditsWrite, EventsRead,
+    ImportsWrite, LedgerRead, MembersRead, MembersWrite, OrMember, QuotesWrite, RatesRead,
+    RatesWrite, RedemptionsWrite, ReversalsWrite, Scope, ScopeSet, SettlementRead, SettlementWrite,
     WebhooksWrite,
 };
 pub use store::LIVE;

@@ -60,6 +60,7 @@ scopes! {
     AwardsWrite "awards:write" "Award points of a currency that the partner issues.";
     ConversionsWrite "conversions:write" "Take a quote for a member.";
     CredentialsWrite "credentials:write" "List, create and revoke the partner's own credentials.";
+    CreditsWrite "credits:write" "Answer what the partner is to credit in its own books, and match its days.";
     EventsRead "events:read" "Read the feed of what moved points of the partner's currencies.";
     ImportsWrite "imports:write" "Import members, memberships and awards from files, and read what became of them.";
     LedgerRead "ledger:read" "Read wallets, statements and operations of the partner's members.";

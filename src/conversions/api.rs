@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
-use super::body::{BonusBody, CodeBody, ConversionBody, LegBody, Viewer, campaigns_in, show};
+use super::body::{
+    BonusBody, CodeBody, ConversionBody, LegBody, Progress, Viewer, campaigns_in, show,
+};
 use super::decision::Refusal;
 use super::limits::Reached;
 use super::quote::{Quote, Quotes};
@@ -23,12 +25,12 @@ use crate::access::{
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
+use crate::ledger::credits::credit::State;
 use crate::ledger::deliveries::api::code_of;
 use crate::ledger::deliveries::code::Code;
-use crate::ledger::follow_ups::SoFar;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
-use crate::ledger::{self, Ledger, store};
+use crate::ledger::{self, Ledger, credits, store};
 use crate::partners::{AmountBody, Currency, Money, MoneyBody};
 use crate::points::amount;
 use crate::points::money::Micros;
@@ -294,7 +296,8 @@ pub async fn take<S>(
         .named(partner.moment, operation, text.map(String::from))
         .await?;
     let names = names_of(shelf, &named).await?;
-    let body = show(&shelf.ids, &named, viewer, SoFar::default(), &names)?;
+    let progress = Progress::at_first(&named.operation);
+    let body = show(&shelf.ids, &named, viewer, progress, &names)?;
     let code = code_for(shelf, &named, viewer);
     Ok(HttpResponse::Created().json(body.with_code(code)))
 }
@@ -438,10 +441,10 @@ async fn find(
     let named = shelf
         .by_reference(partner.partner, &[Kind::Conversion], &query.0.reference)
         .await?;
-    let so_far = reversed_so_far(&shelf, &named).await?;
+    let progress = progress_of(&shelf, &named).await?;
     let names = names_of(&shelf, &named).await?;
     let viewer = Viewer::Partner(partner.partner);
-    let body = show(&shelf.ids, &named, viewer, so_far, &names)?;
+    let body = show(&shelf.ids, &named, viewer, progress, &names)?;
     let code = code_for(&shelf, &named, viewer);
     Ok(web::Json(body.with_code(code)))
 }
@@ -467,9 +470,9 @@ async fn read(
         }
         Some(acted) => (shelf.by_id_of(acted, kinds, &path).await?, Viewer::Member),
     };
-    let so_far = reversed_so_far(&shelf, &named).await?;
+    let progress = progress_of(&shelf, &named).await?;
     let names = names_of(&shelf, &named).await?;
-    let body = show(&shelf.ids, &named, viewer, so_far, &names)?;
+    let body = show(&shelf.ids, &named, viewer, progress, &names)?;
     let code = code_for(&shelf, &named, viewer);
     Ok(web::Json(body.with_code(code)))
 }
@@ -487,10 +490,16 @@ fn code_for(shelf: &Shelf, named: &Named, viewer: Viewer) -> Option<Code> {
     code_of(&shelf.ids, &shelf.secrets, &named.operation)
 }
 
-async fn reversed_so_far(shelf: &Shelf, named: &Named) -> Result<SoFar, Error> {
+async fn progress_of(shelf: &Shelf, named: &Named) -> Result<Progress, Error> {
     let mut conn = shelf.pool.get().await?;
-    let follow_ups = store::follow_ups(&mut conn, named.operation.id).await?;
-    Ok(follow_ups.of(Kind::ConversionReversal))
+    let id = named.operation.id;
+    let follow_ups = store::follow_ups(&mut conn, id).await?;
+    let first = Progress::at_first(&named.operation);
+    Ok(Progress {
+        reversed: follow_ups.of(Kind::ConversionReversal),
+        is_credited: first.is_credited
+            || credits::state_of(&mut conn, id).await? == Some(State::Acknowledged),
+    })
 }
 
 /// What the campaigns of a conversion are called.

@@ -7,6 +7,7 @@
 //! | the same of a leg           | the issuers of what that leg gave and got          |
 //! | `bonuses[].cost`            | who paid for it, the hub's people                  |
 //! | `debited_on`                | the issuer of what was given, the hub's people     |
+//! | `credit`                    | the issuer of what was got, the hub's people       |
 //! | `delivery.code`             | the issuer of what was given, outside of events; the member who gave |
 //! | the rest                    | both issuers, the hub's people, the member         |
 
@@ -39,8 +40,10 @@ use crate::rates::campaigns::Names;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConversionBody {
     id: String,
-    /// `completed`, `partially_reversed` or `reversed`.
-    status: String,
+    /// `completed`, `partially_reversed` or `reversed`; or `pending`, as long as the partner that keeps the
+    /// balances of what is got has not credited it.
+    #[schema(value_type = String, pattern = "^(pending|completed|partially_reversed|reversed)$")]
+    status: &'static str,
     quote: Option<Uuid>,
     /// The version of the rate card that decided; null where two did.
     card: Option<String>,
@@ -68,6 +71,11 @@ pub struct ConversionBody {
     value: Option<MoneyBody>,
     /// Where what was got is delivered by code; null where it is not.
     delivery: Option<CodeBody>,
+    /// What the partner whose points are got is to credit, where it keeps the balances; there for that partner
+    /// and for the hub's people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "crt_0123456789abcdef")]
+    credit: Option<String>,
     /// How much of what was given has been given back.
     reversed: Option<AmountBody>,
     /// The last reversal, when there is one.
@@ -156,12 +164,40 @@ impl From<Option<i64>> for Viewer {
     }
 }
 
+/// How far a conversion is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub reversed: SoFar,
+    /// What it put into a wallet is there; of one that the hub keeps, from the beginning.
+    pub is_credited: bool,
+}
+
+impl Progress {
+    /// When it was made.
+    pub fn at_first(conversion: &Operation) -> Progress {
+        let waits = |leg: Leg| leg.wallet.is_kept_by_partner();
+        Progress {
+            reversed: SoFar::default(),
+            is_credited: !conversion.into.is_some_and(waits),
+        }
+    }
+
+    fn status(&self, given: i64) -> &'static str {
+        match self.reversed.amount {
+            0 if !self.is_credited => "pending",
+            0 => "completed",
+            part if part < given => "partially_reversed",
+            _ => "reversed",
+        }
+    }
+}
+
 /// A conversion as somebody sees it.
 pub fn show(
     ids: &Ids,
     named: &Named,
     viewer: impl Into<Viewer>,
-    so_far: SoFar,
+    progress: Progress,
     names: &Names,
 ) -> Result<ConversionBody, Error> {
     let Named {
@@ -221,15 +257,11 @@ pub fn show(
         let amount = units;
         api::amount(directory, Leg { amount, ..leg })
     });
+    let so_far = progress.reversed;
     let is_reversed = so_far.amount > 0;
     Ok(ConversionBody {
         id: ids.show(id::Kind::Conversion, operation.id),
-        status: match so_far.amount {
-            0 => "completed",
-            part if part < out.amount => "partially_reversed",
-            _ => "reversed",
-        }
-        .to_owned(),
+        status: progress.status(out.amount),
         quote: operation.quote,
         card: operation
             .card_id
@@ -252,6 +284,7 @@ pub fn show(
             code: None,
             valid_until,
         }),
+        credit: view.credit(operation, into),
         reversed: is_reversed
             .then(|| {
                 let amount = so_far.amount;
@@ -281,14 +314,23 @@ impl View<'_> {
         }
     }
 
-    fn debited_on(&self, operation: &Operation, out: Leg) -> Option<NaiveDate> {
-        let given = self.directory.currency_no(out.wallet.asset())?;
-        let is_told = match self.viewer {
+    /// Whether who looks issues the currency of a leg, or works for the hub.
+    fn is_of_issuer(&self, leg: Leg) -> bool {
+        let currency = self.directory.currency_no(leg.wallet.asset());
+        match self.viewer {
             Viewer::Hub => true,
-            Viewer::Partner(partner) => partner == given.issuer,
+            Viewer::Partner(partner) => currency.is_some_and(|it| it.issuer == partner),
             Viewer::Member => false,
-        };
-        attested::remembered(operation.memo.as_ref()).filter(|_| is_told)
+        }
+    }
+
+    fn debited_on(&self, operation: &Operation, out: Leg) -> Option<NaiveDate> {
+        attested::remembered(operation.memo.as_ref()).filter(|_| self.is_of_issuer(out))
+    }
+
+    fn credit(&self, operation: &Operation, into: Leg) -> Option<String> {
+        let is_told = into.wallet.is_kept_by_partner() && self.is_of_issuer(into);
+        is_told.then(|| self.ids.show(id::Kind::Credit, operation.id))
     }
 
     fn money(&self, position: Account, micros: Micros) -> Result<MoneyBody, Error> {

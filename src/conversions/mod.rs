@@ -17,7 +17,8 @@
 //! suspension of one of the two partners stops it. What the member gets is what the quote said.
 //!
 //! Where the issuer of what is given keeps the balances itself, it attests that it debited the member, and
-//! takes the quote with a [transfer](transfers).
+//! takes the quote with a [transfer](transfers). Where the issuer of what is got keeps them, the conversion is
+//! pending until that has [credited](crate::ledger::credits) the member.
 //!
 //! The card's [fee](mod@fee) may be paid for a period already; the quote says so and keeps to it.
 //!
@@ -63,7 +64,7 @@ use crate::ledger::tally::{Mark, TallyKey};
 use crate::ledger::{self, store};
 use crate::members::Claims;
 use crate::partners::life::Act;
-use crate::partners::{AmountBody, Currency, Directory, Keeper, Money};
+use crate::partners::{AmountBody, Currency, Directory, Money};
 use crate::points::account::Account;
 use crate::points::amount::Scales;
 use crate::points::money::Micros;
@@ -128,7 +129,6 @@ pub async fn offer(
     let directory = &book.directory;
     let (from, to, fixed) = asked(directory, wish)?;
     ledger::api::must_issue(asking.partner, from)?;
-    must_be_credited(to)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {
@@ -295,7 +295,7 @@ fn sides(
     let given = &sides[0].programme.currency;
     attested::must_fit(given, attested).map_err(|misfit| match misfit {
         Misfit::NotAttested => ledger::api::kept_by_partner(given),
-        Misfit::KeptByHub => kept_by_hub(given),
+        Misfit::KeptByHub => ledger::api::kept_by_hub(given),
     })?;
     Ok(sides)
 }
@@ -443,26 +443,6 @@ async fn known(
         known.target = Some(shelf.attested.by(to.issuer, wallet).await?);
     }
     Ok(known)
-}
-
-/// The refusal of an attestation of what nobody but the hub can debit.
-fn kept_by_hub(currency: &Currency) -> Problem {
-    let detail = format!("the hub keeps the balances of {}", currency.code);
-    Problem::new(Slug::KeptByHub, detail)
-}
-
-/// What issuers keep themselves can be given, and not yet be gained: nobody tells them to credit it.
-fn must_be_credited(to: &Currency) -> Result<(), Problem> {
-    match to.kept_by {
-        Keeper::Hub => Ok(()),
-        Keeper::Partner => {
-            let detail = format!(
-                "the issuer of {} keeps its balances: its points can be given, and not be gained",
-                to.code
-            );
-            Err(Problem::new(Slug::KeptByPartner, detail))
-        }
-    }
 }
 
 fn invalid() -> Problem {

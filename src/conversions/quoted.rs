@@ -15,7 +15,7 @@ use super::{Offer, local};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{self, Ids};
-use crate::partners::{AmountBody, Currency, Directory, MoneyBody};
+use crate::partners::{AmountBody, Currency, Directory, Keeper, MoneyBody};
 use crate::points::account::Asset;
 use crate::points::amount::{self, Scale};
 use crate::points::money::Micros;
@@ -61,7 +61,8 @@ pub struct QuoteBody {
     #[schema(nullable = false)]
     cost: Option<CostBody>,
     /// `at_once`: with the conversion. `by_code`: once the code that comes with it is presented to who issues
-    /// what is gained. Otherwise when it can be used, if it is taken now.
+    /// what is gained. `when_credited`: once the issuer, who keeps the balances, has credited it. Otherwise when it
+    /// can be used, if it is taken now.
     arrives: String,
     /// Limits of the card within a period, as they stand before the conversion.
     limits: Vec<LimitBody>,
@@ -333,6 +334,7 @@ fn in_words(first: &Offer, last: &Offer, difference: Option<i64>) -> SentenceBod
                 .map(|(is_paid, until)| (*is_paid, until.as_deref())),
         },
         arrives: match arrives_at.as_deref() {
+            None if to.kept_by == Keeper::Partner => Arrives::WhenCredited,
             None => Arrives::AtOnce,
             Some(until) if is_by_code => Arrives::ByCode(until),
             Some(from) => Arrives::From(from),
@@ -373,6 +375,7 @@ fn source_pays(evaluated: &Evaluated) -> Micros {
 /// When what is gained under a card can be used, if it is converted now.
 pub fn arrives(card: &Card, to: &Currency, now: Timestamp) -> String {
     match card.terms.delivery.map(|it| it.arrives(to.zone, now)) {
+        None if to.kept_by == Keeper::Partner => "when_credited".to_owned(),
         None => "at_once".to_owned(),
         Some(Arrival::From(at)) => at.to_rfc3339_opts(SecondsFormat::Secs, true),
         Some(Arrival::ByCode { .. }) => "by_code".to_owned(),

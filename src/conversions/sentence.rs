@@ -25,6 +25,8 @@ pub struct Told<'a> {
 #[derive(Clone, Copy)]
 pub enum Arrives<'a> {
     AtOnce,
+    /// Once the issuer, who keeps the balances, has credited it.
+    WhenCredited,
     From(&'a str),
     /// Once a code is presented, which is to be done before then.
     ByCode(&'a str),
@@ -117,6 +119,7 @@ pub fn english(
     let fee = fee.english();
     let arrives = match arrives {
         Arrives::AtOnce => "at once".to_owned(),
+        Arrives::WhenCredited => "once their issuer has credited them".to_owned(),
         Arrives::From(at) => format!("to be used from {at} on"),
         Arrives::ByCode(until) => format!("as a code to be presented before {until}"),
     };
@@ -161,6 +164,7 @@ pub fn chinese(
     let fee = fee.chinese();
     let (at_once, arrives) = match arrives {
         Arrives::AtOnce => ("即時", String::new()),
+        Arrives::WhenCredited => ("", "，待發行機構入賬後可用".to_owned()),
         Arrives::From(at) => ("", format!("，{at} 起可用")),
         Arrives::ByCode(until) => ("", format!("，憑兌換碼領取，須於 {until} 前使用")),
     };

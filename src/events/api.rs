@@ -14,14 +14,13 @@ use crate::access::audit::{Change, Subject};
 use crate::access::{Auditor, EventsRead, Operator, Reader};
 use crate::clock;
 use crate::conversions;
-use crate::conversions::body::ConversionBody;
+use crate::conversions::body::{ConversionBody, Progress};
 use crate::db::Connection;
 use crate::error::Error;
 use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
 use crate::ledger::deliveries::api::DeliveryBody;
-use crate::ledger::follow_ups::SoFar;
 use crate::ledger::holds::body::{HoldBody, HoldStepBody};
 use crate::ledger::operation::{Kind, Operation};
 use crate::ledger::redemptions::api::RedemptionBody;
@@ -86,7 +85,7 @@ pub struct EventBody {
     /// The same however often it is read.
     pub id: String,
     /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
-    /// `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
+    /// `conversion.pending`, `credit.acknowledged`, `credit.rejected`, `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
     /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
     /// `lot.expiring`, `limit.warning`, `limit.warning_ended`; or the name of something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
     #[serde(rename = "type")]
@@ -105,7 +104,7 @@ pub struct EventBody {
 }
 
 /// What it was, as it was when it happened: a conversion is `completed` here, also when it was
-/// reversed since. That is an event of its own.
+/// reversed since, or `pending`, also when its credit was acknowledged since. Those are events of their own.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum DataBody {
@@ -271,7 +270,7 @@ fn show_change(
     let subject = Subject::named(&change.subject).ok_or_else(unknown)?;
     Ok(EventBody {
         id: ids.show(IdKind::Event, change.position),
-        kind: event::of_change(subject, change.before.as_deref()),
+        kind: event::of_change(subject, change.before.as_deref(), &change.after),
         place: change.position,
         occurred_at: change.at,
         subject: shown(ids, directory, subject, change.subject_id),
@@ -306,6 +305,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         | Subject::RequestLimit => IdKind::Partner,
         Subject::CertificationRun => IdKind::CertificationRun,
         Subject::Credential => IdKind::Credential,
+        Subject::Credit => IdKind::Credit,
         Subject::ExchangeRate => IdKind::ExchangeRate,
         Subject::ExpiringLot => IdKind::Wallet,
         Subject::Import => IdKind::Import,
@@ -337,7 +337,8 @@ pub fn show(
         Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
         Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
         Kind::Conversion => DataBody::Conversion(
-            conversions::body::show(ids, named, partner, SoFar::default(), names)?.into(),
+            conversions::body::show(ids, named, partner, Progress::at_first(operation), names)?
+                .into(),
         ),
         Kind::Expiry => DataBody::Expiry(show_expiry(ids, named)?),
         Kind::Hold => DataBody::Hold(holds::body::show_made(ids, named)?.into()),
@@ -353,7 +354,7 @@ pub fn show(
     };
     Ok(EventBody {
         id: ids.show(IdKind::Event, operation.id),
-        kind: event::name(operation.kind),
+        kind: event::of_operation(operation),
         place: operation.id,
         occurred_at: operation.at,
         subject: match operation.followed() {

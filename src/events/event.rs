@@ -1,10 +1,22 @@
 //! What happened, in the words that a reader of events looks for.
 
 use crate::access::audit::Subject;
-use crate::ledger::operation::Kind;
+use crate::ledger::operation::{Kind, Leg, Operation};
+
+/// The type of the event that an operation is. A conversion into what its issuer keeps is not completed before
+/// that has credited it.
+pub fn of_operation(operation: &Operation) -> &'static str {
+    let waits = |leg: Leg| leg.wallet.is_kept_by_partner();
+    match operation.kind {
+        Kind::Conversion if operation.into.is_some_and(waits) => CONVERSION_PENDING,
+        kind => name(kind),
+    }
+}
+
+const CONVERSION_PENDING: &str = "conversion.pending";
 
 /// The type of the event that an operation of this kind is: what it happened to, and what.
-pub fn name(kind: Kind) -> &'static str {
+fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Award => "award.completed",
         Kind::Redemption => "redemption.completed",
@@ -23,20 +35,22 @@ pub fn name(kind: Kind) -> &'static str {
 }
 
 /// The type of the event that a change is.
-pub fn of_change(subject: Subject, before: Option<&str>) -> &'static str {
-    match (subject, before) {
-        (Subject::LimitWarning, Some(_)) => LIMIT_WARNING_ENDED,
+pub fn of_change(subject: Subject, before: Option<&str>, after: &str) -> &'static str {
+    match (subject, before, after) {
+        (Subject::LimitWarning, Some(_), _) => LIMIT_WARNING_ENDED,
+        (Subject::Credit, _, "rejected") => CREDIT_REJECTED,
         _ => subject.event(),
     }
 }
 
+const CREDIT_REJECTED: &str = "credit.rejected";
 const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 
 /// The type of a test event, which only webhooks send.
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 37] = [
+pub const TYPES: [(&str, &str); 40] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -51,8 +65,11 @@ pub const TYPES: [(&str, &str); 37] = [
     ("certification_run.changed", "ChangeBody"),
     ("clock.changed", "ChangeBody"),
     ("conversion.completed", "ConversionBody"),
+    ("conversion.pending", "ConversionBody"),
     ("conversion.reversed", "ReversalBody"),
     ("credential.changed", "ChangeBody"),
+    ("credit.acknowledged", "ChangeBody"),
+    ("credit.rejected", "ChangeBody"),
     ("currency.changed", "ChangeBody"),
     ("delivery.completed", "DeliveryBody"),
     ("exchange_rate.changed", "ChangeBody"),
@@ -88,7 +105,9 @@ mod tests {
     fn each_kind_and_each_subject_has_a_name_of_its_own_in_two_words() {
         let changes = Subject::ALL.iter().map(|subject| subject.event());
         let mut names: Vec<&str> = Kind::ALL.map(name).into_iter().chain(changes).collect();
-        names.push(of_change(Subject::LimitWarning, Some("{}")));
+        names.push(CONVERSION_PENDING);
+        names.push(of_change(Subject::LimitWarning, Some("{}"), "{}"));
+        names.push(of_change(Subject::Credit, Some("pending"), "rejected"));
         names.sort_unstable();
         assert!(names.iter().all(|name| is_known(name)) && !is_known(PING));
         for two in names.windows(2) {

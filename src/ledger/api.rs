@@ -10,7 +10,8 @@ use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::{Barred, Programme};
 use super::{
-    adjustments, awards, caps, deliveries, holds, redemptions, reversals, trial_balance, wallets,
+    adjustments, awards, caps, credits, deliveries, holds, redemptions, reversals, trial_balance,
+    wallets,
 };
 use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
@@ -22,6 +23,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     awards::api::routes(cfg);
     caps::api::routes(cfg);
     redemptions::api::routes(cfg);
+    credits::api::routes(cfg);
     holds::api::routes(cfg);
     reversals::api::routes(cfg);
     deliveries::api::routes(cfg);
@@ -38,6 +40,7 @@ impl utoipa::OpenApi for Doc {
         let mut document = awards::api::Doc::openapi();
         document.merge(caps::api::Doc::openapi());
         document.merge(redemptions::api::Doc::openapi());
+        document.merge(credits::api::Doc::openapi());
         document.merge(holds::api::Doc::openapi());
         document.merge(reversals::api::Doc::openapi());
         document.merge(deliveries::api::Doc::openapi());
@@ -84,6 +87,12 @@ pub fn kept_by_partner(currency: &Currency) -> Problem {
         currency.code
     );
     Problem::new(Slug::KeptByPartner, detail)
+}
+
+/// The refusal of what is for a currency whose balances its issuer keeps.
+pub fn kept_by_hub(currency: &Currency) -> Problem {
+    let detail = format!("the hub keeps the balances of {}", currency.code);
+    Problem::new(Slug::KeptByHub, detail)
 }
 
 /// The refusal of what the issuer of a currency may not do in its state.

@@ -24,6 +24,7 @@ pub mod budget;
 pub mod caps;
 mod columns;
 pub mod command;
+pub mod credits;
 pub mod deliveries;
 pub mod execute;
 pub mod expiry;
@@ -173,7 +174,7 @@ impl Ledger {
     /// whose lots may have expired meanwhile. Tells of what will. Returns how many adjustments, holds, lots
     /// and notices.
     pub async fn sweep(&self, secrets: &Secrets) -> Result<usize, Error> {
-        let posted = self.post_approved(secrets).await?;
+        let posted = self.post_approved(secrets).await? + self.undo_all_rejected(secrets).await?;
         caps::sweep(&mut *self.pool.get().await?).await?;
         let released = self.sweep_holds(secrets).await?;
         let expired = self.sweep_lots(secrets).await?;

@@ -32,7 +32,7 @@ use super::transfer::{Pair, RULES, Sum};
 use crate::access;
 use crate::clock::Timestamp;
 use crate::db;
-use crate::points::account::Account;
+use crate::points::account::{Account, Asset};
 
 const GATE: &str = "select pg_advisory_xact_lock_shared($1)";
 const LOCK_WALLETS: &str = "select id from wallets where id = any($1) order by id for update";
@@ -85,6 +85,8 @@ const INSERT_HOLDS: &str = "insert into holds (operation_id, open, expires_at) \
      select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
 const UPDATE_HOLDS: &str = "update holds set open = holds.open - c.amount from unnest($1::bigint[], $2::bigint[]) \
      as c (operation_id, amount) where holds.operation_id = c.operation_id";
+const INSERT_CREDITS: &str = "insert into credits (operation_id, currency_no, at) \
+     select id, no, $3 from unnest($1::bigint[], $2::smallint[]) as c (id, no)";
 const ADD_TOTALS: &str = "with changed as (update totals set amount = totals.amount + s.amount, \
      operations = totals.operations + s.operations \
      from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
@@ -128,6 +130,7 @@ pub(super) struct Statements {
     insert_lots: Statement,
     insert_holds: Statement,
     update_holds: Statement,
+    insert_credits: Statement,
     add_totals: Statement,
     begin_totals: Statement,
     add_given: Statement,
@@ -160,6 +163,7 @@ impl Statements {
             insert_lots: client.prepare(INSERT_LOTS).await?,
             insert_holds: client.prepare(INSERT_HOLDS).await?,
             update_holds: client.prepare(UPDATE_HOLDS).await?,
+            insert_credits: client.prepare(INSERT_CREDITS).await?,
             add_totals: client.prepare(ADD_TOTALS).await?,
             begin_totals: client.prepare(BEGIN_TOTALS).await?,
             add_given: client.prepare(ADD_GIVEN).await?,
@@ -333,6 +337,7 @@ impl Statements {
             self.write_new_lots(client, written),
             self.write_new_holds(client, written),
             self.write_steps_of_holds(client, written),
+            Box::pin(self.write_credits(client, read, written)),
             self.write_totals(client, read, slot.number, &old, &self.add_totals),
             self.write_totals(client, read, slot.number, &new, &self.begin_totals),
             self.write_references(client, written),
@@ -590,6 +595,22 @@ impl Statements {
         let until: Vec<_> = made.iter().map(|hold| hold.2).collect();
         client
             .execute(&self.insert_holds, &[&ids, &open, &until])
+            .await
+    }
+
+    /// What issuers that keep their balances are to credit.
+    async fn write_credits(&self, client: &Client, read: &Frame, written: &Written) -> Sent {
+        let asked = written.operations.iter().filter_map(|operation| {
+            let leg = operation.into?;
+            let asset = leg.wallet.asset();
+            (leg.wallet.is_kept_by_partner()).then_some((operation.id, asset))
+        });
+        let (ids, currencies): (Vec<i64>, Vec<Asset>) = asked.unzip();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        client
+            .execute(&self.insert_credits, &[&ids, &currencies, &to_pg(read.now)])
             .await
     }
 

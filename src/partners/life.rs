@@ -278,6 +278,8 @@ pub struct Outstanding {
     pub owed: i64,
     /// How many of its positions are not zero.
     pub positions: i64,
+    /// How many credits are to be answered, of its currencies or for what was given of them.
+    pub credits: i64,
 }
 
 impl Outstanding {

@@ -32,7 +32,7 @@ use super::written::{Written, needed};
 use crate::approvals::PartyName;
 use crate::clock::Timestamp;
 use crate::id::{Ids, Kind};
-use crate::partners::{Currency, Directory, MoneyBody};
+use crate::partners::{Currency, Directory, Keeper, MoneyBody};
 use crate::points::agreed::{Price, Share};
 use crate::points::amount::{Scale, Scales};
 use crate::points::money::Micros;
@@ -367,7 +367,7 @@ impl DraftRateCard {
             origin,
         } = self;
         let card = Card {
-            terms: Terms::try_from(terms).map_err(Refusal::Terms)?,
+            terms: terms_of(terms, [from.kept_by, to.kept_by]).map_err(Refusal::Terms)?,
             settlement: settlement
                 .read(|sent| sent.read(ids, directory, from.issuer))
                 .map_err(Refusal::Terms)?,
@@ -387,6 +387,25 @@ impl DraftRateCard {
             valid_to,
             origin,
         })
+    }
+}
+
+/// The terms, when the hub can keep to them: where an issuer keeps balances itself, the hub has no lots to look
+/// at, and none to make.
+fn terms_of(written: Written, [from, to]: [Keeper; 2]) -> Result<Terms, BadTerms> {
+    let terms = Terms::try_from(written)?;
+    let needs = [
+        ("keep", from, terms.keep.is_some()),
+        ("excludes", from, !terms.excludes.is_empty()),
+        ("onward", to, terms.onward.is_some()),
+        ("delivery", to, terms.delivery.is_some()),
+    ];
+    let bad = needs
+        .into_iter()
+        .find(|(_, keeper, is_asked)| *is_asked && *keeper == Keeper::Partner);
+    match bad {
+        Some((field, ..)) => Err(BadTerms::new(field, Reason::KeptByPartner)),
+        None => Ok(terms),
     }
 }
 

@@ -134,6 +134,8 @@ pub enum Reason {
     Negative,
     #[error("is larger than the published limit")]
     TooLarge,
+    #[error("needs balances that the hub keeps, and the issuer keeps these")]
+    KeptByPartner,
     #[error("has more decimals than the currency")]
     FinerThanScale,
     #[error("is below the minimum")]

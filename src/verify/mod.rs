@@ -13,6 +13,7 @@
 //! | a delivery | what waits for the code of its conversion after the reversals before |
 //! | lots, what is available and what is held | the legs of all operations |
 //! | holds | their operations and what followed |
+//! | credits | the operations that ask for them, and the audit trail |
 //! | tallies | the operations that name them |
 //! | imports | their lines, and the awards that name them |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
@@ -73,6 +74,7 @@ pub struct Report {
     pub totals: i64,
     pub lots: i64,
     pub holds: i64,
+    pub credits: i64,
     pub tallies: i64,
     pub windows: i64,
     pub caps: i64,
@@ -154,6 +156,7 @@ async fn check(
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;
     store::holds(conn, report).await?;
+    store::credits(conn, report).await?;
     store::tallies(conn, report).await?;
     store::imports(conn, report).await?;
     store::adjustments(conn, page).await?;
@@ -264,6 +267,7 @@ impl fmt::Display for Report {
             totals,
             lots,
             holds,
+            credits,
             tallies,
             windows,
             caps,
@@ -308,6 +312,10 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "holds       {holds:>10}  have open what nothing followed"
+        )?;
+        writeln!(
+            f,
+            "credits     {credits:>10}  are what was asked for and answered"
         )?;
         writeln!(
             f,

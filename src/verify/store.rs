@@ -737,6 +737,44 @@ pub async fn holds(conn: &mut Connection, report: &mut Report) -> Result<(), Sto
     Ok(())
 }
 
+/// What asks for a credit has one, which is what was last said of it; and what was rejected is undone.
+pub async fn credits(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "with right_ones as ( \
+           select o.id, asset_of(o.in_wallet) as currency_no, o.at from operations o where (o.in_wallet >> 39) & 31 = 11 \
+         ) \
+         select 'credit ' || coalesce(id, operation_id) || ' is kept for currency ' || coalesce(c.currency_no::text, 'none') || \
+                ' of ' || coalesce(c.at::text, 'never') || ', and the journal says ' || coalesce(r.currency_no::text, 'none') || \
+                ' of ' || coalesce(r.at::text, 'never') as what \
+           from right_ones r full join credits c on c.operation_id = r.id \
+          where (c.currency_no, c.at) is distinct from (r.currency_no, r.at) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'credit ' || operation_id || ' is ' || state || ', and the audit trail says ' || told as what from ( \
+           select operation_id, state, coalesce((select after from audit where subject = 'credit' and subject_id = operation_id \
+                    order by position desc limit 1), 'pending') as told from credits) c \
+          where state <> told limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'credit ' || operation_id || ' is ' || state || ' and undone by ' || coalesce(reversal_id::text, 'none') || \
+                ', and the journal says ' || coalesce(undone::text, 'none') as what from ( \
+           select operation_id, state, reversal_id, (select max(id) from operations where follows = operation_id and kind = 13) \
+                    as undone from credits) c \
+          where reversal_id is not null and reversal_id is distinct from undone or undone is not null and state <> 'rejected' limit 1",
+    )
+    .await?;
+    let counted: Count = diesel::sql_query("select count(*) as count from credits")
+        .get_result(conn)
+        .await?;
+    report.credits = counted.count;
+    Ok(())
+}
+
 /// An import counts its lines; each of its awards is the operation that names it, and the reverse; and what
 /// they gave is its sums. Of lines that are handed in just now the journal may know more.
 pub async fn imports(conn: &mut Connection, report: &mut Report) -> Result<(), Stopped> {

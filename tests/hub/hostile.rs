@@ -29,6 +29,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
     world.sky().await;
     let attested = world.quote(&member, "500", "SKY", "HPT").await;
     let business_day = world.business_day().await;
+    let asked_for = world.asked_for(&member).await;
     let aero = world.token("AERO").await;
     let (operator, finance) = (world.sign_in("olivia").await, world.sign_in("fiona").await);
     let link = format!("/v1/members/{}/link-tokens", member.id);
@@ -151,6 +152,11 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 json!({"quote": attested, "member": member.id, "debited": {"amount": "500", "currency": "SKY"},
                 "debited_on": business_day, "reference": "R"}),
             ),
+            "acknowledgeCredit" => (
+                &aero,
+                json!({"reference": "R", "credited_on": business_day}),
+            ),
+            "rejectCredit" => (&aero, json!({"reason": "Closed"})),
             "createAdjustment" => (
                 &operator,
                 json!({"member": member.id, "amount": miles, "direction": "credit", "reason": "Counted twice"}),
@@ -255,6 +261,7 @@ pub async fn writes(world: &World) -> Vec<Write> {
             .replace("{campaign}", &text(&filed["id"]))
             .replace("{person}", &text(&hired["id"]))
             .replace("{code}", "MILE")
+            .replace("{credit}", &asked_for)
             .replace("{hold}", &text(&hold["id"]))
             .replace("{adjustment}", &text(&adjustment["id"]))
             .replace("{import}", &import)
@@ -707,6 +714,7 @@ async fn queries_are_refused_by_name() {
         (&aero, "/v1/rate-cards"),
         (&aero, "/v1/exchange-rates"),
         (&aero, "/v1/webhook-endpoints"),
+        (&aero, "/v1/credits"),
         (&finance, "/v1/settlement/windows"),
         (&aero, statement.as_str()),
     ];
@@ -824,6 +832,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
         }
         let tail = rest.split_once('}').expect("a parameter").1;
         let tail = tail.replace("{credential}", "crd_0000000000000000");
+        let tail = tail.replace("{day}", "2026-01-01");
         let partners = one.said["security"][0]["partner"].is_array();
         let token = match one.id.as_str() {
             "closeWindow" | "approveBankAccount" | "rejectBankAccount" => &finance,
@@ -839,6 +848,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 | "rejectBankAccount" => {
                     json!({"content_hash": "0".repeat(32)})
                 }
+                "acknowledgeCredit" => json!({"reference": "R", "credited_on": "2026-01-01"}),
+                "rejectCredit" => json!({"reason": "R"}),
                 "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
                 "setPartnerState" => json!({"state": "live"}),
                 "attestClaims" => json!({"claims": {}}),

@@ -17,6 +17,7 @@ mod caps;
 mod claims;
 mod conditions;
 mod cover;
+mod credits;
 mod crowd;
 mod deliveries;
 mod faults;

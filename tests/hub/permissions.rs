@@ -341,6 +341,14 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
     let convert = async || text(&office.convert(&member, "10000", "MILE", "HPT").await["id"]);
     let conversions = [convert().await, convert().await];
     undone(&conversions[1]).await;
+    office.sky().await;
+    let credits = [
+        office.asked_for(&member).await,
+        office.asked_for(&member).await,
+    ];
+    let rejected = json!({"reason": "Closed"});
+    let path = format!("/v1/credits/{}/reject", credits[1]);
+    office.post(&aero, &path, rejected).await.ok();
     let (bearer, by_code) = by_code(office, 30).await;
     let delivery = text(
         &present(office, &by_code["delivery"]["code"], &bearer)
@@ -482,12 +490,14 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
             "certification_run",
             lasting("AERO", "crun_0123456789abcdef"),
         ),
-        ("code", lasting("AERO", "MILE")),
+        ("code", lasting("AERO", "SKY")),
         (
             "conversion",
             thing("AERO", &conversions[0], &conversions[1]),
         ),
         ("credential", thing("AERO", &spare, &ended)),
+        ("credit", thing("AERO", &credits[0], &credits[1])),
+        ("day", lasting("AERO", "2026-01-01")),
         ("delivery", lasting("BAYVIEW", &delivery)),
         ("endpoint", thing("AERO", &endpoints[0], &endpoints[1])),
         ("hold", thing("AERO", &holds[0], &holds[1])),

@@ -172,6 +172,24 @@ const PROVOCATIONS: &[Row] = table! {
         w.post(&token, &path, body.clone()).await.ok();
         w.post(&token, &path, body).await
     };
+    "credit-answered" => async |w: World| {
+        w.sky().await;
+        let credit = w.asked_for(&w.member().await).await;
+        let (path, body) = (format!("/v1/credits/{credit}/reject"), json!({"reason": "Closed"}));
+        let aero = w.token("AERO").await;
+        w.post(&aero, &path, body.clone()).await.ok();
+        w.post(&aero, &path, body).await
+    };
+    "credit-owed" => async |w: World| {
+        w.sky().await;
+        let member = w.member().await;
+        let quote = w.quote(&member, "100", "SKY", "HPT").await;
+        let made = w.transfer(&member, &quote, "100", json!({})).await.ok();
+        let aero = w.token("AERO").await;
+        let undone = w.post(&aero, "/v1/reversals", json!({"operation": made["id"]})).await.ok();
+        let path = format!("/v1/credits/{}/reject", undone["credit"].as_str().expect("a credit"));
+        w.post(&aero, &path, json!({"reason": "Closed"})).await
+    };
     "cursor-invalid" => async |w: World| {
         w.get(&w.token("AERO").await, &format!("/v1/members?cursor={}", "0".repeat(32))).await
     };

@@ -450,19 +450,52 @@ impl World {
         Member { id }
     }
 
-    /// A currency SKY that Aero issues and keeps the balances of, and a card by which it is given for hotel
-    /// points.
+    /// A currency SKY that Aero issues and keeps the balances of, and cards by which it is given for hotel
+    /// points, and they for it. Nothing when it is there.
     pub async fn sky(&self) {
         let issuer = &self.credentials.partner("AERO").expect("AERO").id;
         let body = json!({"code": "SKY", "name": "Sky", "scale": 0, "issuer": issuer,
             "expiry": {"policy": "none"}, "display_value": "0.014", "kept_by": "partner"});
         let operator = self.operator().await;
+        if self
+            .get(operator, "/v1/currencies/SKY")
+            .await
+            .status
+            .is_success()
+        {
+            return;
+        }
         self.post(operator, "/v1/currencies", body).await.ok();
         let ratio = json!({"kind": "ratio", "give": 2, "get": 1});
         let settlement = json!({"kind": "cost_plus", "price": "0.008", "commission": "0.025"});
         self.publish(card("SKY", "HPT", ratio, settlement))
             .await
             .ok();
+        let ratio = json!({"kind": "ratio", "give": 1, "get": 1});
+        let settlement = json!({"kind": "cost_plus", "price": "0.01", "commission": "0"});
+        self.publish(card("HPT", "SKY", ratio, settlement))
+            .await
+            .ok();
+    }
+
+    /// The id of a credit that Aero has to answer: of a member's hotel points that became SKY.
+    pub async fn asked_for(&self, member: &Member) -> String {
+        self.award(member, "5", "HPT").await;
+        let conversion = self.convert(member, "5", "HPT", "SKY").await;
+        let path = format!(
+            "/v1/conversions/{}",
+            conversion["id"].as_str().expect("an id")
+        );
+        let seen = self.get(&self.token("AERO").await, &path).await.ok();
+        seen["credit"].as_str().expect("a credit").to_owned()
+    }
+
+    /// The text of an answer.
+    pub async fn text(&self, token: &str, path: &str) -> String {
+        match self.get(token, path).await.body {
+            Value::String(text) => text,
+            other => panic!("{path}: {other}"),
+        }
     }
 
     /// Takes a quote for SKY that Aero says it debited.

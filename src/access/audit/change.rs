@@ -52,6 +52,7 @@ subjects! {
     CertificationRun "certification_run" "certification_run.changed";
     Clock "clock" "clock.changed";
     Credential "credential" "credential.changed";
+    Credit "credit" "credit.acknowledged";
     Currency "currency" "currency.changed";
     ExchangeRate "exchange_rate" "exchange_rate.changed";
     ExpiringLot "expiring_lot" "lot.expiring";

@@ -90,7 +90,7 @@ pub struct OptionBody {
     worth: WorthBody,
     /// Limits of the card within a period, as they stand now.
     limits: Vec<LimitBody>,
-    /// `at_once`: with the conversion. `by_code`: once a code is presented. Otherwise when it could be used, if it were converted now.
+    /// `at_once`: with the conversion. `by_code`: once a code is presented. `when_credited`: once the issuer, who keeps the balances, has credited it. Otherwise when it could be used, if it were converted now.
     arrives: String,
 }
 

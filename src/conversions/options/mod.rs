@@ -182,7 +182,6 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     let to = directory.currency_no(card.to)?;
     let allowed = Programme::of(directory, to).must_allow(Act::ConvertIn, now);
     allowed.ok()?;
-    super::must_be_credited(to).ok()?;
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);

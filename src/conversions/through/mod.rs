@@ -75,7 +75,6 @@ pub async fn offer(
         return Err(Problem::field("/through", rule).into());
     }
     ledger::api::must_issue(asking.partner, from)?;
-    super::must_be_credited(to)?;
     let wanted = (member, &**from, &**to);
     let found = shelf.wallets_of(asking, wanted).await?;
     if found.moment.version > version {

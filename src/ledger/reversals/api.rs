@@ -80,6 +80,9 @@ pub struct ReversalBody {
     given_back: Option<AmountBody>,
     /// What was taken back from the wallet it went to.
     taken_back: Option<AmountBody>,
+    /// What the partner that keeps the balances of what went back is to credit; null where the hub keeps them.
+    #[schema(example = "crt_0123456789abcdef")]
+    credit: Option<String>,
     /// How much of that the wallet owes, because it was spent.
     owed: Option<AmountBody>,
     reference: Option<String>,
@@ -100,7 +103,7 @@ pub struct ReversalBody {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewReversal,
     extensions(("x-problems" = json!(["already-reversed", "amount-scale", "amount-too-large", "more-than-left",
-        "not-found", "not-reversible", "partner-state", "partner-suspended", "reference-taken", "reversal-spent"]))),
+        "kept-by-partner", "not-found", "not-reversible", "partner-state", "partner-suspended", "reference-taken", "reversal-spent"]))),
     responses((status = 201, description = "The reversal.", body = ReversalBody))
 )]
 async fn create(
@@ -115,6 +118,7 @@ async fn create(
         .by_id(reader.partner(), &Kind::ALL, &body.operation)
         .await?;
     let kind = reversal_of(&named, reader.partner())?;
+    may_take_back(&named)?;
     may_owe(&named.operation, &body, reader.partner())?;
 
     let operation = ledger
@@ -171,6 +175,20 @@ fn reversal_of(named: &Named, partner: Option<i64>) -> Result<Kind, Error> {
             Err(Problem::new(Slug::Forbidden, who).into())
         }
     }
+}
+
+/// What an issuer is to credit in its own books, or did, the hub cannot take back.
+fn may_take_back(named: &Named) -> Result<(), Error> {
+    let leg = named.operation.into;
+    let Some(leg) = leg.filter(|leg| leg.wallet.is_kept_by_partner()) else {
+        return Ok(());
+    };
+    let currency = named.directory.currency_no(leg.wallet.asset());
+    let code = currency.map_or("", |currency| &currency.code);
+    let detail = format!(
+        "the issuer of {code} keeps its balances: it is undone when the issuer rejects its credit"
+    );
+    Err(Problem::new(Slug::KeptByPartner, detail).into())
 }
 
 /// Who may let a wallet owe what it spent; and only a partner has references.
@@ -308,6 +326,10 @@ pub fn show(ids: &Ids, named: &Named) -> Result<ReversalBody, Error> {
             .out
             .map(|leg| api::amount(directory, leg))
             .transpose()?,
+        credit: operation
+            .into
+            .filter(|leg| leg.wallet.is_kept_by_partner())
+            .map(|_| ids.show(id::Kind::Credit, operation.id)),
         owed: owed(operation)
             .map(|leg| api::amount(directory, leg))
             .transpose()?,

@@ -400,11 +400,13 @@ pub(super) fn outstanding(left: Outstanding) -> Problem {
         held,
         owed,
         positions,
+        credits,
     } = left;
-    let detail = "points of its members, or positions of its own, are not zero yet";
+    let detail = "points of its members, or positions of its own, are not zero yet, or credits are to be answered";
     Problem::new(Slug::PartnerOutstanding, detail)
         .with("available", available.to_string())
         .with("held", held.to_string())
         .with("owed", owed.to_string())
         .with("positions", positions)
+        .with("credits", credits)
 }

@@ -84,10 +84,13 @@ struct OutstandingRow {
     owed: i64,
     #[diesel(sql_type = BigInt)]
     positions: i64,
+    #[diesel(sql_type = BigInt)]
+    credits: i64,
 }
 
 /// What is outstanding of a partner: lots of its currencies, corrections of them that are agreed to and not
-/// posted yet, and positions. To be asked behind the gate.
+/// posted yet, positions, and what is to be credited of them or of what was given for them. To be asked behind
+/// the gate.
 pub(super) async fn outstanding(
     conn: &mut Connection,
     partner: &Partner,
@@ -112,7 +115,10 @@ pub(super) async fn outstanding(
                   + coalesce((select sum(change) from waiting), 0))::bigint as available,
                 coalesce((select sum(held) from own), 0)::bigint as held,
                 coalesce((select -sum(available) from own where available < 0), 0)::bigint as owed,
-                (select count(*) from sums) as positions",
+                (select count(*) from sums) as positions,
+                (select count(*) from credits p join operations o on o.id = p.operation_id
+                   join currencies c on c.no in (asset_of(o.in_wallet), asset_of(o.out_wallet))
+                  where c.issuer_id = $1 and (p.state = 'pending' or p.state = 'rejected' and p.reversal_id is null)) as credits",
     )
     .bind::<BigInt, _>(partner.id)
     .get_result(conn)
@@ -122,5 +128,6 @@ pub(super) async fn outstanding(
         held: row.held,
         owed: row.owed,
         positions: row.positions,
+        credits: row.credits,
     })
 }
