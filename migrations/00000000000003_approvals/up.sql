@@ -6,6 +6,7 @@ create table approvals (
   subject_id bigint not null,
   subject_shown text not null,
   content_hash bytea not null,
+  proposed jsonb,
   parties text[] not null,
   state text not null default 'created',
   created_by bigint not null,
@@ -13,6 +14,7 @@ create table approvals (
   expires_at timestamptz not null,
   constraint approvals_pk primary key (id),
   constraint approvals_state_known check (state in ('created', 'approved', 'rejected', 'expired', 'cancelled')),
+  constraint approvals_closed_hold_nothing check (proposed is null or state = 'created'),
   constraint approvals_name_parties check (cardinality(parties) > 0)
 );
 -- The latest request for a subject, whatever its state.
@@ -20,7 +22,7 @@ create index approvals_by_subject on approvals (subject, subject_id, id);
 -- One open request for a subject at a time, however many ask at once.
 create unique index approvals_one_open on approvals (subject, subject_id) where state = 'created';
 comment on table approvals is
-  'A request that named parties agree to exactly what content_hash covers. parties: hub, or partner:ID. subject_shown: the subject''s public id.';
+  'A request that named parties agree to exactly what content_hash covers. parties: hub, or partner:ID. subject_shown: the subject''s public id. proposed: what is wanted of the subject, where no row of its own holds that; it may be confidential and is gone when the approval closes.';
 
 create table approval_decisions (
   approval_id bigint not null,

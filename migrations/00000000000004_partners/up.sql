@@ -85,19 +85,6 @@ end $$;
 create trigger partners_go_by_steps before insert or update on partners
   for each row execute function partner_goes_by_steps();
 
-create table partner_proposals (
-  partner_id bigint not null,
-  state text not null,
-  last_day date,
-  certification_id bigint,
-  proposed_by bigint not null,
-  proposed_at timestamptz not null,
-  constraint partner_proposals_pk primary key (partner_id),
-  constraint partner_proposals_of_partner foreign key (partner_id) references partners (id)
-);
-comment on table partner_proposals is
-  'The state that a partner shall be in, until another person has decided. What was decided is in the audit trail.';
-
 create table certifications (
   id bigint generated always as identity,
   partner_id bigint not null,
@@ -177,7 +164,6 @@ comment on table link_terms is
   'What a programme asks before points of its members leave it. cooling_off_hours: for how long after a link nothing is converted over it. max_age, in seconds, and acr_values: what a member''s token has to prove. A partner without a row asks for nothing. The audit trail says who changed them.';
 
 grant select on moneys, partner_steps to interline_app;
-grant select, insert, update, delete on partner_proposals to interline_app;
 grant select, insert on certifications to interline_app;
 grant select, insert, update on partners, award_limits, link_terms to interline_app;
 grant select, insert on currencies to interline_app;

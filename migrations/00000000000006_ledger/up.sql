@@ -363,16 +363,6 @@ create table caps (
 comment on table caps is
   'How much a position may owe: nothing but a reversal makes it owe more. terms: cap, an amount or null; cover, null or its lines, each with its amount, what it rests on and until when it holds; haircut and warn_at in ten-thousandths. What is counted stays within both cap and cover. A position without a row may owe anything. Set with the gate taken alone.';
 
-create table cap_proposals (
-  position bigint not null,
-  terms jsonb not null,
-  proposed_by bigint not null,
-  proposed_at timestamptz not null,
-  constraint cap_proposals_pk primary key (position)
-);
-comment on table cap_proposals is
-  'The terms that a position shall have, until somebody else has decided. What was decided is in the audit trail.';
-
 create table slices (
   position bigint not null,
   slot smallint not null,
@@ -420,4 +410,4 @@ comment on table operation_references is
 
 grant select, insert on operations, more_legs, more_transfers, tallies, groups, seals to interline_app;
 grant select, insert, update on lots, expiry_notices, holds, credits, matches, adjustments, budgets, totals, windows, operation_references to interline_app;
-grant select, insert, update, delete on caps, cap_proposals, slices to interline_app;
+grant select, insert, update, delete on caps, slices to interline_app;

@@ -1,7 +1,7 @@
 //! Approvals over HTTP: what waits for whom. The word itself is given where the subject lives.
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::approval::{Refusal, Word};
@@ -21,7 +21,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(
     paths(list, one),
-    components(schemas(ApprovalBody, SubjectBody, WordBody, ProblemBody)),
+    components(schemas(ApprovalBody, SubjectBody, WordBody, ReadProposal, ProblemBody)),
     tags((name = "approvals", description = "Everything that needs a second person."))
 )]
 pub struct Doc;
@@ -67,6 +67,21 @@ pub struct WordBody {
     pub decided_at: Timestamp,
 }
 
+/// The proposal that was read.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadProposal {
+    /// The `content_hash` of the proposal, in hexadecimal.
+    content_hash: String,
+}
+
+impl ReadProposal {
+    pub fn hash(&self) -> Result<Vec<u8>, Problem> {
+        let rule = "hexadecimal digits, as the proposal shows them";
+        hex::decode(&self.content_hash).map_err(|_| Problem::field("/content_hash", rule))
+    }
+}
+
 fn show(ids: &Ids, approval: &Approval, now: Timestamp) -> ApprovalBody {
     let word = |word: &Word| WordBody {
         party: show_party(ids, word.party),
@@ -97,6 +112,15 @@ fn show_party(ids: &Ids, party: PartyName) -> String {
         PartyName::Hub | PartyName::Nobody => party.to_string(),
         PartyName::Partner(id) => ids.show(Kind::Partner, id),
     }
+}
+
+pub(super) fn changed(shown: &str) -> Problem {
+    let detail = format!("{shown} has changed since: withdraw the proposal and make it anew");
+    Problem::new(Slug::ApprovalChanged, detail)
+}
+
+pub(super) fn nothing_proposed() -> Problem {
+    Problem::new(Slug::ApprovalClosed, "nothing is proposed")
 }
 
 pub(super) fn refused(refusal: Refusal) -> Problem {

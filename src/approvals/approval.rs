@@ -8,6 +8,8 @@
 //! The order of the checks is part of the API: is it open, is it still what was read, may this
 //! party speak, may this person.
 
+use serde_json::Value;
+
 use super::PartyName;
 use crate::clock::Timestamp;
 
@@ -44,6 +46,8 @@ pub struct Approval {
     pub subject: String,
     pub subject_shown: String,
     pub content_hash: Vec<u8>,
+    /// What is wanted, until it closes; none when the subject holds that itself.
+    pub proposed: Option<Value>,
     pub parties: Vec<PartyName>,
     pub state: State,
     /// The principal who asked.
@@ -191,6 +195,7 @@ mod tests {
             subject: "rate_card".into(),
             subject_shown: "card_1".into(),
             content_hash: vec![7],
+            proposed: None,
             parties: parties.to_vec(),
             state: State::Created,
             maker: 10,

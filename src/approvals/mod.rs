@@ -10,18 +10,24 @@
 //!
 //! A person of the hub asks and decides with a fresh proof of the second factor only.
 //!
+//! A subject of its own, such as a rate card, holds what is agreed to. Where there is none, the approval
+//! holds it until it closes: see [`proposals`].
+//!
 //! Two words at once wait for each other on the approval's row. Lock order: the subject's row,
 //! then its approval.
 
 pub mod api;
 pub mod approval;
 pub mod party;
+pub mod proposals;
 mod store;
 
 pub use approval::{Approval, Decision, State, Subject, Verdict};
 pub use party::PartyName;
+pub use proposals::{Proposal, Proposals};
 
 use chrono::Duration;
+use serde_json::Value;
 
 use crate::access::{Who, audit};
 use crate::db::{self, Connection};
@@ -38,6 +44,18 @@ pub async fn open(
     content_hash: &[u8],
     parties: &[PartyName],
 ) -> Result<i64, Error> {
+    ask(conn, who, subject, content_hash, None, parties).await
+}
+
+/// The same, with what is wanted where no subject of its own holds it.
+async fn ask(
+    conn: &mut Connection,
+    who: &Who,
+    subject: &Subject,
+    content_hash: &[u8],
+    proposed: Option<Value>,
+    parties: &[PartyName],
+) -> Result<i64, Error> {
     who.must_be_fresh()?;
     let now = db::now(conn).await?;
     if let Some(old) = store::lock_latest(conn, subject.kind, subject.id).await?
@@ -47,16 +65,7 @@ pub async fn open(
         close(conn, who, &old, State::Expired).await?;
     }
 
-    let id = store::insert(
-        conn,
-        who,
-        subject,
-        content_hash,
-        parties,
-        now,
-        now + PATIENCE,
-    )
-    .await?;
+    let id = store::insert(conn, who, subject, content_hash, proposed, parties, now).await?;
     let about = audit::Subject::Approval.no(id).of(partners(parties));
     audit::record(conn, who, about, None, State::Created.name()).await?;
     let maker = PartyName::of(who);
@@ -74,6 +83,18 @@ pub async fn decide(
     content_hash: &[u8],
     verdict: Verdict,
 ) -> Result<Decision, Error> {
+    let (decision, _) = speak(conn, who, subject, content_hash, verdict).await?;
+    Ok(decision)
+}
+
+/// The same, with the approval as it was before.
+async fn speak(
+    conn: &mut Connection,
+    who: &Who,
+    subject: (&str, i64),
+    content_hash: &[u8],
+    verdict: Verdict,
+) -> Result<(Decision, Approval), Error> {
     who.must_be_fresh()?;
     let approval = store::lock_latest(conn, subject.0, subject.1)
         .await?
@@ -92,27 +113,31 @@ pub async fn decide(
     if decision.rejected {
         close(conn, who, &approval, State::Rejected).await?;
     }
-    Ok(decision)
+    Ok((decision, approval))
 }
 
-/// Takes the request for a subject back, when one is open. Who may is for the subject to say.
-pub async fn cancel(conn: &mut Connection, who: &Who, subject: (&str, i64)) -> Result<bool, Error> {
-    match store::lock_latest(conn, subject.0, subject.1).await? {
-        Some(open) if open.state == State::Created => {
-            close(conn, who, &open, State::Cancelled).await?;
-            Ok(true)
-        }
-        _ => Ok(false),
+/// Takes the request for a subject back and answers it, when one is open. Who may is for the subject to say.
+pub async fn cancel(
+    conn: &mut Connection,
+    who: &Who,
+    subject: (&str, i64),
+) -> Result<Option<Approval>, Error> {
+    let latest = store::lock_latest(conn, subject.0, subject.1).await?;
+    let open = latest.filter(|latest| latest.state == State::Created);
+    if let Some(open) = &open {
+        close(conn, who, open, State::Cancelled).await?;
     }
+    Ok(open)
 }
 
+/// What it held of what was proposed is then gone.
 async fn close(
     conn: &mut Connection,
     who: &Who,
     approval: &Approval,
     state: State,
 ) -> Result<(), Error> {
-    store::mark(conn, approval.id, state).await?;
+    store::close(conn, approval.id, state).await?;
     let about = audit::Subject::Approval.no(approval.id);
     let about = about.of(partners(&approval.parties));
     audit::record(conn, who, about, Some(approval.state.name()), state.name()).await

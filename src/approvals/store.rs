@@ -1,11 +1,12 @@
 //! Approvals in the database.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
 use super::approval::Word;
-use super::{Approval, PartyName, State, Subject, Verdict};
+use super::{Approval, PATIENCE, PartyName, State, Subject, Verdict};
 use crate::access::Who;
 use crate::clock::Timestamp;
 use crate::db::Connection;
@@ -21,6 +22,8 @@ struct Row {
     subject_shown: String,
     #[diesel(sql_type = Binary)]
     content_hash: Vec<u8>,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    proposed: Option<Value>,
     #[diesel(sql_type = Array<Text>)]
     parties: Vec<String>,
     #[diesel(sql_type = Text)]
@@ -53,7 +56,7 @@ struct Id {
     id: i64,
 }
 
-const COLUMNS: &str = "id, subject, subject_shown, content_hash, parties, state, created_by, created_at, expires_at from approvals";
+const COLUMNS: &str = "id, subject, subject_shown, content_hash, proposed, parties, state, created_by, created_at, expires_at from approvals";
 
 /// The latest approval of a subject, locked until the transaction ends.
 pub(super) async fn lock_latest(
@@ -104,6 +107,34 @@ pub(super) async fn list_open(
     with_words(conn, rows).await
 }
 
+#[derive(diesel::QueryableByName)]
+pub(super) struct Pending {
+    #[diesel(sql_type = BigInt)]
+    pub subject_id: i64,
+    #[diesel(sql_type = Jsonb)]
+    pub proposed: Value,
+    #[diesel(sql_type = Binary)]
+    pub content_hash: Vec<u8>,
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: Timestamp,
+}
+
+/// What is proposed of some subjects and waits to be decided: at most one of each.
+pub(super) async fn pending(
+    conn: &mut Connection,
+    subject: &str,
+    ids: &[i64],
+) -> Result<Vec<Pending>, Error> {
+    Ok(diesel::sql_query(
+        "select subject_id, proposed, content_hash, created_at from approvals
+          where subject = $1 and subject_id = any($2) and state = 'created' and expires_at > hub_now()",
+    )
+    .bind::<Text, _>(subject)
+    .bind::<Array<BigInt>, _>(ids)
+    .load(conn)
+    .await?)
+}
+
 async fn with_words(conn: &mut Connection, rows: Vec<Row>) -> Result<Vec<Approval>, Error> {
     let words: Vec<WordRow> = diesel::sql_query(
         "select approval_id, party, principal_id, verdict, decided_at from approval_decisions
@@ -124,6 +155,7 @@ fn approval(row: Row, words: &[WordRow]) -> anyhow::Result<Approval> {
         subject,
         subject_shown,
         content_hash,
+        proposed,
         parties,
         state,
         created_by,
@@ -147,6 +179,7 @@ fn approval(row: Row, words: &[WordRow]) -> anyhow::Result<Approval> {
         subject,
         subject_shown,
         content_hash,
+        proposed,
         parties,
         state,
         maker,
@@ -176,23 +209,24 @@ pub(super) async fn insert(
     who: &Who,
     subject: &Subject,
     content_hash: &[u8],
+    proposed: Option<Value>,
     parties: &[PartyName],
     now: Timestamp,
-    expires_at: Timestamp,
 ) -> Result<i64, Error> {
     let inserted: Result<Id, _> = diesel::sql_query(
         "insert into approvals
-           (subject, subject_id, subject_shown, content_hash, parties, created_by, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
+           (subject, subject_id, subject_shown, content_hash, proposed, parties, created_by, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
     )
     .bind::<Text, _>(subject.kind)
     .bind::<BigInt, _>(subject.id)
     .bind::<Text, _>(&subject.shown)
     .bind::<Binary, _>(content_hash)
+    .bind::<Nullable<Jsonb>, _>(proposed)
     .bind::<Array<Text>, _>(parties.iter().map(PartyName::to_string).collect::<Vec<_>>())
     .bind::<BigInt, _>(who.principal)
     .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(expires_at)
+    .bind::<Timestamptz, _>(now + PATIENCE)
     .get_result(conn)
     .await;
     let open = || {
@@ -226,8 +260,8 @@ pub(super) async fn insert_word(
     Ok(())
 }
 
-pub(super) async fn mark(conn: &mut Connection, id: i64, state: State) -> Result<(), Error> {
-    diesel::sql_query("update approvals set state = $2 where id = $1")
+pub(super) async fn close(conn: &mut Connection, id: i64, state: State) -> Result<(), Error> {
+    diesel::sql_query("update approvals set state = $2, proposed = null where id = $1")
         .bind::<BigInt, _>(id)
         .bind::<Text, _>(state.name())
         .execute(conn)

@@ -237,8 +237,8 @@ async fn cap(
         let cap = Some(CAP);
         Ok(Terms { cap, ..present })
     };
-    let proposal = caps::propose(conn, maker, &hub.ids, partner, change).await?;
-    caps::approve(conn, checker, partner, &proposal.content_hash()).await
+    let hash = caps::propose(conn, maker, &hub.ids, partner, change).await?;
+    caps::approve(conn, checker, partner, &hash).await
 }
 
 async fn publish_card(

@@ -7,13 +7,14 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::proposal::Change;
+use super::change::Change;
 use super::{Member, unknown};
 use crate::access::people::Login;
 use crate::access::{Operator, Role, Staff, Who};
+use crate::approvals::api::ReadProposal;
 use crate::clock::Timestamp;
 use crate::db::{self, Connection, Pool};
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
 use crate::web::text::Name;
@@ -45,7 +46,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     components(schemas(
         NewPerson,
         NewRole,
-        ReadProposal,
         PersonBody,
         PersonState,
         ProposedPersonBody,
@@ -75,15 +75,6 @@ pub struct NewPerson {
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     role: Role,
-}
-
-/// The proposal that was read.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ReadPersonProposal)]
-pub struct ReadProposal {
-    /// The `content_hash` of the proposal, in hexadecimal.
-    content_hash: String,
 }
 
 /// Somebody who works for the hub, did, or shall.
@@ -139,12 +130,12 @@ fn show(ids: &Ids, member: &Member) -> PersonBody {
         (false, Some(_)) => PersonState::Proposed,
         (false, None) => PersonState::Dismissed,
     };
-    let proposed = proposed.map(|proposal| ProposedPersonBody {
-        role: match proposal.change {
+    let proposed = proposed.as_ref().map(|proposal| ProposedPersonBody {
+        role: match proposal.wanted {
             Change::Role(role) => Some(role),
             Change::Renewal => None,
         },
-        content_hash: hex::encode(proposal.change.content_hash(person)),
+        content_hash: hex::encode(&proposal.content_hash),
         proposed_at: proposal.at,
     });
     PersonBody {
@@ -294,7 +285,7 @@ async fn approve(
     write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
     let approve = async |conn: &mut Connection, who: &Who, person: i64, read: &ReadProposal| {
-        super::approve(conn, who, person, &hash(read)?).await
+        super::approve(conn, who, person, &read.hash()?).await
     };
     step(staff, parts, path, write, approve).await
 }
@@ -317,7 +308,7 @@ async fn reject(
     write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
     let reject = async |conn: &mut Connection, who: &Who, person: i64, read: &ReadProposal| {
-        super::reject(conn, who, person, &hash(read)?).await
+        super::reject(conn, who, person, &read.hash()?).await
     };
     step(staff, parts, path, write, reject).await
 }
@@ -411,9 +402,4 @@ async fn step<T>(
         Ok(show(&ids, &super::find(conn, person).await?))
     })
     .await
-}
-
-fn hash(read: &ReadProposal) -> Result<Vec<u8>, Problem> {
-    let rule = "hexadecimal digits, as the proposal shows them";
-    hex::decode(&read.content_hash).map_err(|_| Problem::field("/content_hash", rule))
 }

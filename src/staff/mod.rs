@@ -13,46 +13,39 @@
 //! Lock order: all operators, the person, then its approval.
 
 pub mod api;
-pub mod proposal;
-mod store;
+pub mod change;
 
 use crate::access::people::{self, Login, Person};
 use crate::access::{Role, Who};
-use crate::approvals::{self, PartyName, Subject, Verdict};
-use crate::db::{self, Connection};
+use crate::approvals::{Proposal, Proposals};
+use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::web::text::Name;
-use proposal::{Change, Proposal, has_power};
+use change::{Change, basis, has_power};
 
-const SUBJECT: &str = "person";
+/// Each rests on the person as it is.
+const CHANGES: Proposals<Change> = Proposals::of("person");
 
 /// A person, and what waits for a second operator.
 pub struct Member {
     pub person: Person,
-    pub proposed: Option<Proposal>,
+    pub proposed: Option<Proposal<Change>>,
 }
 
 pub async fn find(conn: &mut Connection, person: i64) -> Result<Member, Error> {
     let person = people::find_any(conn, person).await?.ok_or_else(unknown)?;
-    let proposed = store::find(conn, &[person.id]).await?.pop();
-    Ok(Member {
-        person,
-        proposed: proposed.map(|(_, proposal)| proposal),
-    })
+    let proposed = CHANGES.pending(conn, &[person.id]).await?.pop();
+    Ok(Member { person, proposed })
 }
 
 /// A page of all who work here, did or shall, oldest first.
 pub async fn list(conn: &mut Connection, after: i64, limit: i64) -> Result<Vec<Member>, Error> {
     let found = people::list(conn, after, limit).await?;
     let ids: Vec<i64> = found.iter().map(|person| person.id).collect();
-    let proposals = store::find(conn, &ids).await?;
-    let proposed = |id: i64| {
-        let of = proposals.iter().find(|(person, _)| *person == id);
-        of.map(|(_, proposal)| *proposal)
-    };
+    let proposals = CHANGES.pending(conn, &ids).await?;
     let member = |person: Person| Member {
-        proposed: proposed(person.id),
+        proposed: proposals.iter().find(|it| it.of == person.id).cloned(),
         person,
     };
     Ok(found.into_iter().map(member).collect())
@@ -105,21 +98,13 @@ async fn change(
     wanted: Change,
 ) -> Result<(), Error> {
     if !wanted.needs_two(person) {
-        withdraw_open(conn, who, person.id).await?;
+        CHANGES.cancel(conn, who, person.id).await?;
         return carry_out(conn, who, person, wanted).await;
     }
-    let subject = Subject {
-        kind: SUBJECT,
-        id: person.id,
-        shown: ids.show(Kind::Person, person.id),
-    };
-    let proposal = Proposal {
-        change: wanted,
-        at: db::now(conn).await?,
-    };
-    let hash = wanted.content_hash(person);
-    approvals::open(conn, who, &subject, &hash, &[PartyName::Hub]).await?;
-    store::put(conn, person.id, proposal, who.principal).await
+    let subject = (person.id, ids.show(Kind::Person, person.id));
+    let basis = basis(person);
+    CHANGES.propose(conn, who, subject, &wanted, &basis).await?;
+    Ok(())
 }
 
 async fn carry_out(
@@ -144,27 +129,14 @@ pub async fn approve(
     conn: &mut Connection,
     who: &Who,
     person: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     must_be_another(who, person)?;
     people::lock_operators(conn).await?;
     let person = lock(conn, person).await?;
-    approvals::decide(
-        conn,
-        who,
-        (SUBJECT, person.id),
-        content_hash,
-        Verdict::Approved,
-    )
-    .await?;
-    let taken = store::take(conn, person.id).await?;
-    let proposal =
-        taken.ok_or_else(|| anyhow::anyhow!("a change was approved and is not there"))?;
-    if proposal.change.content_hash(&person) != content_hash {
-        let detail = "the person has changed since: withdraw the proposal and make it anew";
-        return Err(Problem::new(Slug::ApprovalChanged, detail).into());
-    }
-    carry_out(conn, who, &person, proposal.change).await
+    let basis = basis(&person);
+    let change = CHANGES.approve(conn, who, person.id, read, &basis).await?;
+    carry_out(conn, who, &person, change).await
 }
 
 /// Does not agree, which ends the proposal.
@@ -172,35 +144,17 @@ pub async fn reject(
     conn: &mut Connection,
     who: &Who,
     person: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     must_be_another(who, person)?;
     let person = lock(conn, person).await?;
-    approvals::decide(
-        conn,
-        who,
-        (SUBJECT, person.id),
-        content_hash,
-        Verdict::Rejected,
-    )
-    .await?;
-    store::take(conn, person.id).await?;
-    Ok(())
+    CHANGES.reject(conn, who, person.id, read).await.map(drop)
 }
 
 /// Takes the proposal back.
 pub async fn withdraw(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
     let person = lock(conn, person).await?;
-    match withdraw_open(conn, who, person.id).await? {
-        true => Ok(()),
-        false => Err(Problem::new(Slug::ApprovalClosed, "nothing is proposed").into()),
-    }
-}
-
-async fn withdraw_open(conn: &mut Connection, who: &Who, person: i64) -> Result<bool, Error> {
-    let was_open = approvals::cancel(conn, who, (SUBJECT, person)).await?;
-    store::take(conn, person).await?;
-    Ok(was_open)
+    CHANGES.withdraw(conn, who, person.id).await.map(drop)
 }
 
 /// Ends somebody's employment at once.
@@ -208,7 +162,7 @@ pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<()
     must_be_another(who, person)?;
     people::lock_operators(conn).await?;
     let person = lock(conn, person).await?;
-    withdraw_open(conn, who, person.id).await?;
+    CHANGES.cancel(conn, who, person.id).await?;
     if !person.is_active {
         return Ok(());
     }

@@ -7,9 +7,11 @@ use interline::approvals::{self, PartyName, Subject, Verdict};
 use interline::db::{self, Connection};
 use interline::error::Error;
 use interline::id::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::office::{Office, PASSWORD};
+use crate::world::World;
+use crate::{life, sql};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_needs_every_party_and_a_second_person() {
@@ -169,7 +171,8 @@ async fn an_approval_needs_every_party_and_a_second_person() {
             .unwrap()
             .rejected
     );
-    assert!(!approvals::cancel(&mut conn, &fin, of).await.unwrap());
+    let nothing = approvals::cancel(&mut conn, &fin, of).await.unwrap();
+    assert!(nothing.is_none());
     let changes = changes_of_approvals(&mut conn).await - before;
     // Three were made; they were approved, expired and rejected.
     assert_eq!(changes, 6);
@@ -187,4 +190,122 @@ async fn changes_of_approvals(conn: &mut Connection) -> i64 {
         .await
         .unwrap();
     changes.count
+}
+
+/// Something that two people do, over HTTP.
+struct Proposed {
+    subject: &'static str,
+    /// Where it is read, and below which it is decided.
+    of: String,
+    propose: String,
+    body: Value,
+    /// What somebody would rather have agreed to.
+    forged: Value,
+    people: [String; 2],
+}
+
+/// One of each kind, and the clerk's login is the same each time.
+async fn proposed(world: &World) -> [Proposed; 4] {
+    let operators = [world.sign_in("olivia").await, world.sign_in("oscar").await];
+    let finance = [world.sign_in("fiona").await, world.sign_in("felix").await];
+    let clerk = json!({"login": "clerk", "name": "Clerk", "role": "support"});
+    let clerk = world.post(&operators[0], "/v1/people", clerk).await.ok();
+    let person = format!("/v1/people/{}", clerk["id"].as_str().expect("an id"));
+    let cap = crate::caps::path(world, "AERO");
+    let account = cap.replace("/cap", "/bank-account");
+    let status = life::status(world, "AERO");
+    [
+        Proposed {
+            subject: "person",
+            propose: format!("{person}/role"),
+            of: person,
+            body: json!({"role": "operator"}),
+            forged: json!({"role": "finance"}),
+            people: operators.clone(),
+        },
+        Proposed {
+            subject: "partner_cap",
+            propose: format!("{cap}/propose"),
+            of: cap,
+            body: json!({"amount": {"amount": "1000", "currency": "USD"}}),
+            forged: json!({"cap": null}),
+            people: operators.clone(),
+        },
+        Proposed {
+            subject: "bank_account",
+            propose: format!("{account}/propose"),
+            of: account,
+            body: json!({"holder": "Aero Limited", "currency": "USD", "bic": "HSBCHKHH", "account_number": "1"}),
+            forged: json!({"number": {"account_number": "2"}}),
+            people: finance,
+        },
+        Proposed {
+            subject: "partner_state",
+            propose: status.clone(),
+            of: status,
+            body: json!({"state": "winding_down", "last_day": "2189-01-01"}),
+            forged: json!({"last_day": "2190-01-01"}),
+            people: operators,
+        },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_proposed_is_agreed_to_as_it_was_read_and_forgotten_when_it_is_decided() {
+    let world = World::new().await;
+    let database = sql::session(&world.url).await;
+    let held = async || {
+        let held = "select count(*) from approvals where proposed is not null";
+        sql::number(&world.url, held).await
+    };
+    for Proposed {
+        subject,
+        of,
+        propose,
+        body,
+        forged,
+        people: [maker, checker],
+    } in proposed(&world).await
+    {
+        let ask = async || world.post(&maker, &propose, body.clone()).await.ok();
+        let decide = async |asked: &Value, step: &str| {
+            let read = json!({"content_hash": asked["proposed"]["content_hash"]});
+            world.post(&checker, &format!("{of}/{step}"), read).await
+        };
+        let withdraw = format!("{of}/withdraw");
+
+        decide(&ask().await, "reject").await.ok();
+        assert_eq!(held().await, 0, "{subject} was rejected");
+        ask().await;
+        assert_eq!(held().await, 1, "{subject} is proposed");
+        world.post(&checker, &withdraw, json!({})).await.ok();
+        assert_eq!(held().await, 0, "{subject} was withdrawn");
+
+        // Nobody decides in time.
+        let late = ask().await;
+        world.forward(chrono::Duration::days(15)).await;
+        let expired = world.get(&checker, &of).await.ok();
+        assert_eq!(expired["proposed"], Value::Null, "{subject} has expired");
+        let expired = decide(&late, "approve").await;
+        assert_eq!(expired.problem(), "approval-expired", "{subject}");
+        let asked = ask().await;
+        assert_eq!(held().await, 1, "{subject} is proposed again");
+
+        let forge = format!(
+            "update approvals set proposed = proposed || '{forged}' where subject = '{subject}' and state = 'created'"
+        );
+        let kept =
+            "create temp table kept as select id, proposed from approvals where state = 'created'";
+        database.batch_execute(kept).await.expect(kept);
+        database.batch_execute(&forge).await.expect(&forge);
+        let other = decide(&asked, "approve").await;
+        assert_eq!(other.problem(), "approval-changed", "{subject} was forged");
+        let back = "update approvals a set proposed = k.proposed from kept k where k.id = a.id; drop table kept";
+        database.batch_execute(back).await.expect(back);
+
+        let agreed = decide(&asked, "approve").await.ok();
+        assert_eq!(agreed["proposed"], Value::Null, "{subject} is so");
+        assert_eq!(held().await, 0, "{subject} was approved");
+    }
+    World::assert_right(&world.verify().await);
 }

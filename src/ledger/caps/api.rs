@@ -11,8 +11,10 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::room::Reached;
 use super::terms::{CoverKind, Limit, Line, Terms};
-use super::{LARGEST, Proposal, Standing, store};
+use super::{LARGEST, Standing, store};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff, Who};
+use crate::approvals::Proposal;
+use crate::approvals::api::ReadProposal;
 use crate::clock::{self, Timestamp};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
@@ -23,7 +25,7 @@ use crate::points::agreed::Share;
 use crate::points::amount::BadAmount;
 use crate::points::money::Micros;
 use crate::web::body::{object, object_or_none, objects};
-use crate::web::{Write, once};
+use crate::web::{NoFields, Write, once};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     let step = |path: &str| web::resource(format!("/v1/partners/{{partner}}/cap/{path}"));
@@ -41,8 +43,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         ProposeCap,
         CapAmount,
         ProposeCover,
-        ReadCap,
-        NothingElse,
+        NoFields,
         CapBody,
         TermsBody,
         CoverBody,
@@ -113,19 +114,6 @@ pub struct CapAmount {
     #[schema(example = "USD")]
     currency: String,
 }
-
-/// The proposal that was read.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReadCap {
-    /// The `content_hash` of the proposal, in hexadecimal.
-    content_hash: String,
-}
-
-/// A body without fields: `{}`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NothingElse {}
 
 /// How much a partner may owe, and owes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -250,7 +238,7 @@ async fn propose(
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadCap,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "The cap.", body = CapBody))
@@ -259,12 +247,15 @@ async fn approve(
     staff: Staff<Operator>,
     shelf: Shelf,
     path: Path<String>,
-    write: Write<ReadCap>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
-    let approve =
-        async |conn: &mut Connection, who: &Who, partner: &Partner, _: &Money, read: &ReadCap| {
-            super::approve(conn, who, partner, &hash(read)?).await
-        };
+    let approve = async |conn: &mut Connection,
+                         who: &Who,
+                         partner: &Partner,
+                         _: &Money,
+                         read: &ReadProposal| {
+        super::approve(conn, who, partner, &read.hash()?).await
+    };
     step(staff, shelf, path, write, approve).await
 }
 
@@ -275,7 +266,7 @@ async fn approve(
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadCap,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "The cap as it is.", body = CapBody))
@@ -284,12 +275,15 @@ async fn reject(
     staff: Staff<Operator>,
     shelf: Shelf,
     path: Path<String>,
-    write: Write<ReadCap>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
-    let reject =
-        async |conn: &mut Connection, who: &Who, partner: &Partner, _: &Money, read: &ReadCap| {
-            super::reject(conn, who, partner, &hash(read)?).await
-        };
+    let reject = async |conn: &mut Connection,
+                        who: &Who,
+                        partner: &Partner,
+                        _: &Money,
+                        read: &ReadProposal| {
+        super::reject(conn, who, partner, &read.hash()?).await
+    };
     step(staff, shelf, path, write, reject).await
 }
 
@@ -300,7 +294,7 @@ async fn reject(
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = NothingElse,
+    request_body = NoFields,
     extensions(("x-problems" = json!(["approval-closed"]))),
     responses((status = 200, description = "The cap as it is.", body = CapBody))
 )]
@@ -308,10 +302,10 @@ async fn withdraw(
     staff: Staff<Operator>,
     shelf: Shelf,
     path: Path<String>,
-    write: Write<NothingElse>,
+    write: Write<NoFields>,
 ) -> Result<HttpResponse, Error> {
     let withdraw =
-        async |conn: &mut Connection, who: &Who, partner: &Partner, _: &Money, _: &NothingElse| {
+        async |conn: &mut Connection, who: &Who, partner: &Partner, _: &Money, _: &NoFields| {
             super::withdraw(conn, who, partner).await
         };
     step(staff, shelf, path, write, withdraw).await
@@ -451,11 +445,6 @@ fn amount(asked: &CapAmount, money: &Money, field: &str) -> Result<Micros, Probl
     }
 }
 
-fn hash(read: &ReadCap) -> Result<Vec<u8>, Problem> {
-    let rule = "hexadecimal digits, as the proposal shows them";
-    hex::decode(&read.content_hash).map_err(|_| Problem::field("/content_hash", rule))
-}
-
 fn show(
     shelf: &Shelf,
     directory: &Directory,
@@ -467,9 +456,9 @@ fn show(
     let Standing {
         terms, sums, now, ..
     } = standing;
-    let proposed = |proposal: &Proposal| ProposedCapBody {
-        terms: shown(&proposal.terms, money),
-        content_hash: hex::encode(proposal.content_hash()),
+    let proposed = |proposal: &Proposal<Terms>| ProposedCapBody {
+        terms: shown(&proposal.wanted, money),
+        content_hash: hex::encode(&proposal.content_hash),
         proposed_at: proposal.at,
     };
     let warning = Micros(terms.warning(*now));

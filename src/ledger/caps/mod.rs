@@ -36,11 +36,10 @@ mod store;
 pub mod terms;
 
 use owed::Owed;
-use sha2::{Digest, Sha256};
 use terms::Terms;
 
 use crate::access::{Who, audit};
-use crate::approvals::{self, PartyName, Subject, Verdict};
+use crate::approvals::{Proposal, Proposals};
 use crate::clock::Timestamp;
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
@@ -52,32 +51,11 @@ use crate::points::money::Micros;
 pub use api::reached;
 pub use store::begin_anew;
 
-const SUBJECT: &str = "partner_cap";
+/// Each rests on the position, which says in what money.
+const TERMS: Proposals<Terms> = Proposals::of("partner_cap");
 
 /// The largest cap: 10^12 of a money, so that sums of slices stay far below 64 bits.
 pub const LARGEST: Micros = Micros(1_000_000_000_000_000_000);
-
-/// Terms that somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
-    pub position: Account,
-    pub terms: Terms,
-    pub at: Timestamp,
-}
-
-impl Proposal {
-    /// What an approval of it binds to.
-    pub fn content_hash(&self) -> Vec<u8> {
-        let Terms {
-            cap,
-            cover,
-            haircut,
-            warn_at,
-        } = &self.terms;
-        let told = serde_json::json!([SUBJECT, self.position.0, cap, cover, haircut, warn_at]);
-        Sha256::digest(told.to_string()).to_vec()
-    }
-}
 
 /// A partner's position as its limits see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +65,7 @@ pub struct Standing {
     pub sums: Owed,
     pub now: Timestamp,
     pub warned_since: Option<Timestamp>,
-    pub proposed: Option<Proposal>,
+    pub proposed: Option<Proposal<Terms>>,
 }
 
 impl Standing {
@@ -114,37 +92,24 @@ pub async fn standing(conn: &mut Connection, partner: &Partner) -> Result<Standi
         sums: store::owed(conn, position).await?,
         now: db::now(conn).await?,
         warned_since: store::warned_since(conn, position).await?,
-        proposed: store::proposed(conn, partner.id, position).await?,
+        proposed: TERMS.pending(conn, &[partner.id]).await?.pop(),
     })
 }
 
-/// Asks for other terms. Another person of the hub has to agree.
+/// Asks for other terms. Another person of the hub has to agree, with the hash that this answers.
 pub async fn propose(
     conn: &mut Connection,
     who: &Who,
     ids: &Ids,
     partner: &Partner,
     change: impl FnOnce(Terms, Timestamp) -> Result<Terms, Problem>,
-) -> Result<Proposal, Error> {
+) -> Result<Vec<u8>, Error> {
     store::lock_partner(conn, partner.id).await?;
-    let (position, at) = (position(partner), db::now(conn).await?);
+    let position = position(partner);
     let present = store::find(conn, position).await?.unwrap_or(Terms::NONE);
-    let terms = change(present, at)?;
-    let proposal = Proposal {
-        position,
-        terms,
-        at,
-    };
-    let subject = Subject {
-        kind: SUBJECT,
-        id: partner.id,
-        shown: ids.show(Kind::Partner, partner.id),
-    };
-
-    let hash = proposal.content_hash();
-    approvals::open(conn, who, &subject, &hash, &[PartyName::Hub]).await?;
-    store::put_proposal(conn, &proposal, who.principal).await?;
-    Ok(proposal)
+    let terms = change(present, db::now(conn).await?)?;
+    let subject = (partner.id, ids.show(Kind::Partner, partner.id));
+    TERMS.propose(conn, who, subject, &terms, &position.0).await
 }
 
 /// Agrees to what was proposed, which is then so.
@@ -152,24 +117,20 @@ pub async fn approve(
     conn: &mut Connection,
     who: &Who,
     partner: &Partner,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     store::lock_partner(conn, partner.id).await?;
-    let subject = (SUBJECT, partner.id);
-    approvals::decide(conn, who, subject, content_hash, Verdict::Approved).await?;
-
     let position = position(partner);
-    let proposal = store::take_proposal(conn, position).await?;
-    let proposal =
-        proposal.ok_or_else(|| anyhow::anyhow!("terms were approved and are not there"))?;
-    still_covers(&proposal, db::now(conn).await?)?;
-    set(conn, who, partner.id, &proposal).await
+    let terms = TERMS
+        .approve(conn, who, partner.id, read, &position.0)
+        .await?;
+    still_covers(&terms, db::now(conn).await?)?;
+    set(conn, who, partner.id, position, &terms).await
 }
 
 /// Cover may have ended between the proposal and its approval.
-fn still_covers(proposal: &Proposal, now: Timestamp) -> Result<(), Problem> {
-    let lines = proposal.terms.cover.iter().flatten();
-    match lines.clone().any(|line| line.until <= now) {
+fn still_covers(terms: &Terms, now: Timestamp) -> Result<(), Problem> {
+    match terms.cover.iter().flatten().any(|line| line.until <= now) {
         false => Ok(()),
         true => Err(Problem::new(
             Slug::ApprovalChanged,
@@ -183,23 +144,16 @@ pub async fn reject(
     conn: &mut Connection,
     who: &Who,
     partner: &Partner,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     store::lock_partner(conn, partner.id).await?;
-    let subject = (SUBJECT, partner.id);
-    approvals::decide(conn, who, subject, content_hash, Verdict::Rejected).await?;
-    store::take_proposal(conn, position(partner)).await?;
-    Ok(())
+    TERMS.reject(conn, who, partner.id, read).await.map(drop)
 }
 
 /// Takes the proposal back.
 pub async fn withdraw(conn: &mut Connection, who: &Who, partner: &Partner) -> Result<(), Error> {
     store::lock_partner(conn, partner.id).await?;
-    if !approvals::cancel(conn, who, (SUBJECT, partner.id)).await? {
-        return Err(Problem::new(Slug::ApprovalClosed, "no cap is proposed").into());
-    }
-    store::take_proposal(conn, position(partner)).await?;
-    Ok(())
+    TERMS.withdraw(conn, who, partner.id).await.map(drop)
 }
 
 /// Behind the gate no group is under way and all writers forget what they were granted.
@@ -207,21 +161,21 @@ async fn set(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    proposal: &Proposal,
+    position: Account,
+    terms: &Terms,
 ) -> Result<(), Error> {
     db::publish(conn).await?;
 
-    let position = proposal.position;
     let before = store::find(conn, position).await?;
     let sums = store::owed(conn, position).await?;
 
     store::remove(conn, position).await?;
-    if proposal.terms.is_limited() {
-        store::insert(conn, position, &proposal.terms, sums, who.principal).await?;
+    if terms.is_limited() {
+        store::insert(conn, position, terms, sums, who.principal).await?;
     }
     store::warn(conn).await?;
     store::calm(conn).await?;
-    let (before, after) = (told(before.as_ref())?, told(Some(&proposal.terms))?);
+    let (before, after) = (told(before.as_ref())?, told(Some(terms))?);
     let about = audit::Subject::Cap.no(partner).of([partner]);
     audit::record(conn, who, about, Some(&before), &after).await
 }

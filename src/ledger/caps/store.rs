@@ -6,7 +6,6 @@ use diesel_async::RunQueryDsl;
 
 use super::owed::Owed;
 use super::terms::Terms;
-use super::{Proposal, SUBJECT};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
@@ -30,28 +29,6 @@ struct Sums {
 struct Warned {
     #[diesel(sql_type = Timestamptz)]
     at: Timestamp,
-}
-
-#[derive(diesel::QueryableByName)]
-struct ProposalRow {
-    #[diesel(sql_type = BigInt)]
-    position: i64,
-    #[diesel(sql_type = Jsonb)]
-    terms: serde_json::Value,
-    #[diesel(sql_type = Timestamptz)]
-    proposed_at: Timestamp,
-}
-
-impl TryFrom<ProposalRow> for Proposal {
-    type Error = Error;
-
-    fn try_from(row: ProposalRow) -> Result<Proposal, Error> {
-        Ok(Proposal {
-            position: Account(row.position),
-            terms: read(row.terms)?,
-            at: row.proposed_at,
-        })
-    }
 }
 
 fn read(terms: serde_json::Value) -> Result<Terms, Error> {
@@ -107,60 +84,6 @@ pub(super) async fn warned_since(
             .await
             .optional()?;
     Ok(row.map(|row| row.at))
-}
-
-/// The proposal that still waits to be decided.
-pub(super) async fn proposed(
-    conn: &mut Connection,
-    partner: i64,
-    position: Account,
-) -> Result<Option<Proposal>, Error> {
-    let row: Option<ProposalRow> = diesel::sql_query(
-        "select position, terms, proposed_at from cap_proposals where position = $1 and exists ( \
-           select from approvals where subject = $2 and subject_id = $3 and state = 'created' \
-              and expires_at > hub_now())",
-    )
-    .bind::<BigInt, _>(position.0)
-    .bind::<Text, _>(SUBJECT)
-    .bind::<BigInt, _>(partner)
-    .get_result(conn)
-    .await
-    .optional()?;
-    row.map(Proposal::try_from).transpose()
-}
-
-/// In the place of one that ran out of time.
-pub(super) async fn put_proposal(
-    conn: &mut Connection,
-    proposal: &Proposal,
-    by: i64,
-) -> Result<(), Error> {
-    diesel::sql_query(
-        "insert into cap_proposals (position, terms, proposed_by, proposed_at) values ($1, $2, $3, $4) \
-         on conflict (position) \
-         do update set terms = excluded.terms, proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at",
-    )
-    .bind::<BigInt, _>(proposal.position.0)
-    .bind::<Jsonb, _>(written(&proposal.terms)?)
-    .bind::<BigInt, _>(by)
-    .bind::<Timestamptz, _>(proposal.at)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn take_proposal(
-    conn: &mut Connection,
-    position: Account,
-) -> Result<Option<Proposal>, Error> {
-    let row: Option<ProposalRow> = diesel::sql_query(
-        "delete from cap_proposals where position = $1 returning position, terms, proposed_at",
-    )
-    .bind::<BigInt, _>(position.0)
-    .get_result(conn)
-    .await
-    .optional()?;
-    row.map(Proposal::try_from).transpose()
 }
 
 pub(super) async fn remove(conn: &mut Connection, position: Account) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::BankAccount;
 use super::details::{Bic, Details, Number};
 use crate::access::{Auditor, Finance, Reader, SettlementRead, SettlementWrite, Staff, Who};
+use crate::approvals::api::ReadProposal;
 use crate::clock::Timestamp;
 use crate::db::{Connection, Pool};
 use crate::error::{Error, Problem};
@@ -35,7 +36,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     paths(read, propose, approve, reject, withdraw),
     components(schemas(
         ProposeBankAccount,
-        ReadBankAccount,
         NoFields,
         BankAccountBody,
         BankDetailsBody,
@@ -64,14 +64,6 @@ pub struct ProposeBankAccount {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Z0-9-]{1,34}$")]
     account_number: Option<String>,
-}
-
-/// The proposal that was read.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReadBankAccount {
-    /// The `content_hash` of the proposal, in hexadecimal.
-    content_hash: String,
 }
 
 /// Where a partner is paid.
@@ -156,10 +148,9 @@ impl BankDetailsBody {
 
 fn show(ids: &Ids, partner: i64, account: BankAccount) -> BankAccountBody {
     let BankAccount { present, proposed } = account;
-    let replaced = present.as_ref().map(|(details, _)| details);
     let proposed = proposed.map(|it| ProposedBankAccountBody {
-        content_hash: hex::encode(it.details.content_hash(partner, replaced)),
-        account: BankDetailsBody::of(it.details),
+        account: BankDetailsBody::of(it.wanted),
+        content_hash: hex::encode(it.content_hash),
         proposed_at: it.at,
     });
     let (account, since) = present.unzip();
@@ -226,7 +217,7 @@ async fn propose(
     security(("person" = ["finance"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadBankAccount,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "The account.", body = BankAccountBody))
@@ -235,11 +226,11 @@ async fn approve(
     staff: Staff<Finance>,
     parts: Parts,
     path: Path<String>,
-    write: Write<ReadBankAccount>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
     let approve =
-        async |conn: &mut Connection, who: &Who, partner, _: &str, read: &ReadBankAccount| {
-            super::approve(conn, who, partner, &hash(read)?).await
+        async |conn: &mut Connection, who: &Who, partner, _: &str, read: &ReadProposal| {
+            super::approve(conn, who, partner, &read.hash()?).await
         };
     step(staff.who, None, parts, path, write, approve).await
 }
@@ -251,7 +242,7 @@ async fn approve(
     security(("person" = ["finance"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadBankAccount,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "The account as it is.", body = BankAccountBody))
@@ -260,12 +251,11 @@ async fn reject(
     staff: Staff<Finance>,
     parts: Parts,
     path: Path<String>,
-    write: Write<ReadBankAccount>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
-    let reject =
-        async |conn: &mut Connection, who: &Who, partner, _: &str, read: &ReadBankAccount| {
-            super::reject(conn, who, partner, &hash(read)?).await
-        };
+    let reject = async |conn: &mut Connection, who: &Who, partner, _: &str, read: &ReadProposal| {
+        super::reject(conn, who, partner, &read.hash()?).await
+    };
     step(staff.who, None, parts, path, write, reject).await
 }
 
@@ -324,9 +314,4 @@ fn own(
     let partner = partner.filter(|id| own_side.is_none_or(|own| own == *id));
     let partner = partner.and_then(|id| directory.partner(id));
     Ok(partner.ok_or_else(unknown)?.id)
-}
-
-fn hash(read: &ReadBankAccount) -> Result<Vec<u8>, Problem> {
-    let rule = "hexadecimal digits, as the proposal shows them";
-    hex::decode(&read.content_hash).map_err(|_| Problem::field("/content_hash", rule))
 }

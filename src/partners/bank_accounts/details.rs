@@ -10,7 +10,6 @@
 
 use iban::{Iban, IbanLike};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::web::text::Name;
 
@@ -85,14 +84,6 @@ impl Number {
     }
 }
 
-impl Details {
-    /// What an approval binds to: these details, for this partner, in the place of those it has.
-    pub fn content_hash(&self, partner: i64, present: Option<&Details>) -> Vec<u8> {
-        let told = serde_json::json!(["bank_account", partner, self, present]);
-        Sha256::digest(told.to_string()).to_vec()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,26 +139,5 @@ mod tests {
         assert_eq!(ending("012345678"), "5678");
         assert_eq!(ending("12345"), "345");
         assert_eq!(ending("1"), "1");
-    }
-
-    #[test]
-    fn whatever_changes_is_other_content() {
-        let details = |bic: &str, number| Details {
-            holder: Name::try_from("Aero Ltd".to_owned()).unwrap(),
-            currency: "USD".to_owned(),
-            bic: Bic::try_from(bic.to_owned()).unwrap(),
-            number,
-        };
-        let number = || Number::account_number("012-345678-001").unwrap();
-        let one = details("HSBCHKHH", number());
-        let other = details(
-            "HSBCHKHH",
-            Number::account_number("012-345678-002").unwrap(),
-        );
-        let hash = one.content_hash(1, None);
-        assert_ne!(hash, other.content_hash(1, None));
-        assert_ne!(hash, details("DEUTDEFF", number()).content_hash(1, None));
-        assert_ne!(hash, one.content_hash(2, None), "another partner's");
-        assert_ne!(hash, one.content_hash(1, Some(&other)), "there was another");
     }
 }

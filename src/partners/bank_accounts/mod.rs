@@ -15,32 +15,27 @@ pub mod details;
 mod store;
 
 use self::details::Details;
-use super::{Partner, unknown};
+use super::unknown;
 use crate::access::{Who, audit};
-use crate::approvals::{self, PartyName, Subject, Verdict};
+use crate::approvals::{Proposal, Proposals};
 use crate::clock::Timestamp;
 use crate::db::Connection;
-use crate::error::{Error, Problem, Slug};
+use crate::error::Error;
 use crate::id::{Ids, Kind};
 
-const SUBJECT: &str = "bank_account";
-
-/// The account that a partner shall have.
-pub struct Proposal {
-    pub details: Details,
-    pub at: Timestamp,
-}
+/// Each rests on the details that it replaces.
+const ACCOUNTS: Proposals<Details> = Proposals::of("bank_account");
 
 /// The account that a partner has, and what waits.
 pub struct BankAccount {
     pub present: Option<(Details, Timestamp)>,
-    pub proposed: Option<Proposal>,
+    pub proposed: Option<Proposal<Details>>,
 }
 
 pub async fn find(conn: &mut Connection, partner: i64) -> Result<BankAccount, Error> {
     Ok(BankAccount {
         present: store::find(conn, partner).await?,
-        proposed: store::proposed(conn, partner).await?,
+        proposed: ACCOUNTS.pending(conn, &[partner]).await?.pop(),
     })
 }
 
@@ -52,29 +47,13 @@ pub async fn propose(
     partner: i64,
     details: &Details,
 ) -> Result<(), Error> {
-    lock(conn, partner).await?;
-    let present = store::find(conn, partner).await?;
-    let present = present.as_ref().map(|(details, _)| details);
-    let subject = Subject {
-        kind: SUBJECT,
-        id: partner,
-        shown: ids.show(Kind::Partner, partner),
-    };
-    let parties = match PartyName::of(who) {
-        PartyName::Hub => vec![PartyName::Hub],
-        own => vec![own, PartyName::Hub],
-    };
-    let hash = details.content_hash(partner, present);
-    approvals::open(conn, who, &subject, &hash, &parties).await?;
-    store::put_proposal(conn, partner, details, who.principal).await?;
-    record(
-        conn,
-        who,
-        partner,
-        present,
-        &format!("proposed {}", told(details)),
-    )
-    .await
+    let present = lock(conn, partner).await?;
+    let subject = (partner, ids.show(Kind::Partner, partner));
+    ACCOUNTS
+        .propose(conn, who, subject, details, &present)
+        .await?;
+    let after = format!("proposed {}", told(details));
+    record(conn, who, partner, present, &after).await
 }
 
 /// Agrees to the account that was proposed, which is then the partner's.
@@ -82,26 +61,12 @@ pub async fn approve(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
-    lock(conn, partner).await?;
-    approvals::decide(
-        conn,
-        who,
-        (SUBJECT, partner),
-        content_hash,
-        Verdict::Approved,
-    )
-    .await?;
-    let proposal = taken(conn, partner).await?;
-    let present = store::find(conn, partner).await?;
-    let present = present.as_ref().map(|(details, _)| details);
-    if proposal.details.content_hash(partner, present) != content_hash {
-        let detail = "the account has changed since: withdraw the proposal and make it anew";
-        return Err(Problem::new(Slug::ApprovalChanged, detail).into());
-    }
-    store::put(conn, partner, &proposal.details).await?;
-    record(conn, who, partner, present, &told(&proposal.details)).await
+    let present = lock(conn, partner).await?;
+    let details = ACCOUNTS.approve(conn, who, partner, read, &present).await?;
+    store::put(conn, partner, &details).await?;
+    record(conn, who, partner, present, &told(&details)).await
 }
 
 /// Does not agree, which ends the proposal.
@@ -109,51 +74,31 @@ pub async fn reject(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
-    lock(conn, partner).await?;
-    approvals::decide(
-        conn,
-        who,
-        (SUBJECT, partner),
-        content_hash,
-        Verdict::Rejected,
-    )
-    .await?;
-    end(conn, who, partner, "rejected").await
+    let present = lock(conn, partner).await?;
+    let details = ACCOUNTS.reject(conn, who, partner, read).await?;
+    let after = format!("rejected {}", told(&details));
+    record(conn, who, partner, present, &after).await
 }
 
 /// Takes the proposal back.
 pub async fn withdraw(conn: &mut Connection, who: &Who, partner: i64) -> Result<(), Error> {
-    lock(conn, partner).await?;
-    if !approvals::cancel(conn, who, (SUBJECT, partner)).await? {
-        return Err(Problem::new(Slug::ApprovalClosed, "no bank account is proposed").into());
-    }
-    end(conn, who, partner, "withdrawn").await
-}
-
-async fn end(conn: &mut Connection, who: &Who, partner: i64, how: &str) -> Result<(), Error> {
-    let proposal = taken(conn, partner).await?;
-    let present = store::find(conn, partner).await?;
-    let present = present.as_ref().map(|(details, _)| details);
-    let after = format!("{how} {}", told(&proposal.details));
+    let present = lock(conn, partner).await?;
+    let details = ACCOUNTS.withdraw(conn, who, partner).await?;
+    let after = format!("withdrawn {}", told(&details));
     record(conn, who, partner, present, &after).await
-}
-
-async fn taken(conn: &mut Connection, partner: i64) -> Result<Proposal, Error> {
-    let proposal = store::take_proposal(conn, partner).await?;
-    Ok(proposal.ok_or_else(|| anyhow::anyhow!("an account was decided and is not there"))?)
 }
 
 async fn record(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    before: Option<&Details>,
+    before: Option<Details>,
     after: &str,
 ) -> Result<(), Error> {
     let about = audit::Subject::BankAccount.no(partner).of([partner]);
-    let before = before.map(told);
+    let before = before.as_ref().map(told);
     audit::record(conn, who, about, before.as_deref(), after).await
 }
 
@@ -163,8 +108,10 @@ fn told(details: &Details) -> String {
     format!("{bank} ...{}", details.number.ending())
 }
 
-async fn lock(conn: &mut Connection, partner: i64) -> Result<Partner, Error> {
-    Ok(super::store::lock(conn, partner)
-        .await?
-        .ok_or_else(unknown)?)
+/// Locks a partner and answers the account that it has.
+async fn lock(conn: &mut Connection, partner: i64) -> Result<Option<Details>, Error> {
+    let locked = super::store::lock(conn, partner).await?;
+    locked.ok_or_else(unknown)?;
+    let present = store::find(conn, partner).await?;
+    Ok(present.map(|(details, _)| details))
 }

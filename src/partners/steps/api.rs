@@ -9,8 +9,11 @@ use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::certification::{Check, MOST};
-use super::{Certification, Life, Proposal};
+use super::step::Step;
+use super::{Certification, Life};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff, Who};
+use crate::approvals::Proposal;
+use crate::approvals::api::ReadProposal;
 use crate::clock::Timestamp;
 use crate::db::{Connection, Pool};
 use crate::error::{Error, Problem, Slug};
@@ -41,7 +44,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
     paths(read, set_state, approve, reject, withdraw, certify),
     components(schemas(
         SetState,
-        ReadStep,
         NoFields,
         RecordCertification,
         LifeBody,
@@ -63,14 +65,6 @@ pub struct SetState {
     /// With `winding_down`, and only then: the last day on which its points can be used, in its zone.
     #[schema(value_type = Option<String>, format = Date, example = "2027-03-31")]
     last_day: Option<NaiveDate>,
-}
-
-/// The proposal that was read.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReadStep {
-    /// The `content_hash` of the proposal, in hexadecimal.
-    content_hash: String,
 }
 
 /// What a partner's program was seen to do.
@@ -154,7 +148,7 @@ fn show(ids: &Ids, life: Life, now: Timestamp) -> LifeBody {
         allows: acts.filter(|act| standing.allows(*act, now)).collect(),
         next: life::next(partner.state).map(step).collect(),
         certification: certification.map(show_certification),
-        proposed: proposed.map(|proposal| show_proposal(&partner, proposal)),
+        proposed: proposed.map(show_proposal),
     }
 }
 
@@ -166,11 +160,11 @@ fn show_certification(it: Certification) -> CertificationBody {
     }
 }
 
-fn show_proposal(partner: &Partner, proposal: Proposal) -> ProposedStepBody {
+fn show_proposal(proposal: Proposal<Step>) -> ProposedStepBody {
     ProposedStepBody {
-        state: proposal.state,
-        last_day: proposal.last_day,
-        content_hash: hex::encode(proposal.content_hash(partner)),
+        state: proposal.wanted.state,
+        last_day: proposal.wanted.last_day,
+        content_hash: hex::encode(proposal.content_hash),
         proposed_at: proposal.at,
     }
 }
@@ -229,7 +223,7 @@ async fn set_state(
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadStep,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "certification-missing", "maker-is-checker", "partner-outstanding", "partner-step"]))),
     responses((status = 200, description = "Where it is.", body = LifeBody))
@@ -238,10 +232,10 @@ async fn approve(
     staff: Staff<Operator>,
     parts: Parts,
     path: Path<String>,
-    write: Write<ReadStep>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
-    let approve = async |conn: &mut Connection, who: &Who, partner: i64, read: &ReadStep| {
-        super::approve(conn, who, partner, &hash(read)?).await
+    let approve = async |conn: &mut Connection, who: &Who, partner: i64, read: &ReadProposal| {
+        super::approve(conn, who, partner, &read.hash()?).await
     };
     step(staff, parts, path, write, approve).await
 }
@@ -253,7 +247,7 @@ async fn approve(
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
-    request_body = ReadStep,
+    request_body = ReadProposal,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "Where it is.", body = LifeBody))
@@ -262,10 +256,10 @@ async fn reject(
     staff: Staff<Operator>,
     parts: Parts,
     path: Path<String>,
-    write: Write<ReadStep>,
+    write: Write<ReadProposal>,
 ) -> Result<HttpResponse, Error> {
-    let reject = async |conn: &mut Connection, who: &Who, partner: i64, read: &ReadStep| {
-        super::reject(conn, who, partner, &hash(read)?).await
+    let reject = async |conn: &mut Connection, who: &Who, partner: i64, read: &ReadProposal| {
+        super::reject(conn, who, partner, &read.hash()?).await
     };
     step(staff, parts, path, write, reject).await
 }
@@ -336,11 +330,6 @@ async fn step<T>(
         Ok(show(&ids, super::life(conn, partner).await?, now))
     })
     .await
-}
-
-fn hash(read: &ReadStep) -> Result<Vec<u8>, Problem> {
-    let rule = "hexadecimal digits, as the proposal shows them";
-    hex::decode(&read.content_hash).map_err(|_| Problem::field("/content_hash", rule))
 }
 
 pub(super) fn no_step(partner: &Partner) -> Problem {

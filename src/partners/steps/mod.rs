@@ -12,23 +12,25 @@
 
 pub mod api;
 pub mod certification;
-pub mod proposal;
+pub mod step;
 mod store;
 
 use chrono::NaiveDate;
+use serde_json::Value;
 
 use self::certification::Check;
-use self::proposal::Proposal;
+use self::step::Step;
 use super::life::{self, People};
 use super::{NewPartner, Partner, State, unknown};
 use crate::access::{Who, audit, credentials};
-use crate::approvals::{self, PartyName, Subject, Verdict};
+use crate::approvals::{Proposal, Proposals};
 use crate::clock::Timestamp;
 use crate::db::{self, Connection};
-use crate::error::{Error, Problem, Slug};
+use crate::error::Error;
 use crate::id::{Ids, Kind};
 
-const SUBJECT: &str = "partner_state";
+/// Each rests on the partner as it is and on its latest report.
+const STEPS: Proposals<Step> = Proposals::of("partner_state");
 
 /// A report as it was recorded.
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ pub struct Certification {
 pub struct Life {
     pub partner: Partner,
     pub certification: Option<Certification>,
-    pub proposed: Option<Proposal>,
+    pub proposed: Option<Proposal<Step>>,
 }
 
 pub async fn life(conn: &mut Connection, partner: i64) -> Result<Life, Error> {
@@ -52,7 +54,7 @@ pub async fn life(conn: &mut Connection, partner: i64) -> Result<Life, Error> {
     let partner = partner.ok_or_else(unknown)?;
     Ok(Life {
         certification: store::certification(conn, partner.id).await?,
-        proposed: store::proposed(conn, partner.id).await?,
+        proposed: STEPS.pending(conn, &[partner.id]).await?.pop(),
         partner,
     })
 }
@@ -74,36 +76,22 @@ pub async fn want(
     may_go(conn, &partner, state, last_day).await?;
     match people {
         People::One => {
-            cancel(conn, who, partner.id).await?;
+            STEPS.cancel(conn, who, partner.id).await?;
             go(conn, who, partner, state, None).await.map(|_| ())
         }
-        People::Two => propose(conn, who, ids, &partner, state, last_day).await,
+        People::Two => {
+            let basis = basis(conn, &partner).await?;
+            let subject = (partner.id, ids.show(Kind::Partner, partner.id));
+            let step = Step { state, last_day };
+            STEPS.propose(conn, who, subject, &step, &basis).await?;
+            Ok(())
+        }
     }
 }
 
-async fn propose(
-    conn: &mut Connection,
-    who: &Who,
-    ids: &Ids,
-    partner: &Partner,
-    state: State,
-    last_day: Option<NaiveDate>,
-) -> Result<(), Error> {
+async fn basis(conn: &mut Connection, partner: &Partner) -> Result<Value, Error> {
     let certification = store::certification(conn, partner.id).await?;
-    let proposal = Proposal {
-        state,
-        last_day,
-        certification: certification.map(|it| it.id),
-        at: db::now(conn).await?,
-    };
-    let subject = Subject {
-        kind: SUBJECT,
-        id: partner.id,
-        shown: ids.show(Kind::Partner, partner.id),
-    };
-    let hash = proposal.content_hash(partner);
-    approvals::open(conn, who, &subject, &hash, &[PartyName::Hub]).await?;
-    store::put_proposal(conn, partner.id, &proposal, who.principal).await
+    Ok(step::basis(partner, certification.map(|it| it.id)))
 }
 
 /// Agrees to the step that was proposed, which is then taken.
@@ -111,26 +99,14 @@ pub async fn approve(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     let partner = lock(conn, partner).await?;
-    let subject = (SUBJECT, partner.id);
-    approvals::decide(conn, who, subject, content_hash, Verdict::Approved).await?;
-    let taken = store::take_proposal(conn, partner.id).await?;
-    let proposal = taken.ok_or_else(|| anyhow::anyhow!("a step was approved and is not there"))?;
-
-    let certification = store::certification(conn, partner.id).await?;
-    let now_so = Proposal {
-        certification: certification.map(|it| it.id),
-        ..proposal
-    };
-    if now_so.content_hash(&partner) != content_hash {
-        let detail = "the partner has changed since: withdraw the proposal and make it anew";
-        return Err(Problem::new(Slug::ApprovalChanged, detail).into());
-    }
-    let ends_at = may_go(conn, &partner, proposal.state, proposal.last_day).await?;
-    let end = proposal.last_day.zip(ends_at);
-    go(conn, who, partner, proposal.state, end).await?;
+    let basis = basis(conn, &partner).await?;
+    let step = STEPS.approve(conn, who, partner.id, read, &basis).await?;
+    let ends_at = may_go(conn, &partner, step.state, step.last_day).await?;
+    let end = step.last_day.zip(ends_at);
+    go(conn, who, partner, step.state, end).await?;
     Ok(())
 }
 
@@ -139,28 +115,16 @@ pub async fn reject(
     conn: &mut Connection,
     who: &Who,
     partner: i64,
-    content_hash: &[u8],
+    read: &[u8],
 ) -> Result<(), Error> {
     let partner = lock(conn, partner).await?;
-    let subject = (SUBJECT, partner.id);
-    approvals::decide(conn, who, subject, content_hash, Verdict::Rejected).await?;
-    store::take_proposal(conn, partner.id).await?;
-    Ok(())
+    STEPS.reject(conn, who, partner.id, read).await.map(drop)
 }
 
 /// Takes the proposal back.
 pub async fn withdraw(conn: &mut Connection, who: &Who, partner: i64) -> Result<(), Error> {
     let partner = lock(conn, partner).await?;
-    match cancel(conn, who, partner.id).await? {
-        true => Ok(()),
-        false => Err(Problem::new(Slug::ApprovalClosed, "no step is proposed").into()),
-    }
-}
-
-async fn cancel(conn: &mut Connection, who: &Who, partner: i64) -> Result<bool, Error> {
-    let was_open = approvals::cancel(conn, who, (SUBJECT, partner)).await?;
-    store::take_proposal(conn, partner).await?;
-    Ok(was_open)
+    STEPS.withdraw(conn, who, partner.id).await.map(drop)
 }
 
 /// Keeps what a partner's program was seen to do.
@@ -303,11 +267,8 @@ pub async fn bring_live(
     certify(conn, maker, partner, &[Check { name, passed: true }]).await?;
     want(conn, maker, ids, partner, State::PendingApproval, None).await?;
     want(conn, maker, ids, partner, State::Live, None).await?;
-    let life = life(conn, partner).await?;
-    let proposed = life
-        .proposed
-        .ok_or_else(|| anyhow::anyhow!("nothing waits for a second person"))?;
-    let hash = proposed.content_hash(&life.partner);
-    approve(conn, checker, partner, &hash).await?;
+    let proposed = STEPS.pending(conn, &[partner]).await?.pop();
+    let proposed = proposed.ok_or_else(|| anyhow::anyhow!("nothing waits for a second person"))?;
+    approve(conn, checker, partner, &proposed.content_hash).await?;
     lock(conn, partner).await
 }

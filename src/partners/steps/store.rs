@@ -1,103 +1,16 @@
-//! Steps in the database: what is proposed, what was certified, what is outstanding.
+//! Steps in the database: what was certified, what is outstanding.
 
-use chrono::NaiveDate;
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Date, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Jsonb, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::Certification;
 use super::certification::Check;
-use super::proposal::Proposal;
-use super::{Certification, SUBJECT};
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::Error;
+use crate::partners::Partner;
 use crate::partners::life::Outstanding;
-use crate::partners::{Partner, State};
-
-#[derive(diesel::QueryableByName)]
-struct ProposalRow {
-    #[diesel(sql_type = Text)]
-    state: String,
-    #[diesel(sql_type = Nullable<Date>)]
-    last_day: Option<NaiveDate>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    certification_id: Option<i64>,
-    #[diesel(sql_type = Timestamptz)]
-    proposed_at: Timestamp,
-}
-
-impl TryFrom<ProposalRow> for Proposal {
-    type Error = anyhow::Error;
-
-    fn try_from(row: ProposalRow) -> anyhow::Result<Proposal> {
-        let state = State::named(&row.state);
-        Ok(Proposal {
-            state: state.ok_or_else(|| anyhow::anyhow!("unknown state {}", row.state))?,
-            last_day: row.last_day,
-            certification: row.certification_id,
-            at: row.proposed_at,
-        })
-    }
-}
-
-/// The proposal that still waits to be decided.
-pub(super) async fn proposed(
-    conn: &mut Connection,
-    partner: i64,
-) -> Result<Option<Proposal>, Error> {
-    let row: Option<ProposalRow> = diesel::sql_query(
-        "select state, last_day, certification_id, proposed_at from partner_proposals
-          where partner_id = $1 and exists (
-            select from approvals where subject = $2 and subject_id = $1 and state = 'created'
-               and expires_at > hub_now())",
-    )
-    .bind::<BigInt, _>(partner)
-    .bind::<Text, _>(SUBJECT)
-    .get_result(conn)
-    .await
-    .optional()?;
-    Ok(row.map(Proposal::try_from).transpose()?)
-}
-
-/// In the place of one that ran out of time.
-pub(super) async fn put_proposal(
-    conn: &mut Connection,
-    partner: i64,
-    proposal: &Proposal,
-    by: i64,
-) -> Result<(), Error> {
-    diesel::sql_query(
-        "insert into partner_proposals (partner_id, state, last_day, certification_id, proposed_by, proposed_at)
-         values ($1, $2, $3, $4, $5, $6)
-         on conflict (partner_id) do update set state = excluded.state, last_day = excluded.last_day,
-           certification_id = excluded.certification_id, proposed_by = excluded.proposed_by,
-           proposed_at = excluded.proposed_at",
-    )
-    .bind::<BigInt, _>(partner)
-    .bind::<Text, _>(proposal.state.name())
-    .bind::<Nullable<Date>, _>(proposal.last_day)
-    .bind::<Nullable<BigInt>, _>(proposal.certification)
-    .bind::<BigInt, _>(by)
-    .bind::<Timestamptz, _>(proposal.at)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn take_proposal(
-    conn: &mut Connection,
-    partner: i64,
-) -> Result<Option<Proposal>, Error> {
-    let row: Option<ProposalRow> = diesel::sql_query(
-        "delete from partner_proposals where partner_id = $1
-         returning state, last_day, certification_id, proposed_at",
-    )
-    .bind::<BigInt, _>(partner)
-    .get_result(conn)
-    .await
-    .optional()?;
-    Ok(row.map(Proposal::try_from).transpose()?)
-}
 
 #[derive(diesel::QueryableByName)]
 struct CertificationRow {

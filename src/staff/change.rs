@@ -1,23 +1,17 @@
 //! What somebody wants of a person who works for the hub, or shall.
 
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
 use crate::access::people::Person;
-use crate::clock::Timestamp;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The role that the person has from then on, employed or not before.
     Role(Role),
     /// A way in anew, for who lost the password or the authenticator.
     Renewal,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Proposal {
-    pub change: Change,
-    pub at: Timestamp,
 }
 
 /// Whether a role may make and approve, and not only read: that takes two operators to give.
@@ -36,24 +30,18 @@ impl Change {
             Change::Renewal => has_power(person.role),
         }
     }
+}
 
-    /// What an approval of it binds to: the change, and the person as it is.
-    pub fn content_hash(self, person: &Person) -> Vec<u8> {
-        let role = match self {
-            Change::Role(role) => Some(role),
-            Change::Renewal => None,
-        };
-        let Person {
-            id,
-            login,
-            name,
-            role: present,
-            is_active,
-            ..
-        } = person;
-        let told = serde_json::json!(["person", id, login, name, present, is_active, role]);
-        Sha256::digest(told.to_string()).to_vec()
-    }
+/// What an approval of a change rests on: the person as it is.
+pub fn basis(person: &Person) -> serde_json::Value {
+    let Person {
+        login,
+        name,
+        role,
+        is_active,
+        ..
+    } = person;
+    serde_json::json!([login, name, role, is_active])
 }
 
 #[cfg(test)]
@@ -90,26 +78,21 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_is_another_proposal() {
-        let change = Change::Role(Role::Operator);
-        let whole = change.content_hash(&person());
+    fn whatever_changes_of_the_person_is_another_basis() {
         let others = [
-            Change::Role(Role::Finance).content_hash(&person()),
-            Change::Renewal.content_hash(&person()),
-            change.content_hash(&Person { id: 2, ..person() }),
-            change.content_hash(&Person {
+            Person {
                 name: "Bob".to_owned(),
                 ..person()
-            }),
-            change.content_hash(&Person {
+            },
+            Person {
                 is_active: false,
                 ..person()
-            }),
-            change.content_hash(&Person {
+            },
+            Person {
                 role: Role::Auditor,
                 ..person()
-            }),
+            },
         ];
-        assert!(others.iter().all(|other| *other != whole));
+        assert!(others.iter().all(|it| basis(it) != basis(&person())));
     }
 }
