@@ -258,6 +258,7 @@ fn side(programme: &Programme, wallet: Account) -> Side {
         wallet,
         programme: programme.clone(),
         position: Account::position(programme.currency.issuer, 840),
+        moved_at: None,
     }
 }
 

@@ -46,6 +46,15 @@ create table member_wallets (
 );
 comment on table member_wallets is 'Whose wallet it is: the only link between a person and the journal. linked_at: that of the membership, where a quote reads it.';
 
+create table wallet_moves (
+  wallet_id bigint not null,
+  at timestamptz not null,
+  constraint wallet_moves_pk primary key (wallet_id)
+);
+comment on table wallet_moves is
+  'Wallets that an unlinked membership took along, and when: no quote from before is taken. Forgotten an hour later, when every such quote has ended.';
+grant select, insert, update, delete on wallet_moves to interline_app;
+
 create table link_uses (
   id uuid not null,
   until timestamptz not null,

@@ -345,6 +345,7 @@ fn route(
         wallet: Account(0),
         programme: Programme::of(&book.directory, &Arc::new(brand.currency.clone())),
         position: Account::position(brand.partner.id, brand.partner.money),
+        moved_at: None,
     };
     let quote = Quote {
         jti: Uuid::nil(),

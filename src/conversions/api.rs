@@ -381,6 +381,10 @@ fn told(ids: &Ids, refusal: Refusal) -> Error {
         Refusal::QuoteExpired(at) => {
             Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into()
         }
+        Refusal::Unlinked => {
+            let detail = "one of the two memberships was unlinked since it was issued";
+            Problem::new(Slug::QuoteExpired, detail).into()
+        }
         Refusal::QuoteTaken { by } => {
             let by = ids.show(id::Kind::Conversion, by);
             Problem::new(Slug::QuoteTaken, format!("conversion {by} took it"))

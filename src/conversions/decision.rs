@@ -61,6 +61,8 @@ pub struct Side {
     pub programme: Programme,
     /// The issuer's position, in the money it settles in.
     pub position: Account,
+    /// When the wallet became another member's, if it did lately.
+    pub moved_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +76,8 @@ pub enum Refusal {
     Campaign(i64, Box<Exhausted>, Arc<Currency>),
     /// The sponsor of the card has so much left, in its money.
     Sponsor(Micros, Money),
+    /// One of the wallets became another member's since the quote.
+    Unlinked,
     /// The link between the two wallets is too young for the issuer of what is given.
     CoolingOff(CoolingOff, Arc<Currency>),
     BalanceTooLow(Short, Arc<Currency>),
@@ -139,6 +143,14 @@ impl Order {
         }
         if let Some(by) = seen.quote_taken {
             return Err(Refusal::QuoteTaken { by });
+        }
+        let moved = [&self.from, &self.to].map(|side| side.moved_at);
+        if moved
+            .into_iter()
+            .flatten()
+            .any(|at| self.quote.may_be_from_before(at))
+        {
+            return Err(Refusal::Unlinked);
         }
         match self.quote.expires_at() {
             end if end <= now => Err(Refusal::QuoteExpired(end)),

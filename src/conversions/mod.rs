@@ -393,6 +393,7 @@ fn side(directory: &Directory, wallet: Account) -> Result<Side, Error> {
         wallet,
         programme: Programme::of(directory, currency),
         position,
+        moved_at: directory.moved_at(wallet),
     })
 }
 

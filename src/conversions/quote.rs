@@ -130,6 +130,11 @@ impl Quote {
         Timestamp::from_timestamp(self.exp, 0).unwrap_or_default()
     }
 
+    /// Whether it may be from before an instant. Of one from less than a second after, nobody can tell.
+    pub fn may_be_from_before(&self, at: Timestamp) -> bool {
+        self.expires_at() - LIFE - Duration::seconds(1) < at
+    }
+
     pub fn linked_at(&self) -> Option<Timestamp> {
         Timestamp::from_timestamp_micros(self.linked?)
     }

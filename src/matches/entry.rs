@@ -43,7 +43,8 @@ pub fn read(currency: &Currency, line: &str) -> Result<Entry, Problem> {
         "credit" => Side::Credit,
         _ => return Err(unreadable("`kind` is debit or credit")),
     };
-    if reference.is_empty() || reference.len() > 512 {
+    let is_plain = !reference.chars().any(char::is_control);
+    if !(1..=512).contains(&reference.len()) || !is_plain {
         return Err(unreadable(
             "`reference` is what you called a transfer, or the id of a credit",
         ));

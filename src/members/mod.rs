@@ -137,6 +137,7 @@ pub async fn unlink(
     let membership = moved.ok_or_else(is_alone)?;
     wallets::move_wallets(conn, partner, moves, membership.linked_at).await?;
     record(conn, who, &membership, "unlinked").await?;
+    wallets::end_quotes(conn, partner, moves.1).await?;
     Ok(Some(membership))
 }
 

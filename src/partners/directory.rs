@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::link_terms::LinkTerms;
 use super::{Currency, Money, Partner};
-use crate::points::account::Asset;
+use crate::clock::Timestamp;
+use crate::points::account::{Account, Asset};
 
 /// Partners, currencies and moneys, found by what callers and rows call them.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Directory {
     moneys_by_code: HashMap<String, Asset>,
     /// Of the partners that have any.
     link_terms: HashMap<i64, Arc<LinkTerms>>,
+    /// Wallets that became another member's lately, and when.
+    moved: HashMap<Account, Timestamp>,
 }
 
 impl Directory {
@@ -40,6 +43,7 @@ impl Directory {
                 .collect(),
             moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
             link_terms: HashMap::new(),
+            moved: HashMap::new(),
         }
     }
 
@@ -48,6 +52,17 @@ impl Directory {
         let terms = terms.into_iter();
         self.link_terms = terms.map(|(id, terms)| (id, Arc::new(terms))).collect();
         self
+    }
+
+    /// The same with the wallets that became another member's lately.
+    pub fn with_moved(mut self, moved: HashMap<Account, Timestamp>) -> Directory {
+        self.moved = moved;
+        self
+    }
+
+    /// When a wallet became another member's, where quotes from before may not have ended by themselves yet.
+    pub fn moved_at(&self, wallet: Account) -> Option<Timestamp> {
+        self.moved.get(&wallet).copied()
     }
 
     /// What a partner asks before points of its members leave it.

@@ -139,17 +139,22 @@ fn end_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
     )
 }
 
-/// The first instant of a day. Clocks that skip midnight make it the next minute there is; clocks
-/// that repeat it make it the first of the two.
+/// The first instant of a day.
 pub fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
-    let midnight = day.and_time(NaiveTime::MIN);
+    instant(zone, day, NaiveTime::MIN)
+}
+
+/// When clocks of a zone show a time on a day. Clocks that skip it make it the next minute there is; clocks
+/// that repeat it make it the first of the two.
+pub fn instant(zone: Tz, day: NaiveDate, time: NaiveTime) -> Timestamp {
+    let shown = day.and_time(time);
     // The longest skip there was is one day: Samoa left out 30 December 2011.
     let minutes =
-        (0..=48 * 60).filter_map(|minute| midnight.checked_add_signed(Duration::minutes(minute)));
+        (0..=48 * 60).filter_map(|minute| shown.checked_add_signed(Duration::minutes(minute)));
     let mut instants = minutes.filter_map(|local| zone.from_local_datetime(&local).earliest());
     instants
         .next()
-        .map_or_else(|| midnight.and_utc(), |instant| instant.with_timezone(&Utc))
+        .map_or_else(|| shown.and_utc(), |instant| instant.with_timezone(&Utc))
 }
 
 #[cfg(test)]

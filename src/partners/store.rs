@@ -10,7 +10,7 @@ use super::{Directory, Money, NewPartner, Partner, State, award_limits, currenci
 use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug, on_constraint};
-use crate::points::account::Asset;
+use crate::points::account::{Account, Asset};
 
 #[derive(diesel::QueryableByName)]
 struct Row {
@@ -90,6 +90,14 @@ struct MoneyRow {
     scale: i16,
 }
 
+#[derive(diesel::QueryableByName)]
+struct MovedRow {
+    #[diesel(sql_type = BigInt)]
+    wallet_id: i64,
+    #[diesel(sql_type = Timestamptz)]
+    at: Timestamp,
+}
+
 /// The directory. Currencies are read before partners, so that each one's issuer is known even
 /// when both were added in between.
 pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
@@ -100,6 +108,12 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
     let partners = list(conn).await?;
     let mut limits = award_limits::rows(conn).await?;
     let terms = link_terms::rows(conn).await?;
+    let moved: Vec<MovedRow> = diesel::sql_query("select wallet_id, at from wallet_moves")
+        .load(conn)
+        .await?;
+    let moved = moved
+        .into_iter()
+        .map(|row| (Account(row.wallet_id), row.at));
 
     let money = |row: MoneyRow| Money {
         no: row.no,
@@ -111,7 +125,8 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
         .map(|row| row.issued_by(&partners, &mut limits))
         .collect::<anyhow::Result<_>>()?;
     let moneys = moneys.into_iter().map(money).collect();
-    Ok(Directory::new(partners, currencies, moneys).with_link_terms(terms))
+    let directory = Directory::new(partners, currencies, moneys).with_link_terms(terms);
+    Ok(directory.with_moved(moved.collect()))
 }
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {

@@ -1020,7 +1020,7 @@ pub async fn links(conn: &mut Connection) -> Result<(), Stopped> {
 pub async fn closed(conn: &mut Connection) -> Result<(), Stopped> {
     nothing_from(
         conn,
-        "select 'partner ' || p.code || ' is closed and has points or money outstanding' as what \
+        "select 'partner ' || p.code || ' is closed and has points, money or credits outstanding' as what \
            from partners p where p.state = 'closed' and (exists ( \
              select from currencies c join lots l \
                  on l.wallet >= c.no::bigint << 44 and l.wallet < (c.no + 1)::bigint << 44 \
@@ -1028,7 +1028,11 @@ pub async fn closed(conn: &mut Connection) -> Result<(), Stopped> {
            ) or exists ( \
              select from (select debit as account, amount from totals union all select credit, -amount from totals) legs \
               where (account >> 39) & 31 = 16 and account & ((1::bigint << 39) - 1) = p.id \
-              group by account having sum(amount) <> 0)) \
+              group by account having sum(amount) <> 0) \
+           or exists ( \
+             select from credits k join operations o on o.id = k.operation_id \
+               join currencies c on c.no in (asset_of(o.in_wallet), asset_of(o.out_wallet)) \
+              where c.issuer_id = p.id and (k.state = 'pending' or k.state = 'rejected' and k.reversal_id is null))) \
           limit 1",
     )
     .await

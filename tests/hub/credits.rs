@@ -8,6 +8,7 @@ use interline::ledger::credits::{self};
 use serde_json::{Value, json};
 
 use crate::feed::rest;
+use crate::life;
 use crate::sql;
 use crate::world::{Answer, Member, World, card};
 
@@ -316,6 +317,10 @@ async fn a_day_is_a_file_of_the_same_bytes_whatever_becomes_of_it() {
             "invalid-field",
         ),
         (
+            "/v1/currencies/SKY/credit-files/-262143-01-01".to_owned(),
+            "invalid-field",
+        ),
+        (
             "/v1/currencies/SKY/credit-files/today".to_owned(),
             "invalid-field",
         ),
@@ -347,4 +352,34 @@ async fn a_card_asks_for_nothing_that_needs_balances_of_the_hub() {
         assert_eq!(refused.problem(), "card-terms", "{field}");
         assert_eq!(refused.body["field"], field);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_closed_with_a_credit_that_waits() {
+    let (world, member) = prepared().await;
+    let conversion = converted(&world, &member, "100").await;
+    let wind = json!({"state": "winding_down", "last_day": life::last_day().to_string()});
+    let status = life::status(&world, "AERO");
+    let (olivia, oscar) = (world.sign_in("olivia").await, world.sign_in("oscar").await);
+    let people = [olivia.as_str(), oscar.as_str()];
+    let wound = life::agreed(&world, &status, people, wind).await;
+    assert_eq!(wound.ok()["state"], "winding_down");
+    world.forward(chrono::Duration::days(35)).await;
+
+    let olivia = world.sign_in("olivia").await;
+    let close = json!({"state": "closed"});
+    let refused = world.post(&olivia, &status, close.clone()).await;
+    assert_eq!(refused.problem(), "partner-outstanding");
+    assert_eq!(refused.body["credits"], 1);
+    let credit = listed(&world, "").await[0].clone();
+    reject(&world, &credit).await.ok();
+    let refused = world.post(&olivia, &status, close).await;
+    assert_eq!(
+        refused.body["credits"], 0,
+        "its points and positions are left"
+    );
+    assert_eq!(
+        read(&world, "BAYVIEW", &conversion).await["status"],
+        "reversed"
+    );
 }

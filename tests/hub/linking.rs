@@ -207,6 +207,35 @@ async fn an_unlinked_membership_goes_on_by_itself_with_its_points() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_quote_from_before_an_unlink_is_taken_and_what_was_taken_is_answered_again() {
+    let world = World::new().await;
+    let other = world.second().await;
+    let member = enrolled(&world, "AERO", "A-1").await;
+    let token = brought(&world, &member, "BAYVIEW").await;
+    link(&world, "BAYVIEW", &token, "B-1").await.ok();
+    world.award(&member, "30000", "MILE").await;
+    let quote = async || world.quote(&member, "10000", "MILE", "HPT").await;
+    let (taken, left) = (quote().await, quote().await);
+    let aero = world.token("AERO").await;
+    let take = async |hub: &World, key: &str, quote: &str| {
+        let body = json!({"quote": quote});
+        hub.post_with_key(&aero, "/v1/conversions", key, body).await
+    };
+    let made = take(&world, "first", &taken).await.ok();
+
+    let bayview = world.token("BAYVIEW").await;
+    let membership = world.membership("BAYVIEW", &member).await;
+    unlink(&world, &bayview, &membership).await.ok();
+
+    for hub in [&world, &other] {
+        assert_eq!(take(hub, "second", &left).await.problem(), "quote-expired");
+        assert_eq!(take(hub, "first", &taken).await.ok(), made);
+    }
+    assert_eq!(world.balance(&member, "MILE").await, "20000");
+    World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_membership_is_unlinked_once_of_64_at_once_and_keeps_its_points() {
     let world = World::new().await;
     let second = world.second().await;

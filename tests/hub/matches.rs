@@ -144,6 +144,10 @@ async fn a_file_that_is_none_matches_nothing() {
             "import-line-unreadable",
         ),
         (
+            "kind,reference,amount\ndebit,a\0b,5\n",
+            "import-line-unreadable",
+        ),
+        (
             "kind,reference,amount\ndebit,,5\n",
             "import-line-unreadable",
         ),

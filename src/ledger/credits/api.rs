@@ -371,10 +371,12 @@ pub fn over(currency: &Currency, day: &str, now: Timestamp) -> Result<NaiveDate,
         .parse::<NaiveDate>()
         .ok()
         .filter(|read| read.to_string() == day);
-    read.filter(|day| *day <= last).ok_or_else(|| {
-        let rule = format!("a day like {last} that is over where you are");
-        Problem::field("/day", rule)
-    })
+    let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or(last);
+    read.filter(|day| (first..=last).contains(day))
+        .ok_or_else(|| {
+            let rule = format!("a day like {last} that is over where you are");
+            Problem::field("/day", rule)
+        })
 }
 
 /// From when to before when a business day is.

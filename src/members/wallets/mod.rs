@@ -8,7 +8,7 @@
 mod store;
 
 pub use store::{Owned, Wanted, all_of, links_of, owns, wallet_of, wallets_of};
-pub(super) use store::{list_currencies, move_wallets, open};
+pub(super) use store::{end_quotes, list_currencies, move_wallets, open};
 
 use crate::db::{self, Connection, Pool};
 use crate::error::Error;

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::clock::Timestamp;
-use crate::db::{Connection, Moment};
+use crate::db::{self, Connection, Moment};
 use crate::error::{Error, Problem, Slug, on_constraint};
 use crate::gather::Batch;
 use crate::points::account::{Account, Asset};
@@ -294,6 +294,27 @@ pub(in crate::members) async fn move_wallets(
         Problem::new(Slug::NumberTaken, detail)
     })?;
     Ok(())
+}
+
+/// Ends the quotes that were given for the wallets of a member in the currencies of a partner.
+pub(in crate::members) async fn end_quotes(
+    conn: &mut Connection,
+    partner: i64,
+    member: i64,
+) -> Result<(), Error> {
+    diesel::sql_query("delete from wallet_moves where at < hub_now() - interval '1 hour'")
+        .execute(conn)
+        .await?;
+    diesel::sql_query(
+        "insert into wallet_moves (wallet_id, at) select wallet_id, hub_now() from member_wallets
+          where member_id = $2 and currency_no in (select no from currencies where issuer_id = $1)
+         on conflict (wallet_id) do update set at = excluded.at",
+    )
+    .bind::<BigInt, _>(partner)
+    .bind::<BigInt, _>(member)
+    .execute(conn)
+    .await?;
+    db::publish(conn).await
 }
 
 #[derive(diesel::QueryableByName)]

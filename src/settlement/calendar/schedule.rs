@@ -16,10 +16,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, TimeZone, Weekday};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use crate::clock::Timestamp;
+use crate::partners::expiry::instant;
 
 /// How far a close is moved.
 const FURTHEST: u64 = 31;
@@ -118,16 +119,6 @@ impl Every {
             }
         }
     }
-}
-
-/// When clocks of a zone show a time on a day.
-fn instant(zone: Tz, day: NaiveDate, time: NaiveTime) -> Timestamp {
-    let local = day.and_time(time);
-    // The longest skip there was is one day.
-    let minutes = (0..=24 * 60).map(|minute| local + Duration::minutes(minute));
-    let mut shown = minutes.filter_map(|local| zone.from_local_datetime(&local).earliest());
-    let at = shown.next().map(|at: DateTime<Tz>| at.to_utc());
-    at.unwrap_or_else(|| local.and_utc())
 }
 
 #[cfg(test)]
