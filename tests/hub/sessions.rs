@@ -127,7 +127,11 @@ async fn what_is_no_live_session_gets_one_answer() {
         &token[..46],
         &token[1..],
         &format!("{token}A"),
-        &format!("{}A", &token[..46]),
+        &format!(
+            "{}{}",
+            &token[..46],
+            if token.ends_with('A') { 'E' } else { 'A' }
+        ),
         &token.to_uppercase(),
         &token.replace("ses_", "sess"),
         &format!("ses_{}", &hash[..43]),
