@@ -13,8 +13,9 @@
 //!
 //! [Through](through) a third currency, two cards decide, in one quote and one operation.
 //!
-//! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the
-//! suspension of one of the two partners stops it. What the member gets is what the quote said.
+//! A quote binds the hub also when the card ends, is halted or is replaced meanwhile; only the state of one of
+//! the two partners, the end of one of the two memberships and the terms of links stop it. What the member gets
+//! is what the quote said.
 //!
 //! A quote says since when its two wallets are one member's, so that whoever takes it is held to the
 //! [terms](crate::partners::link_terms) of the source as they are then: it is refused while the link cools off.

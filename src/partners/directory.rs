@@ -18,6 +18,8 @@ pub struct Directory {
     moneys_by_code: HashMap<String, Asset>,
     /// Of the partners that have any.
     link_terms: HashMap<i64, Arc<LinkTerms>>,
+    /// Those of all others.
+    no_link_terms: Arc<LinkTerms>,
     /// Wallets that became another member's lately, and when.
     moved: HashMap<Account, Timestamp>,
 }
@@ -43,6 +45,7 @@ impl Directory {
                 .collect(),
             moneys: moneys.into_iter().map(|money| (money.no, money)).collect(),
             link_terms: HashMap::new(),
+            no_link_terms: Arc::default(),
             moved: HashMap::new(),
         }
     }
@@ -67,7 +70,8 @@ impl Directory {
 
     /// What a partner asks before points of its members leave it.
     pub fn link_terms(&self, partner: i64) -> Arc<LinkTerms> {
-        self.link_terms.get(&partner).cloned().unwrap_or_default()
+        let own = self.link_terms.get(&partner);
+        Arc::clone(own.unwrap_or(&self.no_link_terms))
     }
 
     pub fn partner(&self, id: i64) -> Option<&Partner> {
