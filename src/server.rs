@@ -38,6 +38,7 @@ use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
 use crate::settlement::calendar;
+use crate::web::origin::Proxies;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody};
 use crate::web::{Crowd, Lines, crowd, lines};
 use crate::webhooks::Webhooks;
@@ -66,6 +67,7 @@ pub struct Hub {
     pub announced: Data<Announced>,
     pub environment: Data<Environment>,
     pub webhooks: Data<Webhooks>,
+    pub proxies: Data<Proxies>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -108,6 +110,7 @@ impl Hub {
             announced: Data::default(),
             environment: Data::new(environment),
             webhooks: Data::new(Webhooks::new(&secrets, Reach::default())),
+            proxies: Data::default(),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
@@ -117,6 +120,12 @@ impl Hub {
     pub fn reaching(self, reach: Reach) -> Hub {
         let webhooks = Data::new(Webhooks::new(&self.secrets, reach));
         Hub { webhooks, ..self }
+    }
+
+    /// The hub, behind proxies whose word for who connected to them it takes.
+    pub fn behind(self, proxies: Proxies) -> Hub {
+        let proxies = Data::new(proxies);
+        Hub { proxies, ..self }
     }
 
     fn routes(&self, config: &mut ServiceConfig) {
@@ -135,6 +144,7 @@ impl Hub {
             .app_data(self.announced.clone())
             .app_data(self.environment.clone())
             .app_data(self.webhooks.clone())
+            .app_data(self.proxies.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
             .configure(conversions::transfers::api::routes)

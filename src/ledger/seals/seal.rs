@@ -211,6 +211,7 @@ mod tests {
             at: at(1_700_000_000_000_002),
             principal_id: 3,
             request_id: uuid::Uuid::nil(),
+            origin: "hub".to_owned(),
             subject: "window".to_owned(),
             subject_id: 1,
             before: None,
@@ -241,6 +242,6 @@ mod tests {
         assert_eq!(Seal::of(Some(&second), &[], &[], at(0)), None);
     }
 
-    const FIRST: &str = "b27825870a647d3adfb32e877dd1ccb86e2215c8713504c864f48e66227805e9";
-    const SECOND: &str = "213d384f87ded926432c4ad691d83cde1e80b2d61a30db72ace227979bc92766";
+    const FIRST: &str = "35d8b8d8ba8189e09f473c978de8c509cad60bcc6ab8625a2c33334ba5d6f350";
+    const SECOND: &str = "0820bbb9a864cfc1693ad45f35dc83f9e72845d6b0cd7b9b45ba7d8615964fc6";
 }

@@ -27,7 +27,7 @@ use super::runs;
 use super::runs::call::Call;
 use crate::access::{
     Access, AwardsWrite, ConversionsWrite, EventsRead, Partner, QuotesWrite, RedemptionsWrite,
-    ReversalsWrite, Scope,
+    ReversalsWrite, Scope, WebhooksWrite,
 };
 use crate::clock;
 use crate::conversions::quote::Quotes;
@@ -132,7 +132,7 @@ fn cut_off() -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
 fn is_looked_at(method: &Method, path: &str) -> bool {
     match path {
         "/v1/events" => method == Method::GET,
-        TOKENS | "/v1/reversals" => method == Method::POST,
+        TOKENS | "/v1/reversals" | "/v1/sandbox/webhook-checks" => method == Method::POST,
         _ => method == Method::POST && Asked::at(path).is_some(),
     }
 }
@@ -165,6 +165,7 @@ async fn sender(request: &HttpRequest, path: &str) -> Option<i64> {
         "/v1/quotes" => admitted::<QuotesWrite>(request).await,
         "/v1/conversions" => admitted::<ConversionsWrite>(request).await,
         "/v1/events" => admitted::<EventsRead>(request).await,
+        "/v1/sandbox/webhook-checks" => admitted::<WebhooksWrite>(request).await,
         _ => None,
     }
 }
