@@ -353,6 +353,32 @@ async fn every_refusal_of_the_table_is_met_by_its_amount_or_its_members() {
 }
 
 #[tokio::test]
+async fn a_transfer_meets_what_a_conversion_meets() {
+    let world = World::sandbox().await;
+    world.sky().await;
+    let member = linked(&world, "plain").await;
+    let quote = async |amount: &str| {
+        let gives = json!({"amount": amount, "currency": "SKY"});
+        let body = json!({"member": member.id, "gives": gives, "to": "HPT"});
+        let aero = world.token("AERO").await;
+        let quoted = world.post(&aero, "/v1/quotes", body).await.ok();
+        quoted["quote"].as_str().expect("a quote").to_owned()
+    };
+    let late = quote("900006").await;
+    let refused = world.transfer(&member, &late, "900006", json!({})).await;
+    assert_eq!(refused.problem(), "quote-expired");
+
+    let dropped = quote("900011").await;
+    let body = json!({"quote": dropped, "member": member.id, "debited_on": world.business_day().await,
+        "debited": {"amount": "900011", "currency": "SKY"}, "reference": "d"});
+    let aero = world.token("AERO").await;
+    let send = async || try_post(&world, &aero, "/v1/transfers", "k", &body).await;
+    assert!(send().await.is_none(), "the connection is dropped");
+    assert_eq!(send().await.expect("an answer").status, StatusCode::CREATED);
+    assert_eq!(world.balance(&member, "HPT").await, "450005");
+}
+
+#[tokio::test]
 async fn what_is_refused_for_now_is_done_under_the_same_key() {
     let world = World::sandbox().await;
     let aero = world.token("AERO").await;
