@@ -32,6 +32,7 @@ use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
 use crate::rates::{self, Speakers};
 use crate::server::Hub;
+use crate::web::Origin;
 use crate::web::once::Claim;
 
 const BRANDS: usize = 12;
@@ -401,6 +402,7 @@ pub fn stamp() -> Stamp {
         principal_id: 1,
         is_confirmed: true,
         request_id: Uuid::now_v7(),
+        origin: Origin::Console,
         version: None,
         reference: None,
     }

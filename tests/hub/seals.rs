@@ -323,7 +323,7 @@ async fn the_database_refuses_what_would_change_the_past() {
         .expect("the hub's role");
     let group = |id: i64| {
         format!(
-            "insert into groups select {id}, (select id from windows where state = 'open'), at, size, rules, digest \
+            "insert into groups select {id}, (select id from windows where state = 'open'), at, size, rules, origins, digest \
              from groups limit 1"
         )
     };
@@ -472,6 +472,25 @@ async fn the_trail_says_from_which_network_and_believes_only_the_own_proxies() {
         let origins = sql::texts(&world.url, opened).await;
         assert_eq!(origins.last().map(String::as_str), Some(network));
     }
+    let member = world.member().await;
+    let amount = json!({"amount": "5", "currency": "MILE"});
+    let award = json!({"member": member.id, "amount": amount, "reason": "event"});
+    for (base, network) in [
+        (&world.base_url, "127.0.0.0/24"),
+        (&behind, "203.0.113.0/24"),
+    ] {
+        let post = world.http.post(format!("{base}/v1/awards"));
+        let post = post.bearer_auth(world.token("AERO").await);
+        let post = post.header("x-forwarded-for", "203.0.113.77");
+        let post = post.header("idempotency-key", network);
+        let answer = post.json(&award).send().await.expect("an answer");
+        assert_eq!(answer.status(), 201);
+        let last = "select origins from groups order by id desc limit 1";
+        assert_eq!(sql::texts(&world.url, last).await, [network]);
+    }
+    world.seal().await;
+    World::assert_right(&world.verify().await);
+
     let addresses = "select count(*) from audit a where a::text like '%203.0.113.77%' or a::text like '%192.0.2%'";
     assert_eq!(sql::number(&world.url, addresses).await, 0);
 }

@@ -141,6 +141,7 @@ fn stamp(secrets: &Secrets, who: &Who, adjustment: &Adjustment) -> Stamp {
         principal_id: adjustment.created_by,
         is_confirmed: true,
         request_id: who.request.id,
+        origin: who.request.origin,
         version: None,
         reference: None,
     }

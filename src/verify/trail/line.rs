@@ -40,6 +40,7 @@ pub struct GroupLine {
     at: Timestamp,
     size: i16,
     rules: i16,
+    origins: String,
     digest: String,
 }
 
@@ -82,6 +83,7 @@ impl From<Link<'_>> for Line {
                 at: group.at,
                 size: group.size,
                 rules: group.rules,
+                origins: group.origins.clone(),
                 digest: hex::encode(&group.digest),
             }),
             Link::Change(change) => Line::Change(ChangeLine {
@@ -127,6 +129,7 @@ impl TryFrom<GroupLine> for Group {
             at: line.at,
             size: line.size,
             rules: line.rules,
+            origins: line.origins,
             digest: hex::decode(line.digest)?,
         })
     }
