@@ -1,5 +1,6 @@
 //! The hub as a server: every slice's routes, what they share, and the end of it all when asked.
 
+use std::future;
 use std::net::TcpListener;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Serialize;
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use utoipa::openapi::security::{
     ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
@@ -78,6 +81,10 @@ const OPEN: usize = 1024;
 
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How far behind requests webhooks stand when both want the processor: a step of niceness is about a quarter less
+/// of it.
+const POLITE: i32 = 10;
 
 /// How often the calendar is looked at.
 const PUNCTUAL: Duration = Duration::from_secs(5);
@@ -237,7 +244,8 @@ impl Hub {
         tokio::spawn(Sealer::new(self.pool.url(), anchors).work())
     }
 
-    /// Delivers events to webhook endpoints, as long as the hub lives.
+    /// Delivers events to webhook endpoints, as long as the hub lives and the task that is returned, on a thread
+    /// that gives way to those who answer requests.
     pub fn deliver_all_along(&self) -> anyhow::Result<JoinHandle<()>> {
         let postman = Postman::new(
             self.pool.url(),
@@ -245,7 +253,27 @@ impl Hub {
             self.directories.clone().into_inner(),
             self.webhooks.clone().into_inner(),
         )?;
-        Ok(tokio::spawn(postman.work()))
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (keep, kept) = oneshot::channel::<()>();
+        let work = move || {
+            // Elsewhere it would be the whole hub that gives way.
+            if cfg!(target_os = "linux") {
+                let _ = rustix::process::nice(POLITE);
+            }
+            runtime.block_on(async {
+                tokio::select! {
+                    () = postman.work() => {}
+                    _ = kept => {}
+                }
+            });
+        };
+        thread::Builder::new().name("webhooks".into()).spawn(work)?;
+        Ok(tokio::spawn(async move {
+            let _keep = keep;
+            future::pending().await
+        }))
     }
 }
 
