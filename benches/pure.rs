@@ -251,6 +251,7 @@ fn programme(no: i16) -> Programme {
         currency: Arc::new(currency),
         standing: Standing::LIVE,
         link_terms: Arc::default(),
+        most: None,
     }
 }
 

@@ -98,6 +98,7 @@ problems! {
     NotEligible 422 "not-eligible" "The cards of this route are for others" "`needs` says for whom each is, in English and Traditional Chinese: another channel, or a fact that the named brand attests of the member.";
     NotEmployed 409 "not-employed" "The person does not work here" "`POST /v1/people` hires, under the same login.";
     NotFound 404 "not-found" "There is nothing here for you" "Check the id; what belongs to others looks the same as what does not exist.";
+    NotInPilot 422 "not-in-pilot" "A partner in this is in a pilot that does not go that far" "`act` is what it does not open, `allows` what it does; `GET /v1/partners/{partner}/pilot` says all of it.";
     NotReversible 422 "not-reversible" "Operations of this kind are not reversed" "Awards, redemptions, conversions and captures can be; a hold is released.";
     NotYourCurrency 403 "not-your-currency" "Only its issuer may do that with a currency" "Use a currency that you issue.";
     NotYourself 403 "not-yourself" "Nobody does that to their own account" "Another operator has to do it.";
@@ -109,6 +110,7 @@ problems! {
     PartnerStep 409 "partner-step" "No such step leads from the partner's state" "`state` is the one it is in, `next` are those it can go to.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
     PasswordSet 409 "password-set" "The person has a password" "`POST /v1/people/{person}/renew` takes it away, when it is lost.";
+    PilotLimit 422 "pilot-limit" "A partner in this is in a pilot, and that is more than it takes" "Of an amount, `most` goes in one operation; of members, none joins until the pilot lets more in.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";

@@ -32,6 +32,7 @@ create table partners (
   money smallint not null,
   zone text not null,
   created_at timestamptz not null,
+  pilot jsonb,
   constraint partners_pk primary key (id),
   constraint partners_code_unique unique (code),
   constraint partners_code_form check (code ~ '^[A-Z][A-Z0-9]{1,15}$'),
@@ -41,7 +42,7 @@ create table partners (
   constraint partners_wind_down_to_a_day check (state <> 'winding_down' or last_day is not null)
 );
 comment on table partners is
-  'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates. last_day: of one that winds down, over at ends_at.';
+  'A brand with an account at the hub. money: what it settles in. zone: the IANA zone of its business dates. last_day: of one that winds down, over at ends_at. pilot: how far it goes for now, null when as far as its state allows; src/partners/pilots/pilot.rs says its form.';
 
 create table partner_steps (
   before text not null,

@@ -137,7 +137,7 @@ impl NewQuote {
         "amount-not-a-denomination", "amount-off-step", "amount-scale", "amount-too-large", "amount-too-small",
         "exchange-rate-missing", "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
         "membership-missing", "no-rate-card", "no-through-route",
-        "not-eligible", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "not-eligible", "not-found", "not-your-currency", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit",
         "sponsor-budget-used-up"]))),
     responses((status = 200, description = "The quote.", body = QuoteBody))
 )]
@@ -221,7 +221,7 @@ pub struct NewConversion {
     request_body = NewConversion,
     extensions(("x-problems" = json!(["balance-too-low", "campaign-budget-used-up", "campaign-limit-reached",
         "insufficient-user-authentication", "kept-by-partner", "limit-reached", "link-cooling-off",
-        "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended",
+        "partner-cap-reached", "partner-cover-short", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit",
         "quote-expired", "quote-invalid", "quote-taken", "reference-taken", "sponsor-budget-used-up"]))),
     responses((status = 201, description = "The conversion.", body = ConversionBody))
 )]

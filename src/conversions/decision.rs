@@ -112,6 +112,7 @@ impl Command for Order {
         let evaluated = self.evaluate()?;
         self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
+        self.must_fit(&evaluated)?;
         self.must_be_attested(&evaluated)?;
         let sponsored = self.sponsored(&evaluated)?;
         if let Some((sponsorship, sponsored)) = sponsored {
@@ -156,6 +157,19 @@ impl Order {
             end if end <= now => Err(Refusal::QuoteExpired(end)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the pilots of the two issuers let as much move at once.
+    pub(super) fn must_fit(&self, evaluated: &Evaluated) -> Result<(), Refusal> {
+        let priced = &evaluated.priced;
+        let sides = [
+            (&self.from, Act::ConvertOut, priced.taken),
+            (&self.to, Act::ConvertIn, priced.total),
+        ];
+        let mut sides = sides.into_iter();
+        sides
+            .try_for_each(|(side, act, units)| side.programme.must_fit(act, units))
+            .map_err(Refusal::Barred)
     }
 
     /// Whether the link is old enough for the terms of the source as they are now.

@@ -217,6 +217,7 @@ pub async fn offer(
         sponsored,
         now,
     };
+    must_fit(&offer)?;
     must_be_within(&offer)?;
     Ok(offer)
 }
@@ -242,6 +243,19 @@ fn must_have_cooled(
         None => Ok(()),
         Some(cooling) => Err(api::cooling_off(cooling, &from.currency)),
     }
+}
+
+/// Refuses more than the pilots of the two issuers let move at once.
+fn must_fit(offer: &Offer) -> Result<(), Problem> {
+    let (directory, priced) = (&offer.book.directory, &offer.evaluated.priced);
+    for (currency, act, units) in [
+        (&offer.from, Act::ConvertOut, priced.taken),
+        (&offer.to, Act::ConvertIn, priced.total),
+    ] {
+        let programme = Programme::of(directory, currency);
+        programme.must_fit(act, units).map_err(barred)?;
+    }
+    Ok(())
 }
 
 /// Refuses what goes over a limit of the card.

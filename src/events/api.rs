@@ -303,6 +303,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         | Subject::LimitWarning
         | Subject::LinkTerms
         | Subject::Partner
+        | Subject::Pilot
         | Subject::RequestLimit => IdKind::Partner,
         Subject::CertificationRun => IdKind::CertificationRun,
         Subject::Credential => IdKind::Credential,

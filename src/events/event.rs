@@ -50,7 +50,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 43] = [
+pub const TYPES: [(&str, &str); 44] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -87,6 +87,7 @@ pub const TYPES: [(&str, &str); 43] = [
     ("membership.changed", "ChangeBody"),
     ("partner.changed", "ChangeBody"),
     ("person.changed", "ChangeBody"),
+    ("pilot.changed", "ChangeBody"),
     ("redemption.completed", "RedemptionBody"),
     ("redemption.reversed", "ReversalBody"),
     ("request_limit.changed", "ChangeBody"),

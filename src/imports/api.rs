@@ -213,7 +213,7 @@ async fn create(
         (String = "application/x-ndjson", example = "{\"number\":\"AE-100001\",\"amount\":\"500\",\"currency\":\"MILE\",\"reason\":\"purchase\",\"reference\":\"till-7/8812\"}\n")
     )),
     extensions(("x-problems" = json!(["body-incomplete", "import-closed", "import-columns", "import-empty",
-        "import-line-changed", "import-line-missing", "import-line-unreadable", "partner-state", "partner-suspended"]))),
+        "import-line-changed", "import-line-missing", "import-line-unreadable", "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "How far the import went.", body = ImportBody))
 )]
 async fn send(

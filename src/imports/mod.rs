@@ -41,7 +41,7 @@ use crate::ledger::shelf::{Shelf, Taken};
 use crate::ledger::{self, Ledger};
 use crate::members::{self, Enrolment};
 use crate::partners::life::Act;
-use crate::partners::{self, AmountBody};
+use crate::partners::{self, AmountBody, pilots};
 use crate::web::once::Claim;
 use crate::web::stream::RawLine;
 use crate::web::text;
@@ -246,10 +246,17 @@ impl<'a> Intake<'a> {
             .into_keys()
             .collect();
 
+        let room = members::room(conn, partner).await?.unwrap_or(i64::MAX);
         let mut people = Vec::new();
         let mut refused = Vec::new();
         for said in said {
+            let is_full = people.len() as i64 >= room;
             refused.push(match said {
+                Ok(Said::Member(member))
+                    if is_full && !taken.contains(&member.number.to_string()) =>
+                {
+                    Some(pilots::api::no_room().into())
+                }
                 Ok(Said::Member(member)) if taken.insert(member.number.to_string()) => {
                     people.push(Enrolment {
                         memberships: vec![(partner, member.number)],
@@ -658,6 +665,7 @@ fn is_about_a_line(problem: &Problem) -> bool {
         Slug::Unauthenticated,
         Slug::PartnerState,
         Slug::PartnerSuspended,
+        Slug::NotInPilot,
         Slug::IdempotencyKeyReused,
     ];
     !is_passing(problem) && !of_sender.contains(&problem.slug)

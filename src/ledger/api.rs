@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi as Document;
 
 use super::lot::Short;
 use super::operation::{Leg, Operation};
-use super::programme::{Barred, Programme};
+use super::programme::{Barred, Programme, Why};
 use super::{
     adjustments, awards, caps, credits, deliveries, holds, redemptions, reversals, trial_balance,
     wallets,
@@ -16,7 +16,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::error::{Error, Problem, Slug};
 use crate::partners::life::Act;
-use crate::partners::{self, AmountBody, Currency, Directory, Keeper};
+use crate::partners::{self, AmountBody, Currency, Directory, Keeper, pilots};
 use crate::web::text;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -95,14 +95,16 @@ pub fn kept_by_hub(currency: &Currency) -> Problem {
     Problem::new(Slug::KeptByHub, detail)
 }
 
-/// The refusal of what the issuer of a currency may not do in its state.
+/// The refusal of what the issuer of a currency may not do in its state or its pilot.
 pub fn barred(barred: Barred) -> Problem {
-    let Barred {
-        currency,
-        state,
-        act,
-    } = barred;
-    partners::barred(&format!("the issuer of {currency}"), state, act)
+    let Barred { currency, act, why } = barred;
+    match why {
+        Why::Standing(standing, now) => {
+            let issuer = format!("the issuer of {}", currency.code);
+            partners::barred(&issuer, standing, act, now)
+        }
+        Why::TooMuch { most, needed } => pilots::api::too_much(&currency, act, (most, needed)),
+    }
 }
 
 /// Refuses what the state of an issuer in an operation does not allow.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lot::LotKey;
 use crate::clock::Timestamp;
-use crate::partners::life::{Act, Standing, State};
+use crate::partners::life::{Act, Standing};
 use crate::partners::link_terms::LinkTerms;
 use crate::partners::{Currency, Directory, Partner};
 
@@ -14,35 +14,58 @@ pub struct Programme {
     pub currency: Arc<Currency>,
     pub standing: Standing,
     pub link_terms: Arc<LinkTerms>,
+    /// The most of it in one operation, where the issuer's pilot says.
+    pub most: Option<i64>,
 }
 
-/// The state of a currency's issuer does not allow that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of a currency's issuer, or its pilot, does not allow that.
+#[derive(Debug, Clone)]
 pub struct Barred {
-    pub currency: String,
-    pub state: State,
+    pub currency: Arc<Currency>,
     pub act: Act,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Why {
+    Standing(Standing, Timestamp),
+    /// More of the currency than goes in one operation.
+    TooMuch {
+        most: i64,
+        needed: i64,
+    },
 }
 
 impl Programme {
     pub fn of(directory: &Directory, currency: &Arc<Currency>) -> Programme {
-        let standing = directory.partner(currency.issuer).map(Partner::standing);
+        let issuer = directory.partner(currency.issuer);
+        let pilot = issuer.and_then(|issuer| issuer.pilot.as_deref());
         Programme {
             currency: currency.clone(),
-            standing: standing.unwrap_or(Standing::NONE),
+            standing: issuer.map_or(Standing::NONE, Partner::standing),
             link_terms: directory.link_terms(currency.issuer),
+            most: pilot.and_then(|pilot| pilot.most.get(&currency.no).copied()),
         }
     }
 
     pub fn must_allow(&self, act: Act, now: Timestamp) -> Result<(), Barred> {
         match self.standing.allows(act, now) {
             true => Ok(()),
-            false => Err(Barred {
-                currency: self.currency.code.clone(),
-                state: self.standing.state,
-                act,
-            }),
+            false => Err(self.barred(act, Why::Standing(self.standing, now))),
         }
+    }
+
+    /// Refuses more of the currency than goes in one operation.
+    pub fn must_fit(&self, act: Act, needed: i64) -> Result<(), Barred> {
+        match self.most {
+            Some(most) if needed > most => Err(self.barred(act, Why::TooMuch { most, needed })),
+            _ => Ok(()),
+        }
+    }
+
+    fn barred(&self, act: Act, why: Why) -> Barred {
+        let currency = self.currency.clone();
+        Barred { currency, act, why }
     }
 
     /// The lot that points earned now go into.

@@ -183,7 +183,7 @@ pub fn linked(
     security(("partner" = ["members:write"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMember,
-    extensions(("x-problems" = json!(["number-taken", "partner-state", "partner-suspended"]))),
+    extensions(("x-problems" = json!(["number-taken", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit"]))),
     responses((status = 201, description = "The member.", body = MemberBody))
 )]
 async fn enrol(
@@ -210,7 +210,7 @@ async fn enrol(
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMembership,
     extensions(("x-problems" = json!(["already-member", "link-expired", "link-invalid", "link-used", "not-found",
-        "number-taken", "partner-state", "partner-suspended"]))),
+        "number-taken", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit"]))),
     responses((status = 201, description = "The member, now also yours.", body = MemberBody))
 )]
 async fn link(

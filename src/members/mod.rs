@@ -34,7 +34,7 @@ use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
-use crate::partners::{self, life::Act};
+use crate::partners::{self, life::Act, pilots};
 use crate::points::account::Asset;
 use crate::web::text::Number;
 use link::Shown;
@@ -61,6 +61,7 @@ async fn join(
     by: Came,
 ) -> Result<Membership, Error> {
     partners::must_allow(conn, partner, Act::Enrol).await?;
+    must_have_room(conn, partner).await?;
     let membership = store::insert_membership(conn, member, partner, number, by).await?;
     let issued = wallets::list_currencies(conn, &[partner]).await?;
 
@@ -72,6 +73,19 @@ async fn join(
     wallets::open(conn, &owners, membership.linked_at).await?;
     record(conn, who, &membership, "joined").await?;
     Ok(membership)
+}
+
+/// How many more members a partner's pilot lets join now, where it says. Nobody else joins meanwhile.
+pub async fn room(conn: &mut Connection, partner: i64) -> Result<Option<i64>, Error> {
+    let count = async |conn: &mut Connection| store::count_members_of(conn, partner).await;
+    pilots::room(conn, partner, count).await
+}
+
+async fn must_have_room(conn: &mut Connection, partner: i64) -> Result<(), Error> {
+    match room(conn, partner).await? {
+        Some(0) => Err(pilots::api::no_room().into()),
+        _ => Ok(()),
+    }
 }
 
 /// Links a member to the programme of another partner, once by what it brought from the first. A number that

@@ -189,6 +189,15 @@ pub(super) async fn count_memberships(conn: &mut Connection, member: i64) -> Res
     Ok(row.id)
 }
 
+/// How many members a partner's programme has.
+pub(super) async fn count_members_of(conn: &mut Connection, partner: i64) -> Result<i64, Error> {
+    let row: Id = diesel::sql_query("select count(*) as id from memberships where partner_id = $1")
+        .bind::<BigInt, _>(partner)
+        .get_result(conn)
+        .await?;
+    Ok(row.id)
+}
+
 /// Makes a membership another member's; none when it is not that of the first any more.
 pub(super) async fn move_membership(
     conn: &mut Connection,

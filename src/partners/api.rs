@@ -10,7 +10,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::partner::Kind as BrandKind;
 use super::{Directories, Directory, NewPartner, Partner, State};
-use super::{award_limits, bank_accounts, currencies, link_terms, steps};
+use super::{award_limits, bank_accounts, currencies, link_terms, pilots, steps};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -32,6 +32,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
     award_limits::api::routes(cfg);
     bank_accounts::api::routes(cfg);
     link_terms::api::routes(cfg);
+    pilots::api::routes(cfg);
 }
 
 #[derive(OpenApi)]
@@ -53,6 +54,7 @@ impl OpenApi for Doc {
         document.merge(award_limits::api::Doc::openapi());
         document.merge(bank_accounts::api::Doc::openapi());
         document.merge(link_terms::api::Doc::openapi());
+        document.merge(pilots::api::Doc::openapi());
         document
     }
 }

@@ -125,7 +125,7 @@ pub fn next(from: State) -> impl Iterator<Item = State> {
 }
 
 /// What a partner, or somebody with its points, may want to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Have credentials, and read what is its own with them: statements, events, settlement.
@@ -205,6 +205,22 @@ impl Act {
     }
 }
 
+/// Some acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acts(u16);
+
+impl Acts {
+    pub const ALL: Acts = Acts(u16::MAX);
+
+    pub fn of(acts: impl IntoIterator<Item = Act>) -> Acts {
+        Acts(acts.into_iter().fold(0, |all, act| all | 1 << act as u16))
+    }
+
+    pub fn has(self, act: Act) -> bool {
+        self.0 & 1 << act as u16 != 0
+    }
+}
+
 /// What a state allows: the one table, published with every partner's state.
 pub fn allows(state: State, act: Act) -> bool {
     match act {
@@ -224,13 +240,14 @@ pub fn allows(state: State, act: Act) -> bool {
     }
 }
 
-/// A partner's state, and when its last day is over.
+/// A partner's state, when its last day is over, and what its pilot opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub state: State,
     pub ends_at: Option<Timestamp>,
     /// In a sandbox, whoever is on the way to live may do what it will do then.
     pub rehearses: bool,
+    pub open: Acts,
 }
 
 impl Standing {
@@ -239,15 +256,22 @@ impl Standing {
         state: Draft,
         ends_at: None,
         rehearses: false,
+        open: Acts::ALL,
     };
 
     pub const LIVE: Standing = Standing {
         state: Live,
         ends_at: None,
         rehearses: false,
+        open: Acts::ALL,
     };
 
     pub fn allows(self, act: Act, now: Timestamp) -> bool {
+        self.open.has(act) && self.state_allows(act, now)
+    }
+
+    /// Whether it is not for the state that it is barred.
+    pub fn state_allows(self, act: Act, now: Timestamp) -> bool {
         let is_over = self.ends_at.is_some_and(|end| end <= now);
         let state = match self.state {
             Sandbox | Certifying | PendingApproval if self.rehearses => Live,
@@ -353,6 +377,7 @@ mod tests {
                 state,
                 ends_at: None,
                 rehearses,
+                open: Acts::ALL,
             };
             for act in Act::ALL {
                 let is_on_the_way = matches!(state, Sandbox | Certifying | PendingApproval);
@@ -375,6 +400,7 @@ mod tests {
             state: WindingDown,
             ends_at: Some(end),
             rehearses: false,
+            open: Acts::ALL,
         };
         let before = end - chrono::Duration::microseconds(1);
         for act in Act::ALL

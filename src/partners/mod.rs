@@ -1,7 +1,8 @@
 //! Partners: who takes part, and the currencies they issue.
 //!
 //! An operator writes a brand's application down, and from there it takes one [step](mod@steps) after the
-//! other through its [life]: what each state allows is one table. A currency belongs to its issuer for ever: its code and scale are part of
+//! other through its [life]: what each state allows is one table, of
+//! which a [pilot](mod@pilots) opens a part. A currency belongs to its issuer for ever: its code and scale are part of
 //! every amount ever written, so they never change.
 //!
 //! Every operation needs to know who takes part, so every hub keeps it in memory
@@ -22,6 +23,7 @@ pub mod life;
 pub mod link_terms;
 pub mod partner;
 pub mod period;
+pub mod pilots;
 pub mod steps;
 mod store;
 
@@ -33,9 +35,12 @@ pub use partner::{NewPartner, Partner};
 
 use std::sync::Arc;
 
-use self::life::Act;
+use serde_json::json;
+
+use self::life::{Act, Standing};
 use crate::access::audit::Subject;
 use crate::access::{Who, audit};
+use crate::clock::Timestamp;
 use crate::db::{self, Connection, Moment, Pool, Snapshot};
 use crate::error::{Error, Problem, Slug};
 use crate::points::account::Asset;
@@ -68,10 +73,8 @@ pub async fn admit(conn: &mut Connection, who: &Who, new: NewPartner) -> Result<
 /// Refuses what a partner may not do in its state.
 pub async fn must_allow(conn: &mut Connection, partner: i64, act: Act) -> Result<(), Error> {
     let partner = store::find(conn, partner).await?.ok_or_else(unknown)?;
-    match partner.standing().allows(act, db::now(conn).await?) {
-        true => Ok(()),
-        false => Err(barred(&partner.code, partner.state, act).into()),
-    }
+    let now = db::now(conn).await?;
+    Ok(partner.must_allow(act, now)?)
 }
 
 /// Refuses what the issuer of a currency may not do, and keeps its state until the transaction ends.
@@ -83,10 +86,8 @@ pub async fn issuer_must_allow(
     let issuer = store::lock_issuer(conn, currency)
         .await?
         .ok_or_else(unknown)?;
-    match issuer.standing().allows(act, db::now(conn).await?) {
-        true => Ok(()),
-        false => Err(barred(&issuer.code, issuer.state, act).into()),
-    }
+    let now = db::now(conn).await?;
+    Ok(issuer.must_allow(act, now)?)
 }
 
 /// Refuses what names a partner that is not there.
@@ -95,8 +96,18 @@ pub async fn must_be_there(conn: &mut Connection, partner: i64) -> Result<(), Er
     Ok(found.map(|_| ()).ok_or_else(unknown)?)
 }
 
-/// The refusal of what somebody's state does not allow.
-pub fn barred(who: &str, state: State, act: Act) -> Problem {
+/// The refusal of what somebody's state, or pilot, does not allow.
+pub fn barred(who: &str, standing: Standing, act: Act, now: Timestamp) -> Problem {
+    let state = standing.state;
+    if standing.state_allows(act, now) {
+        let open = Act::ALL
+            .into_iter()
+            .filter(|act| standing.allows(*act, now));
+        let open: Vec<&str> = open.map(Act::name).collect();
+        return Problem::new(Slug::NotInPilot, format!("{who} is in a pilot"))
+            .with("act", act.name())
+            .with("allows", json!(open));
+    }
     let slug = match state {
         State::Suspended => Slug::PartnerSuspended,
         _ => Slug::PartnerState,
@@ -104,6 +115,17 @@ pub fn barred(who: &str, state: State, act: Act) -> Problem {
     Problem::new(slug, format!("{who} is {}", state.name()))
         .with("state", state.name())
         .with("act", act.name())
+}
+
+impl Partner {
+    /// Refuses what its state, or its pilot, does not allow.
+    pub fn must_allow(&self, act: Act, now: Timestamp) -> Result<(), Problem> {
+        let standing = self.standing();
+        match standing.allows(act, now) {
+            true => Ok(()),
+            false => Err(barred(&self.code, standing, act, now)),
+        }
+    }
 }
 
 fn unknown() -> Problem {

@@ -1,10 +1,13 @@
 //! A partner: a brand with an account at the hub.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::life::{Standing, State};
+use super::life::{Acts, Standing, State};
+use super::pilots::Pilot;
 use crate::clock::Timestamp;
 use crate::points::account::Asset;
 use crate::web::text::{Code, Name};
@@ -28,6 +31,8 @@ pub struct Partner {
     pub created_at: Timestamp,
     /// It is in a sandbox.
     pub rehearses: bool,
+    /// How far it goes for now; none when as far as its state allows.
+    pub pilot: Option<Arc<Pilot>>,
 }
 
 impl Partner {
@@ -36,6 +41,7 @@ impl Partner {
             state: self.state,
             ends_at: self.ends_at,
             rehearses: self.rehearses,
+            open: self.pilot.as_ref().map_or(Acts::ALL, |it| it.open()),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Partners in the database, and the whole directory at once.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Date, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Date, Jsonb, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::pilots::Pilot;
 use super::{Directory, Money, NewPartner, Partner, State, award_limits, currencies, link_terms};
 use crate::clock::Timestamp;
 use crate::db::Connection;
@@ -36,6 +39,8 @@ struct Row {
     zone: String,
     #[diesel(sql_type = Timestamptz)]
     created_at: Timestamp,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pilot: Option<serde_json::Value>,
     #[diesel(sql_type = Bool)]
     rehearses: bool,
 }
@@ -56,6 +61,7 @@ impl TryFrom<Row> for Partner {
             money,
             zone,
             created_at,
+            pilot,
             rehearses,
         } = row;
         let state = State::named(&state)
@@ -75,6 +81,7 @@ impl TryFrom<Row> for Partner {
             money,
             zone,
             created_at,
+            pilot: pilot.map(serde_json::from_value).transpose()?.map(Arc::new),
             rehearses,
         })
     }
@@ -131,7 +138,7 @@ pub(super) async fn load(conn: &mut Connection) -> Result<Directory, Error> {
 
 async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
     let rows: Vec<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses from partners",
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses from partners",
     )
     .load(conn)
     .await?;
@@ -143,7 +150,7 @@ async fn list(conn: &mut Connection) -> Result<Vec<Partner>, Error> {
 
 pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses
            from partners where id = $1 for no key update",
     )
     .bind::<BigInt, _>(id)
@@ -155,7 +162,7 @@ pub(super) async fn lock(conn: &mut Connection, id: i64) -> Result<Option<Partne
 
 pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses
            from partners where id = $1",
     )
     .bind::<BigInt, _>(id)
@@ -171,7 +178,7 @@ pub(super) async fn lock_issuer(
     currency: Asset,
 ) -> Result<Option<Partner>, Error> {
     let row: Option<Row> = diesel::sql_query(
-        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses
            from partners where id = (select issuer_id from currencies where no = $1) for no key update",
     )
     .bind::<SmallInt, _>(currency)
@@ -185,7 +192,7 @@ pub(super) async fn insert(conn: &mut Connection, new: &NewPartner) -> Result<Pa
     let inserted: Result<Row, _> = diesel::sql_query(
         "insert into partners (code, name, name_zh, kind, state, money, zone, created_at)
          values ($1, $2, $3, $4, 'draft', $5, $6, hub_now())
-         returning id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, in_sandbox() as rehearses",
+         returning id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses",
     )
     .bind::<Text, _>(&*new.code)
     .bind::<Text, _>(&*new.name)
@@ -221,5 +228,19 @@ pub(super) async fn set_state(
     .bind::<Nullable<Timestamptz>, _>(ends_at)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+pub(super) async fn set_pilot(
+    conn: &mut Connection,
+    id: i64,
+    pilot: Option<&Pilot>,
+) -> Result<(), Error> {
+    let pilot = pilot.map(serde_json::to_value).transpose();
+    diesel::sql_query("update partners set pilot = $2 where id = $1")
+        .bind::<BigInt, _>(id)
+        .bind::<Nullable<Jsonb>, _>(pilot.map_err(anyhow::Error::from)?)
+        .execute(conn)
+        .await?;
     Ok(())
 }

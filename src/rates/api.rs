@@ -108,7 +108,7 @@ type Desk = (Data<Ids>, Data<Pool>, Data<Directories>);
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = DraftRateCard,
     extensions(("x-problems" = json!(["card-dates", "card-terms", "exchange-rate-missing", "not-your-currency",
-        "partner-state", "partner-suspended"]))),
+        "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 201, description = "The draft.", body = RateCardBody))
 )]
 async fn draft(
@@ -146,7 +146,7 @@ async fn draft(
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedRateCard,
     extensions(("x-problems" = json!(["approval-open", "card-dates", "card-state", "lint-not-acknowledged",
-        "partner-state", "partner-suspended"]))),
+        "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn propose(
@@ -177,7 +177,7 @@ async fn propose(
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedRateCard,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "card-dates", "card-state",
-        "lint-not-acknowledged", "maker-is-checker", "money-pump", "partner-state", "partner-suspended"]))),
+        "lint-not-acknowledged", "maker-is-checker", "money-pump", "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "The rate card.", body = RateCardBody))
 )]
 async fn approve(

@@ -99,7 +99,12 @@ pub async fn writes(world: &World) -> Vec<Write> {
             "rotateSigningKeys" => (&operator, json!({})),
             "setPartnerState" => (&operator, json!({"state": "suspended"})),
             "approvePartnerState" | "rejectPartnerState" => (&operator, cap.clone()),
-            "withdrawPartnerState" => (&operator, json!({})),
+            "withdrawPartnerState" | "withdrawPilot" => (&operator, json!({})),
+            "setPilot" => (
+                &operator,
+                json!({"pilot": {"allows": ["award", "redeem"], "members": 500, "per_operation": [miles]}}),
+            ),
+            "approvePilot" | "rejectPilot" => (&operator, cap.clone()),
             "certifyPartner" => (
                 &operator,
                 json!({"checks": [{"name": "awards", "passed": true}]}),
@@ -451,10 +456,10 @@ async fn a_body_that_is_wrong_in_one_place_is_refused_and_changes_nothing() {
         pointers(&write.body, "", &mut places);
         for place in &places {
             let value = write.body.pointer(place).expect(place);
-            // No limits at all are limits too, a calendar needs neither closes nor holidays, and a step-up no ways. Nothing in
+            // No limits at all are limits too, a calendar needs neither closes nor holidays, a step-up no ways, and a pilot opens nothing. Nothing in
             // the place of the only element makes its list empty.
-            let may_be_empty =
-                ["setAwardLimits", "setCalendar", "setLinkTerms"].contains(&write.id.as_str());
+            let may_be_empty = ["setAwardLimits", "setCalendar", "setLinkTerms", "setPilot"]
+                .contains(&write.id.as_str());
             let is_none = |text: &&str| may_be_empty && ["[]", ""].contains(text);
             // What is there already is not wrong.
             let same = value.to_string();
@@ -537,8 +542,8 @@ async fn a_field_that_is_needed_and_missing_is_named() {
                 continue;
             }
             for null in [false, true] {
-                // Null takes a cap away.
-                if null && write.id == "proposePartnerCap" {
+                // Null takes a cap away, and ends a pilot.
+                if null && ["proposePartnerCap", "setPilot"].contains(&write.id.as_str()) {
                     continue;
                 }
                 let mut body = write.body.clone();
@@ -865,6 +870,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "setAwardLimits" => json!({"limits": []}),
                 "setLinkTerms" => json!({"cooling_off_hours": 0}),
                 "setRequestLimit" => json!({"per_second": 1, "burst": 1}),
+                "setPilot" => json!({"pilot": null}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "proposeBankAccount" => {
                     json!({"holder": "A", "currency": "USD", "bic": "HSBCHKHH", "account_number": "1"})
@@ -873,6 +879,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 | "rejectPartnerCap"
                 | "approvePartnerState"
                 | "rejectPartnerState"
+                | "approvePilot"
+                | "rejectPilot"
                 | "approvePerson"
                 | "rejectPerson" => json!({"content_hash": "00"}),
                 "changeRole" => json!({"role": "auditor"}),

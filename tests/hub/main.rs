@@ -41,6 +41,7 @@ mod office;
 mod openapi;
 mod partners;
 mod permissions;
+mod pilots;
 mod postgres;
 mod proof;
 mod quotes;

@@ -410,6 +410,11 @@ const PROVOCATIONS: &[Row] = table! {
     "not-found" => async |w: World| {
         w.get(&w.token("AERO").await, "/v1/members/mem_0000000000000000").await
     };
+    "not-in-pilot" => async |w: World| {
+        let member = w.member().await;
+        pilot(&w, json!({"allows": ["redeem"], "members": null, "per_operation": []})).await;
+        award_to(&w, &member, "1", "MILE").await
+    };
     "not-reversible" => async |w: World| {
         let award = w.award(&w.member().await, "5", "MILE").await;
         let reversal = reverse(&w, &json!({"operation": award["id"]})).await.ok();
@@ -455,6 +460,12 @@ const PROVOCATIONS: &[Row] = table! {
         let path = format!("/v1/partners/{}/status", w.credentials.partner("AERO").expect("AERO").id);
         w.post(&w.sign_in("olivia").await, &path, json!({"state": "suspended"})).await.ok();
         award_to(&w, &member, "1", "MILE").await
+    };
+    "pilot-limit" => async |w: World| {
+        let member = w.member().await;
+        let most = json!([{"amount": "10", "currency": "MILE"}]);
+        pilot(&w, json!({"allows": ["award"], "members": null, "per_operation": most})).await;
+        award_to(&w, &member, "11", "MILE").await
     };
     "quote-expired" => async |w: World| {
         let quote = held_quote(&w).await;
@@ -621,6 +632,15 @@ async fn every_problem_is_told_when_it_is_provoked() {
         .filter_map(std::future::ready);
     let others: Vec<String> = others.collect().await;
     assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+/// A pilot of AERO's.
+async fn pilot(w: &World, pilot: Value) {
+    let aero = &w.credentials.partner("AERO").expect("AERO").id;
+    let path = format!("/v1/partners/{aero}/pilot");
+    w.put(&w.sign_in("olivia").await, &path, json!({"pilot": pilot}))
+        .await
+        .ok();
 }
 
 /// Only a sandbox checks endpoints; its making cannot move between threads.

@@ -63,6 +63,7 @@ subjects! {
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";
     Person "person" "person.changed";
+    Pilot "pilot" "pilot.changed";
     RateCard "rate_card" "card.changed";
     RequestLimit "request_limit" "request_limit.changed";
     Session "session" "session.changed";

@@ -196,8 +196,9 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     } = deciding;
     let (directory, from, terms) = (&book.directory, held.from, &card.card.terms);
     let to = directory.currency_no(card.to)?;
-    let allowed = Programme::of(directory, to).must_allow(Act::ConvertIn, now);
-    allowed.ok()?;
+    let programme = |currency| Programme::of(directory, currency);
+    let (giving, gaining) = (programme(directory.currency_no(from.no)?), programme(to));
+    gaining.must_allow(Act::ConvertIn, now).ok()?;
     let exchange = super::exchange(book, from, to).ok()?;
     let exchange = exchange.map(|(_, exchange)| exchange);
     let scales = super::scales(from, to);
@@ -206,15 +207,19 @@ fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> 
     let charged = fee::charging(&card.card, covered.is_some_and(|it| it.is_paid));
     let tariff = charged.tariff(scales, exchange).ok()?;
     let (limits, usable) = held.under(terms, scales, to.no, now);
-    let most = tariff.within(limits::most_given(&limits, usable));
+    let most = limits::most_given(&limits, usable);
+    let most = tariff.within(giving.most.map_or(most, |at_once| at_once.min(most)));
     let given = tariff.legal_down(most).or_else(|| tariff.smallest())?;
     let sponsorship = super::sponsorships::of(book, from, (card.id, &card.card), now).ok()?;
     let has_room = |given: i64| {
-        let (Some((_, by)), Ok(it)) = (
-            &sponsorship,
-            card::evaluate(&charged, scales, exchange, given),
-        ) else {
+        let Ok(it) = card::evaluate(&charged, scales, exchange, given) else {
             return true;
+        };
+        let (taken, total) = (it.priced.taken, it.priced.total);
+        let fits = giving.must_fit(Act::ConvertOut, taken).is_ok()
+            && gaining.must_fit(Act::ConvertIn, total).is_ok();
+        let Some((_, by)) = sponsorship.as_ref().filter(|_| fits) else {
+            return fits;
         };
         let paid = held.budgets.given(by.budget());
         by.pays(it.figures.gross)

@@ -106,6 +106,15 @@ fn way(
     let most = limits::most_given(&limits, usable);
     let given = chain.legal_down(most).or_else(|| chain.legal_up(1))?;
     let (middle, gained) = chain.through(given)?;
+    let giving = directory.currency_no(from.no)?;
+    for (currency, act, units) in [
+        (giving, Act::ConvertOut, given),
+        (between, Act::ConvertIn, middle),
+        (to, Act::ConvertIn, gained),
+    ] {
+        let programme = Programme::of(directory, currency);
+        programme.must_fit(act, units).ok()?;
+    }
     Some(Way {
         cards: cards.map(Arc::clone),
         between: between.clone(),

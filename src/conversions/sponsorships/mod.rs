@@ -16,7 +16,7 @@ use crate::id::Kind;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::partners::life::Act;
-use crate::partners::{self, Currency, Directory};
+use crate::partners::{Currency, Directory};
 use crate::points::account::Asset;
 use crate::points::money::Micros;
 use crate::rates::card::{Card, Evaluated};
@@ -54,10 +54,7 @@ pub(super) fn must_be_there(
     now: Timestamp,
 ) -> Result<(), Problem> {
     let partner = directory.partner(partner).ok_or_else(super::invalid)?;
-    match partner.standing().allows(Act::Sponsor, now) {
-        true => Ok(()),
-        false => Err(partners::barred(&partner.code, partner.state, Act::Sponsor)),
-    }
+    partner.must_allow(Act::Sponsor, now)
 }
 
 /// What a sponsor pays, if its budget has room for it. Not locked: asked again when the quote is taken.

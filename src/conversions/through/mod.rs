@@ -168,6 +168,8 @@ pub async fn offer(
     };
     let first = leg(first, given, limits, quote)?;
     let second = leg(second, middle, Vec::new(), second_quote)?;
+    super::must_fit(&first)?;
+    super::must_fit(&second)?;
     super::must_be_within(&first)?;
     Ok([first, second])
 }

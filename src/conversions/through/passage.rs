@@ -33,6 +33,8 @@ impl Command for Passage {
         self.second.may_be_taken(seen, now)?;
         self.first.must_have_cooled(now)?;
         let evaluated = [self.first.evaluate()?, self.second.evaluate()?];
+        self.first.must_fit(&evaluated[0])?;
+        self.second.must_fit(&evaluated[1])?;
         self.first.must_be_attested(&evaluated[0])?;
         self.first.must_be_within_limits(&evaluated[0], seen, now)?;
 

@@ -61,7 +61,7 @@ pub struct NewTransfer {
     request_body = NewTransfer,
     extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "campaign-budget-used-up",
         "campaign-limit-reached", "kept-by-hub", "limit-reached", "link-cooling-off", "membership-missing", "not-found",
-        "partner-cap-reached", "partner-cover-short", "partner-state", "partner-suspended", "quote-expired",
+        "partner-cap-reached", "partner-cover-short", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit", "quote-expired",
         "quote-invalid", "quote-taken", "reference-taken", "sponsor-budget-used-up"]))),
     responses((status = 201, description = "The conversion.", body = ConversionBody))
 )]

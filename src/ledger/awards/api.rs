@@ -90,7 +90,7 @@ pub struct AwardBody {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewAward,
     extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "kept-by-partner", "limit-reached",
-        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "membership-missing", "not-found", "not-your-currency", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit",
         "reference-taken"]))),
     responses((status = 201, description = "The award.", body = AwardBody))
 )]

@@ -83,9 +83,10 @@ impl Command for Award {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme
-            .must_allow(Act::Award, now)
-            .map_err(Refusal::Barred)?;
+        let programme = &self.programme;
+        let allowed = programme.must_allow(Act::Award, now);
+        let fits = allowed.and_then(|()| programme.must_fit(Act::Award, self.amount));
+        fits.map_err(Refusal::Barred)?;
         let lot = self.lot(now)?;
         let marks = self.within_limits(seen, now)?;
 

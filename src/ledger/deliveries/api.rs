@@ -75,7 +75,7 @@ pub struct DeliveryBody {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewDelivery,
     extensions(("x-problems" = json!(["delivery-code-ended", "delivery-code-unknown", "delivery-code-used",
-        "not-found", "partner-state", "partner-suspended", "reference-taken"]))),
+        "not-found", "not-in-pilot", "partner-state", "partner-suspended", "reference-taken"]))),
     responses((status = 201, description = "What was delivered.", body = DeliveryBody))
 )]
 async fn create(

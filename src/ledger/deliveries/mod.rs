@@ -29,7 +29,7 @@ pub struct Delivery {
     pub programme: Programme,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Refusal {
     Barred(Barred),
     /// The code was presented before.

@@ -103,7 +103,7 @@ pub struct NewRelease {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewHold,
     extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low", "kept-by-partner",
-        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "membership-missing", "not-found", "not-your-currency", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit",
         "reference-taken"]))),
     responses((status = 201, description = "The hold, as it was made.", body = HoldBody))
 )]

@@ -65,9 +65,10 @@ impl Command for Hold {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme
-            .must_allow(Act::Hold, now)
-            .map_err(Refusal::Barred)?;
+        let programme = &self.programme;
+        let allowed = programme.must_allow(Act::Hold, now);
+        let fits = allowed.and_then(|()| programme.must_fit(Act::Hold, self.amount));
+        fits.map_err(Refusal::Barred)?;
         let until = self.expires_at.unwrap_or(now + USUAL).trunc_subsecs(6);
         if until <= now || until > now + LONGEST || !clock::is_sensible(until) {
             return Err(Refusal::Ends);

@@ -77,7 +77,7 @@ pub struct RedemptionBody {
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewRedemption,
     extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "balance-too-low", "kept-by-partner",
-        "membership-missing", "not-found", "not-your-currency", "partner-state", "partner-suspended",
+        "membership-missing", "not-found", "not-your-currency", "not-in-pilot", "partner-state", "partner-suspended", "pilot-limit",
         "reference-taken"]))),
     responses((status = 201, description = "The redemption.", body = RedemptionBody))
 )]

@@ -41,9 +41,10 @@ impl Command for Redemption {
     }
 
     fn decide(&self, seen: &Seen<'_>, now: Timestamp) -> Result<Decided, Refusal> {
-        self.programme
-            .must_allow(Act::Redeem, now)
-            .map_err(Refusal::Barred)?;
+        let programme = &self.programme;
+        let allowed = programme.must_allow(Act::Redeem, now);
+        let fits = allowed.and_then(|()| programme.must_fit(Act::Redeem, self.amount));
+        fits.map_err(Refusal::Barred)?;
 
         let mut decided = Decided::new(Kind::Redemption)
             .taking(seen, self.wallet, self.amount, now)

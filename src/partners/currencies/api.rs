@@ -125,7 +125,7 @@ fn show(ids: &Ids, directory: &Directory, currency: &Currency) -> CurrencyBody {
     security(("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = IssueCurrency,
-    extensions(("x-problems" = json!(["code-taken", "partner-state", "partner-suspended"]))),
+    extensions(("x-problems" = json!(["code-taken", "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 201, description = "The currency.", body = CurrencyBody))
 )]
 async fn issue(

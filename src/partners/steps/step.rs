@@ -23,10 +23,21 @@ pub fn basis(partner: &Partner, certification: Option<i64>) -> serde_json::Value
         state,
         money,
         zone,
+        pilot,
         ..
     } = partner;
-    let zone = zone.name();
-    serde_json::json!([code, name, name_zh, kind, state, money, zone, certification])
+    let (zone, pilot) = (zone.name(), pilot.as_deref());
+    serde_json::json!([
+        code,
+        name,
+        name_zh,
+        kind,
+        state,
+        money,
+        zone,
+        pilot,
+        certification
+    ])
 }
 
 #[cfg(test)]
@@ -48,6 +59,7 @@ mod tests {
             zone: chrono_tz::UTC,
             created_at: crate::clock::ALWAYS,
             rehearses: false,
+            pilot: None,
         };
         let suspended = Partner {
             state: State::Suspended,

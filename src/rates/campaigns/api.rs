@@ -109,7 +109,7 @@ async fn draft(
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ProposedCampaign,
     extensions(("x-problems" = json!(["approval-open", "campaign-dates", "campaign-state",
-        "lint-not-acknowledged", "partner-state", "partner-suspended"]))),
+        "lint-not-acknowledged", "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
 async fn propose(
@@ -135,7 +135,7 @@ async fn propose(
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ApprovedCampaign,
     extensions(("x-problems" = json!(["approval-changed", "approval-closed", "campaign-dates",
-        "campaign-state", "lint-not-acknowledged", "maker-is-checker", "money-pump", "partner-state",
+        "campaign-state", "lint-not-acknowledged", "maker-is-checker", "money-pump", "not-in-pilot", "partner-state",
         "partner-suspended"]))),
     responses((status = 200, description = "The campaign.", body = CampaignBody))
 )]
