@@ -24,6 +24,12 @@ class Bearer:
         case.headers["Authorization"] = data
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    """A file of lines is a text in the document."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @schemathesis.check
 def documented_problem(context, response, case):
     """The code of a problem is one of those that the document gives this answer."""
