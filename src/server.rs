@@ -31,6 +31,7 @@ use crate::docs::example::Missing;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
+use crate::imports::undo::Hands;
 use crate::ledger::Ledger;
 use crate::ledger::seals::Sealer;
 use crate::members::{Attested, Wallets};
@@ -77,7 +78,7 @@ const OPEN: usize = 1024;
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How often the calendar is looked at.
+/// How often the calendar is looked at, and what an import is still to go through.
 const PUNCTUAL: Duration = Duration::from_secs(5);
 
 impl Hub {
@@ -200,6 +201,29 @@ impl Hub {
                 tokio::time::sleep(SWEEP).await;
             }
         });
+    }
+
+    /// Goes on with imports that are being frozen, thawed or undone, as long as the hub lives.
+    pub fn undo_all_along(&self) {
+        let hub = self.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = hub.hands().sweep().await {
+                    tracing::warn!(%error, "imports will be gone on with")
+                }
+                tokio::time::sleep(PUNCTUAL).await;
+            }
+        });
+    }
+
+    /// What goes through the awards of imports.
+    pub fn hands(&self) -> Hands<'_> {
+        Hands {
+            pool: &self.pool,
+            secrets: &self.secrets,
+            directories: &self.directories,
+            ledger: &self.ledger,
+        }
     }
 
     /// Closes the open window when the calendar says so, as long as the hub lives.
@@ -457,6 +481,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
         imports::api::Doc::openapi(),
+        imports::undo::api::Doc::openapi(),
         matches::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),

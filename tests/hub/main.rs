@@ -61,6 +61,7 @@ mod staff;
 mod through;
 mod tokens;
 mod transfers;
+mod undo;
 mod walkthrough;
 mod webhooks;
 mod wire;

@@ -233,6 +233,10 @@ const PROVOCATIONS: &[Row] = table! {
         w.post_with_key(&aero, "/v1/members", "k", json!({"number": "1"})).await.ok();
         w.post_with_key(&aero, "/v1/members", "k", json!({"number": "2"})).await
     };
+    "import-step" => async |w: World| {
+        let import = bulk::begin(&w, "awards", "csv").await;
+        w.post(&w.token("AERO").await, &format!("/v1/imports/{import}/freeze"), json!({})).await
+    };
     "import-closed" => async |w: World| {
         let import = bulk::begin(&w, "members", "csv").await;
         bulk::lines(&w, &import, 1, "number\nB-1\n").await.ok();

@@ -350,6 +350,7 @@ async fn one_conversion_step_by_step() {
               },
               "awaits_code": false,
               "expires_at": "(instant)",
+              "frozen": false,
               "usable_from": null
             }
           ],
