@@ -212,7 +212,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let hub = Hub::new(&database.url, &base_url).await?;
             let hub = hub.reaching(Reach::allowing(webhook_allow));
             hub.sweep_now_and_then();
-    hub.undo_all_along();
+            hub.undo_all_along();
             hub.close_on_time();
             hub.seal_all_along(anchors);
             let what = match hub.environment.is_sandbox() {

@@ -24,6 +24,8 @@ pub struct Imported {
     pub import: i64,
     /// Whether activity moves the expiry of its currency's points.
     pub moves: bool,
+    /// When the currency's issuer ends, if it does: then all its points' time is over.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// There is nothing of the award to be frozen, thawed or undone.
@@ -77,11 +79,21 @@ impl Imported {
                     false => lot.expires_at == key.expires_at,
                 };
                 let is_of_import = key.freezer().is_none_or(|it| it == import);
-                is_in_time && is_of_import && LotKey { expires_at: lot.expires_at, ..key.thawed() } == lot
+                is_in_time
+                    && is_of_import
+                    && LotKey {
+                        expires_at: lot.expires_at,
+                        ..key.thawed()
+                    } == lot
             })
         };
         let lots = wallet.lots.iter().map(|(key, lot)| (*key, lot.available));
         lots.filter(move |(key, _)| is_own(key))
+    }
+
+    /// Whether the time of points in a lot is not over.
+    fn is_alive(&self, lot: &LotKey, now: Timestamp) -> bool {
+        now < lot.expires_at && self.ends_at.is_none_or(|end| now < end)
     }
 
     fn touches(&self) -> Touches {
@@ -133,7 +145,7 @@ impl Command for Freeze {
         let mut left = (placed - seen.so_far.of(Kind::AwardReversal).amount).max(0);
         let mut lots = Vec::new();
         for (key, available) in self.0.lots(seen.wallet(leg.wallet)) {
-            if !key.is_frozen() && now < key.expires_at {
+            if !key.is_frozen() && self.0.is_alive(&key, now) {
                 let part = left.min(available);
                 left -= part;
                 lots.extend((part > 0).then_some((key, part)));
@@ -170,7 +182,7 @@ impl Command for Undo {
         let leg = award.into.ok_or(Nothing)?;
         let left = leg.amount - seen.so_far.of(Kind::AwardReversal).amount;
         let lots = self.of.lots(seen.wallet(leg.wallet));
-        let (alive, over): (Vec<_>, Vec<_>) = lots.partition(|(key, _)| now < key.expires_at);
+        let (alive, over): (Vec<_>, Vec<_>) = lots.partition(|(key, _)| self.of.is_alive(key, now));
         let is_over = alive.is_empty() && !over.is_empty();
         let frozen = alive.iter().filter(|(key, _)| key.is_frozen());
         let amount = match self.is_owed {

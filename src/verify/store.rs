@@ -871,7 +871,8 @@ async fn frozen(conn: &mut Connection) -> Result<(), Stopped> {
                 ', which is ' || coalesce(i.state, 'none') as what \
            from lots l left join imports i on i.id = l.class & ~(1::bigint << 62) \
           where l.class >= 1::bigint << 62 and l.available <> 0 and coalesce(i.state, 'none') not in \
-                ('freezing', 'frozen', 'thawing', 'undoing') and not (i.state = 'undone' and l.expires_at <= hub_now()) limit 1",
+                ('freezing', 'frozen', 'thawing', 'undoing') and not (i.state = 'undone' and \
+                (l.expires_at <= hub_now() or exists (select from partners p where p.id = i.partner_id and p.ends_at <= hub_now()))) limit 1",
     )
     .await
 }

@@ -337,6 +337,10 @@ async fn one_conversion_step_by_step() {
             "currency": "MILE"
           },
           "currency": "MILE",
+          "frozen": {
+            "amount": "0",
+            "currency": "MILE"
+          },
           "held": {
             "amount": "0",
             "currency": "MILE"

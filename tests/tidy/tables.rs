@@ -72,7 +72,7 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
     ),
     (
         "tests/hub/undo.rs",
-        "lets a hub forget how far it was, as if it had been killed",
+        "lets a hub forget how far it was, as if it had been killed, and the proof finds what it changes past the hub",
     ),
     (
         "tests/hub/tokens.rs",

@@ -198,8 +198,11 @@ fn show_figures(
 
 pub(super) fn no_step(import: &Import, to: State) -> Problem {
     let (from, to) = (import.state.name(), to.name());
-    Problem::new(Slug::ImportStep, format!("it is {from}, and cannot be {to} from there"))
-        .with("state", from)
+    Problem::new(
+        Slug::ImportStep,
+        format!("it is {from}, and cannot be {to} from there"),
+    )
+    .with("state", from)
 }
 
 pub(super) fn not_of_awards(import: &Import) -> Problem {
@@ -364,7 +367,7 @@ async fn approve(
     params(("import" = String, Path, description = "The import's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadProposal,
-    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired", "import-step",
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "approval-expired",
         "maker-is-checker"]))),
     responses((status = 200, description = "What there is.", body = UndoBody))
 )]
@@ -389,7 +392,7 @@ async fn reject(
     params(("import" = String, Path, description = "The import's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    extensions(("x-problems" = json!(["approval-closed", "import-step"]))),
+    extensions(("x-problems" = json!(["approval-closed"]))),
     responses((status = 200, description = "What there is.", body = UndoBody))
 )]
 async fn withdraw(

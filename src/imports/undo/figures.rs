@@ -109,6 +109,10 @@ mod tests {
             held: 0,
             ..frozen
         };
-        assert_eq!(released.basis(), frozen.basis(), "what is not frozen is no matter");
+        assert_eq!(
+            released.basis(),
+            frozen.basis(),
+            "what is not frozen is no matter"
+        );
     }
 }

@@ -277,6 +277,7 @@ impl Hands<'_> {
                 award: award.clone(),
                 import: import.id,
                 moves: currency.expiry.moves_with_activity(),
+                ends_at: directory.partner(currency.issuer)?.ends_at,
             };
             let stamp = self.stamp(import, line.line, request_id);
             Some(Box::pin(self.turn(import, of, stamp)))
@@ -313,7 +314,11 @@ impl Hands<'_> {
     /// Whichever hub does it, it is done by who asked for it, under one key.
     fn stamp(&self, import: &Import, line: i64, request_id: Uuid) -> Stamp {
         let place = [import.id, line, import.step.round.into()].map(i64::to_be_bytes);
-        let key = [b"import step", import.state.name().as_bytes(), &place.concat()];
+        let key = [
+            b"import step",
+            import.state.name().as_bytes(),
+            &place.concat(),
+        ];
         Stamp {
             claim: Claim {
                 key_hash: self.secrets.hash(&key),

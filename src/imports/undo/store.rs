@@ -60,7 +60,9 @@ pub(super) async fn figures(conn: &mut Connection, import: i64) -> Result<Vec<Fi
                       coalesce(sum(available) filter (where class <> 0 and expires_at > hub.now), 0) as frozen,
                       coalesce(sum(held), 0) as held,
                       bool_or(expires_at > hub.now) as is_alive
-                 from lots, (select hub_now() as now) hub
+                 from lots, (
+                 select case when p.state = 'winding_down' and p.ends_at <= hub_now() then 'infinity' else hub_now() end as now
+                   from imports i join partners p on p.id = i.partner_id where i.id = $1) hub
                 where lots.wallet = s.wallet and lots.usable_from = s.usable_from
                   and lots.class in (0, (1::bigint << 62) | $1)
                   and case when s.moves then lots.expires_at >= s.expires_at else lots.expires_at = s.expires_at end

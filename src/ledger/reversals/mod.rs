@@ -251,9 +251,7 @@ impl Reversal {
         let mut lots: Vec<(LotKey, Lot)> =
             wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
         let frozen = self.undoes.as_deref().unwrap_or_default();
-        lots.retain(|(key, _)| {
-            key.is_usable(now) || filled.contains(key) || frozen.contains(key)
-        });
+        lots.retain(|(key, _)| key.is_usable(now) || filled.contains(key) || frozen.contains(key));
         lots.sort_by_key(|(key, _)| (!frozen.contains(key), !filled.contains(key)));
 
         let mut rest = leg.amount;

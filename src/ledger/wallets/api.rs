@@ -229,7 +229,9 @@ fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation)
     let of_wallet = |leg: &Leg| leg.wallet == wallet;
     // What is moved within one wallet, from what waits for a code or is frozen, is told as coming in; and as
     // going out when it is frozen.
-    let into = operation.into.filter(|_| operation.kind != OperationKind::Freeze);
+    let into = operation
+        .into
+        .filter(|_| operation.kind != OperationKind::Freeze);
     let (direction, leg) = match into.filter(of_wallet) {
         Some(leg) => ("in", Some(leg)),
         None => ("out", operation.out.filter(of_wallet)),
