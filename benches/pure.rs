@@ -26,6 +26,7 @@ use interline::rates::campaigns::spans::spans;
 use interline::rates::campaigns::{Campaign, PublishedCampaign};
 use interline::rates::card::{self, Card};
 use interline::rates::pump::{self, Route};
+use interline::web::Origin;
 use interline::web::once::Claim;
 use serde_json::json;
 use uuid::Uuid;
@@ -271,6 +272,7 @@ fn stamp() -> Stamp {
         principal_id: 1,
         is_confirmed: true,
         request_id: Uuid::now_v7(),
+        origin: Origin::Console,
         version: None,
         reference: None,
     }

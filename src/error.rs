@@ -129,6 +129,7 @@ problems! {
     Unauthenticated 401 "unauthenticated" "This needs a valid access token" "Get one at /oauth/token or /v1/sessions and send it as `Authorization: Bearer`.";
     Unavailable 503 "unavailable" "The hub cannot reach its database" "Wait as Retry-After says, then send the same request with the same key.";
     UnsupportedMediaType 415 "unsupported-media-type" "The body is of another kind than expected" "Send `Content-Type: application/json`.";
+    WebhookCheckFailed 409 "webhook-check-failed" "The endpoint did not do what it should with a test event" "The detail names the event, and `letters` what came of each: take with 2xx what is signed as it should be, refuse with 4xx what is not.";
     WebhookEndpointDisabled 409 "webhook-endpoint-disabled" "The endpoint is disabled" "Enable it first: change its `enabled` to true.";
     WebhookEndpointLimit 409 "webhook-endpoint-limit" "There are as many endpoints as a partner may have" "Remove one first: a partner has at most 10.";
     WindowClosed 409 "window-closed" "That window is closed already" "The detail names the open one.";

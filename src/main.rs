@@ -14,6 +14,7 @@ use interline::ledger::seals::anchors;
 use interline::rates::imports::Way;
 use interline::server::{self, Hub};
 use interline::verify::trail;
+use interline::web::origin::Proxies;
 use interline::webhooks::reach::Reach;
 use interline::{bench, cli, db, demo, torture, verify};
 
@@ -56,6 +57,15 @@ enum Command {
             value_delimiter = ','
         )]
         webhook_allow: Vec<ipnet::IpNet>,
+        /// Believe proxies in this range of addresses what they say in X-Forwarded-For of who connected to
+        /// them; several with commas between
+        #[arg(
+            long,
+            value_name = "CIDR",
+            env = "INTERLINE_TRUSTED_PROXIES",
+            value_delimiter = ','
+        )]
+        trusted_proxy: Vec<ipnet::IpNet>,
     },
     /// Bring the schema of the database up to date
     Migrate {
@@ -204,6 +214,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             host,
             base_url,
             webhook_allow,
+            trusted_proxy,
         } => {
             let anchors = anchors.file(&database, "hub")?;
             let database = database.open("hub", Use::Alone).await?;
@@ -211,6 +222,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let base_url = base_url.unwrap_or(format!("http://{}", listener.local_addr()?));
             let hub = Hub::new(&database.url, &base_url).await?;
             let hub = hub.reaching(Reach::allowing(webhook_allow));
+            let hub = hub.behind(Proxies::within(trusted_proxy));
             hub.sweep_now_and_then();
             hub.undo_all_along();
             hub.close_on_time();

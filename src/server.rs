@@ -1,5 +1,6 @@
 //! The hub as a server: every slice's routes, what they share, and the end of it all when asked.
 
+use std::future;
 use std::net::TcpListener;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Serialize;
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use utoipa::openapi::security::{
     ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
@@ -39,6 +42,7 @@ use crate::partners::Directories;
 use crate::rates::Books;
 use crate::secret::Secrets;
 use crate::settlement::calendar;
+use crate::web::origin::Proxies;
 use crate::web::problem::{self, CatalogueBody, KnownProblemBody, ProblemBody};
 use crate::web::{Crowd, Lines, crowd, lines};
 use crate::webhooks::Webhooks;
@@ -67,6 +71,7 @@ pub struct Hub {
     pub announced: Data<Announced>,
     pub environment: Data<Environment>,
     pub webhooks: Data<Webhooks>,
+    pub proxies: Data<Proxies>,
 }
 
 /// Connections for everything but the writers of the ledger.
@@ -77,6 +82,10 @@ const OPEN: usize = 1024;
 
 /// How often expired holds and lots are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How far behind requests webhooks stand when both want the processor: a step of niceness is about a quarter less
+/// of it.
+const POLITE: i32 = 10;
 
 /// How often the calendar is looked at, and what an import is still to go through.
 const PUNCTUAL: Duration = Duration::from_secs(5);
@@ -109,6 +118,7 @@ impl Hub {
             announced: Data::default(),
             environment: Data::new(environment),
             webhooks: Data::new(Webhooks::new(&secrets, Reach::default())),
+            proxies: Data::default(),
             secrets: Data::new(secrets),
             pool: Data::new(pool),
         })
@@ -118,6 +128,12 @@ impl Hub {
     pub fn reaching(self, reach: Reach) -> Hub {
         let webhooks = Data::new(Webhooks::new(&self.secrets, reach));
         Hub { webhooks, ..self }
+    }
+
+    /// The hub, behind proxies whose word for who connected to them it takes.
+    pub fn behind(self, proxies: Proxies) -> Hub {
+        let proxies = Data::new(proxies);
+        Hub { proxies, ..self }
     }
 
     fn routes(&self, config: &mut ServiceConfig) {
@@ -136,6 +152,7 @@ impl Hub {
             .app_data(self.announced.clone())
             .app_data(self.environment.clone())
             .app_data(self.webhooks.clone())
+            .app_data(self.proxies.clone())
             .configure(conversions::options::api::routes)
             .configure(conversions::api::routes)
             .configure(conversions::transfers::api::routes)
@@ -251,7 +268,8 @@ impl Hub {
         tokio::spawn(Sealer::new(self.pool.url(), anchors).work())
     }
 
-    /// Delivers events to webhook endpoints, as long as the hub lives.
+    /// Delivers events to webhook endpoints, as long as the hub lives and the task that is returned, on a thread
+    /// that gives way to those who answer requests.
     pub fn deliver_all_along(&self) -> anyhow::Result<JoinHandle<()>> {
         let postman = Postman::new(
             self.pool.url(),
@@ -259,7 +277,27 @@ impl Hub {
             self.directories.clone().into_inner(),
             self.webhooks.clone().into_inner(),
         )?;
-        Ok(tokio::spawn(postman.work()))
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (keep, kept) = oneshot::channel::<()>();
+        let work = move || {
+            // Elsewhere it would be the whole hub that gives way.
+            if cfg!(target_os = "linux") {
+                let _ = rustix::process::nice(POLITE);
+            }
+            runtime.block_on(async {
+                tokio::select! {
+                    () = postman.work() => {}
+                    _ = kept => {}
+                }
+            });
+        };
+        thread::Builder::new().name("webhooks".into()).spawn(work)?;
+        Ok(tokio::spawn(async move {
+            let _keep = keep;
+            future::pending().await
+        }))
     }
 }
 

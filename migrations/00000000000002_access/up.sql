@@ -123,6 +123,7 @@ create table audit (
   at timestamptz not null default hub_now(),
   principal_id bigint not null,
   request_id uuid not null,
+  origin text not null default 'hub',
   subject text not null,
   subject_id bigint not null,
   before text,
@@ -133,7 +134,7 @@ create table audit (
 -- The history of one subject, newest last.
 create index audit_by_subject on audit (subject, subject_id, position);
 comment on table audit is
-  'One row per change of state: who, what, when, in which request. Operations that move points carry the same facts on their own row. position: its place among all that happens, operations too; audit_places gives it. concerns: the partners who are told, all of them when null. Sealed with the groups, append-only.';
+  'One row per change of state: who, what, when, in which request, from where. Operations that move points carry who, when and the request on their own row, and from where on that of their group. origin: the network the request came from, never an address; console for the command line, hub for what the hub does by itself. position: its place among all that happens, operations too; audit_places gives it. concerns: the partners who are told, all of them when null. Sealed with the groups, append-only.';
 
 grant usage on sequence principal_ids, session_ids to interline_app;
 grant select, insert, update on people, credentials to interline_app;

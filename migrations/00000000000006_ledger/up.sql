@@ -49,6 +49,7 @@ create table groups (
   at timestamptz not null,
   size smallint not null,
   rules smallint not null,
+  origins text not null,
   digest bytea not null,
   constraint groups_pk primary key (id),
   constraint groups_not_empty check (size > 0)
@@ -56,7 +57,7 @@ create table groups (
 -- The range of groups that makes up a window.
 create index groups_by_window on groups (window_id, id);
 comment on table groups is
-  'One row per transaction that moved points. id: the transaction''s id plus control.group_base. rules: version of the function that turns figures into transfers. digest: SHA-256 over the canonical form of the group''s operations.';
+  'One row per transaction that moved points. id: the transaction''s id plus control.group_base. rules: version of the function that turns figures into transfers. origins: where its operations were asked for, in their order, as audit says it; *3 for three in a row. digest: SHA-256 over the canonical form of the group''s operations.';
 
 create function groups_in_open_window() returns trigger language plpgsql as $$
 begin

@@ -6,7 +6,7 @@ use super::Role;
 use crate::error::{Problem, Slug};
 use crate::secret::Secrets;
 use crate::web::once::Claim;
-use crate::web::{RequestId, Write};
+use crate::web::{Origin, RequestId, Write};
 
 /// Whose side somebody acts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,12 +74,26 @@ pub struct Who {
 impl Who {
     /// Who works at the command line or fills a sample: a person, without a request.
     pub fn at_the_console(principal: i64, role: Role) -> Who {
+        let request = RequestId {
+            origin: Origin::Console,
+            ..RequestId::fresh()
+        };
+        Who::just_proved(principal, role, request)
+    }
+
+    /// The hub by itself.
+    pub fn the_hub() -> Who {
+        Who::just_proved(0, Role::Operator, RequestId::fresh())
+    }
+
+    /// A person who is seen to be the one just now.
+    pub fn just_proved(principal: i64, role: Role, request: RequestId) -> Who {
         Who {
             principal,
             party: Party::Person(role),
             proof: Proof::default(),
-            request: RequestId::fresh(),
-            endpoint: "console".to_owned(),
+            request,
+            endpoint: String::new(),
             is_confirmed: true,
             is_fresh: true,
         }

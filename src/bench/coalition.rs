@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
-use crate::access::{Party, Proof, Role, ScopeSet, Who, credentials};
+use crate::access::{Party, Role, ScopeSet, Who, credentials};
 use crate::clock::Timestamp;
 use crate::conversions::decision::{Order, Side};
 use crate::conversions::quote::Quote;
@@ -32,7 +32,7 @@ use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
 use crate::rates::{self, Speakers};
 use crate::server::Hub;
-use crate::web::RequestId;
+use crate::web::Origin;
 use crate::web::once::Claim;
 
 const BRANDS: usize = 12;
@@ -193,13 +193,8 @@ async fn admit(
     let (credential, secret) =
         credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
     let who = Who {
-        principal: credential.id,
         party: Party::Partner(partner.id),
-        proof: Proof::default(),
-        request: RequestId::fresh(),
-        endpoint: "bench".to_owned(),
-        is_confirmed: true,
-        is_fresh: true,
+        ..Who::at_the_console(credential.id, Role::Operator)
     };
     Ok(Brand {
         partner,
@@ -407,6 +402,7 @@ pub fn stamp() -> Stamp {
         principal_id: 1,
         is_confirmed: true,
         request_id: Uuid::now_v7(),
+        origin: Origin::Console,
         version: None,
         reference: None,
     }

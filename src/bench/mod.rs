@@ -13,7 +13,8 @@
 //!
 //! The rest is measured once, for ten seconds at most: the same in process by a Zipf law, awards in
 //! batches, quotes alone, balance reads, twice the load the hub can carry (`overload`); for twice that,
-//! 200 windows that close beside a steady load (`closes`); and, when asked for, a long journal beside a
+//! 200 windows that close beside a steady load (`closes`); what a steady client notices of 500 slow connections
+//! (`slow_connections`) and of a backlog of webhooks that drains (`webhooks`); and, when asked for, a long journal beside a
 //! short one (`growth`).
 //!
 //! One conversion in a hundred is sent twice under its key, and two ask for more than the wallet
@@ -22,6 +23,8 @@
 mod client;
 mod closes;
 mod coalition;
+mod crowd;
+mod drain;
 mod ground;
 mod growth;
 mod in_process;
@@ -35,6 +38,7 @@ mod pgbench;
 mod pick;
 mod report;
 mod server;
+mod steady;
 mod table;
 mod visitor;
 
@@ -51,6 +55,7 @@ use pgbench::Script;
 use pick::Pick;
 use report::{Once, Report, Rounds, Setup};
 use server::Server;
+use steady::Pace;
 use visitor::Errand;
 
 #[derive(Debug, clap::Args)]
@@ -178,6 +183,11 @@ async fn measure_once(ground: &Ground, best_http: f64, time: Duration) -> anyhow
     let overload = overload::measure(ground, best_http, time).await?;
     eprintln!("Closing windows under load ...");
     let closes = closes::measure(ground, &everybody, 2 * time).await?;
+    let pace = Pace::at_ease(best_http);
+    eprintln!("Beside 500 slow connections ...");
+    let slow_connections = crowd::measure(ground, pace, 3 * time).await?;
+    eprintln!("Beside webhooks that drain ...");
+    let webhooks = drain::measure(ground, pace, 3 * time).await?;
     Ok(Once {
         zipf,
         awards,
@@ -185,6 +195,8 @@ async fn measure_once(ground: &Ground, best_http: f64, time: Duration) -> anyhow
         balance_reads,
         overload,
         closes,
+        slow_connections,
+        webhooks,
     })
 }
 

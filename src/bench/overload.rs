@@ -5,15 +5,14 @@
 //! really offered is told beside. The connections stay below the hub's limit; who is turned away
 //! sends the same conversion when its next one is due.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::client;
 use super::ground::Ground;
 use super::measured::percentile_ms;
 use super::meter::{Memory, forget_peak};
-use super::visitor::{Taken, Visitor};
+use super::steady::Pace;
 
 const CONNECTIONS: usize = 1000;
 
@@ -37,36 +36,14 @@ pub struct Overload {
     pub memory: Memory,
 }
 
-/// How long each waited, in microseconds.
-#[derive(Default)]
-struct Waits {
-    done: Vec<u32>,
-    turned_away: Vec<u32>,
-    /// Done after the time was over: these do not count for the rate.
-    late: u64,
-}
-
 pub async fn measure(ground: &Ground, best_per_s: f64, time: Duration) -> anyhow::Result<Overload> {
-    let tokens = &ground.tokens().await?;
-    let period = Duration::from_secs_f64(CONNECTIONS as f64 / (best_per_s * TIMES));
+    let pace = Pace {
+        connections: CONNECTIONS,
+        per_s: best_per_s * TIMES,
+    };
     forget_peak();
-    let began = Instant::now();
-    let end = began + time;
-    let came = client::call_all(CONNECTIONS, |nth| async move {
-        let mut visitor = Visitor::new(ground, tokens).await?;
-        let first = began + period.mul_f64(nth as f64 / CONNECTIONS as f64);
-        insist(&mut visitor, first, period, end).await
-    })?;
+    let all = pace.keep(ground, time).await?;
     let elapsed = time.as_secs_f64();
-
-    let mut all = Waits::default();
-    for waits in came.each {
-        all.done.extend(waits.done);
-        all.turned_away.extend(waits.turned_away);
-        all.late += waits.late;
-    }
-    all.done.sort_unstable();
-    all.turned_away.sort_unstable();
     let (done, away) = (all.done.len() as f64, all.turned_away.len() as f64);
     let kept_per_s = (done - all.late as f64) / elapsed;
     Ok(Overload {
@@ -81,33 +58,4 @@ pub async fn measure(ground: &Ground, best_per_s: f64, time: Duration) -> anyhow
         done_p99_ms: percentile_ms(&all.done, 0.99),
         memory: ground.meter.memory(),
     })
-}
-
-/// Sends a conversion whenever one is due.
-async fn insist(
-    visitor: &mut Visitor<'_>,
-    mut due: Instant,
-    period: Duration,
-    end: Instant,
-) -> anyhow::Result<Waits> {
-    let mut waits = Waits::default();
-    let mut intent = visitor.any_intent()?;
-    loop {
-        tokio::time::sleep_until(due.into()).await;
-        if Instant::now() >= end {
-            return Ok(waits);
-        }
-        let began = Instant::now();
-        let taken = visitor.take(&intent).await?;
-        let wait = began.elapsed().as_micros() as u32;
-        match taken {
-            Taken::TurnedAway => waits.turned_away.push(wait),
-            Taken::Done | Taken::Refused => {
-                waits.done.push(wait);
-                waits.late += u64::from(Instant::now() > end);
-                intent = visitor.any_intent()?;
-            }
-        }
-        due += period;
-    }
 }

@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::closes::Closes;
+use super::drain::Drain;
 use super::growth::Growth;
 use super::measured::{Measured, median, middle};
 use super::overload::Overload;
+use super::steady::Beside;
 use crate::verify;
 
 /// What is measured in turn, round by round.
@@ -29,6 +31,8 @@ pub struct Once {
     pub balance_reads: Measured,
     pub overload: Overload,
     pub closes: Closes,
+    pub slow_connections: Beside,
+    pub webhooks: Drain,
 }
 
 /// How the bench was run.

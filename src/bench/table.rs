@@ -3,10 +3,12 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::closes::Closes;
+use super::drain::Drain;
 use super::growth::{Growth, Reading};
 use super::measured::Measured;
 use super::overload::Overload;
 use super::report::Report;
+use super::steady::Beside;
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -56,6 +58,18 @@ impl Display for Report {
         }
         overload(f, &once.overload)?;
         closes(f, &once.closes)?;
+        beside(
+            f,
+            "500 connections that send a byte a second",
+            &once.slow_connections,
+        )?;
+        let Drain {
+            per_s,
+            delivered,
+            client,
+        } = &once.webhooks;
+        let drained = format!("{delivered} webhooks that drain at {per_s:.0} a second");
+        beside(f, &drained, client)?;
         if let Some(it) = &self.growth {
             growth(f, it)?;
         }
@@ -134,6 +148,15 @@ fn closes(f: &mut Formatter<'_>, it: &Closes) -> Result {
         it.with.per_s,
         it.without.p99_ms,
         it.without.per_s,
+    )
+}
+
+fn beside(f: &mut Formatter<'_>, what: &str, it: &Beside) -> Result {
+    writeln!(
+        f,
+        "\nBeside {what}, conversions over HTTP at {:.0} a second take p50 {:.1} ms and p99 {:.1} ms; alone {:.1}\n\
+         and {:.1} ms: p99 {:.2} times.",
+        it.offered_per_s, it.p50_ms, it.p99_ms, it.p50_alone_ms, it.p99_alone_ms, it.p99_ratio,
     )
 }
 

@@ -10,7 +10,7 @@ use super::coalition::{self, BRANDS, Brand, EXCHANGE_RATES, PEOPLE};
 use super::credentials::{Credentials, MemberId, PartnerCredential, PersonCredential};
 use crate::access::request_limits::{self, Policy};
 use crate::access::scope::SCOPES;
-use crate::access::{Party, Proof, Role, ScopeSet, Who, credentials, people, second_factor};
+use crate::access::{Party, Role, ScopeSet, Who, credentials, people, second_factor};
 use crate::db::{self, Connection};
 use crate::error::Error;
 use crate::id::Kind;
@@ -26,7 +26,6 @@ use crate::rates::draft::Draft;
 use crate::rates::exchange::{self, NewExchangeRate};
 use crate::rates::{self, Speakers};
 use crate::server::Hub;
-use crate::web::RequestId;
 use crate::web::once::Claim;
 
 /// How often a brand of the sample may ask: as often as anybody would want to see it answered.
@@ -170,13 +169,8 @@ async fn admit(
     let (credential, secret) =
         credentials::create(conn, operator, &hub.ids, partner.id, scopes, None).await?;
     let who = Who {
-        principal: credential.id,
         party: Party::Partner(partner.id),
-        proof: Proof::default(),
-        request: RequestId::fresh(),
-        endpoint: "sample".to_owned(),
-        is_confirmed: true,
-        is_fresh: true,
+        ..Who::at_the_console(credential.id, Role::Operator)
     };
     let credential = PartnerCredential {
         code: brand.code.to_owned(),

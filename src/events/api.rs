@@ -328,6 +328,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::Membership => IdKind::Membership,
         Subject::Person => IdKind::Person,
         Subject::RateCard => IdKind::RateCard,
+        Subject::Session => IdKind::Session,
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
         Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),

@@ -52,7 +52,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 44] = [
+pub const TYPES: [(&str, &str); 45] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -94,6 +94,7 @@ pub const TYPES: [(&str, &str); 44] = [
     ("redemption.completed", "RedemptionBody"),
     ("redemption.reversed", "ReversalBody"),
     ("request_limit.changed", "ChangeBody"),
+    ("session.changed", "ChangeBody"),
     ("signing_key.changed", "ChangeBody"),
     ("webhook_endpoint.changed", "ChangeBody"),
     ("window.changed", "ChangeBody"),

@@ -17,6 +17,7 @@ use super::operation::{Figures, Kind, Leg, Transfer};
 use super::tally::{Mark, TallyKey, Wanted};
 use crate::clock::Timestamp;
 use crate::points::account::Account;
+use crate::web::Origin;
 use crate::web::once::Claim;
 
 pub trait Command: Send + Sync + 'static {
@@ -52,6 +53,7 @@ pub struct Stamp {
     /// Whether it is known that the principal is live; else the group asks.
     pub is_confirmed: bool,
     pub request_id: Uuid,
+    pub origin: Origin,
     /// The publication the command was built on: decided only while it is the latest.
     pub version: Option<i64>,
     pub reference: Option<Reference>,

@@ -21,6 +21,7 @@ use super::tally::{Mark, TallyKey};
 use super::transfer::{self, Sums};
 use crate::clock::{self, Timestamp};
 use crate::points::account::Account;
+use crate::web::Origin;
 
 /// A command in the queue, whatever its type.
 pub(super) trait Queued: Send + Sync {
@@ -79,6 +80,8 @@ pub(super) struct Read {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub operations: Vec<Operation>,
+    /// Of each, where it was asked for.
+    pub origins: Vec<Origin>,
     pub lots: BTreeMap<(Account, LotKey), LotWritten>,
     pub sums: Sums,
     pub references: Vec<(Reference, i64)>,
@@ -291,6 +294,7 @@ fn remember(operation: &Operation, stamp: &Stamp, read: &mut Read, written: &mut
     // One operation stays below 10^15 units and the sums of a group below 2^12 of those.
     let _ = transfer::add(&mut written.sums, operation);
     written.operations.push(operation.clone());
+    written.origins.push(stamp.origin);
 }
 
 fn place(reference: &Reference) -> (i64, i16, Uuid) {
@@ -605,6 +609,7 @@ mod tests {
                     principal_id: 1,
                     is_confirmed: true,
                     request_id: Uuid::nil(),
+                    origin: Origin::Hub,
                     version,
                     reference,
                 },

@@ -36,6 +36,7 @@ pub mod holds;
 pub mod lot;
 pub mod notices;
 pub mod operation;
+mod origins;
 pub mod programme;
 mod queue;
 pub mod redemptions;
@@ -68,8 +69,8 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::points::account::Account;
 use crate::secret::Secrets;
-use crate::web::RequestId;
 use crate::web::once::Claim;
+use crate::web::{Origin, RequestId};
 
 /// The ledger of a hub.
 pub struct Ledger {
@@ -250,6 +251,7 @@ fn hub_stamp(secrets: &Secrets) -> Stamp {
         principal_id: 0,
         is_confirmed: true,
         request_id: request,
+        origin: Origin::Hub,
         version: None,
         reference: None,
     }
@@ -262,6 +264,7 @@ pub fn stamp(who: &Who, claim: Claim, version: i64, reference: Option<Reference>
         principal_id: who.principal,
         is_confirmed: who.is_confirmed,
         request_id: who.request.id,
+        origin: who.request.origin,
         version: Some(version),
         reference,
     }

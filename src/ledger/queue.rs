@@ -210,6 +210,7 @@ mod tests {
                 principal_id: 0,
                 is_confirmed: true,
                 request_id: uuid::Uuid::nil(),
+                origin: crate::web::Origin::Hub,
                 version: None,
                 reference: None,
             };

@@ -26,6 +26,7 @@ use super::group::{Queued, Read, Written};
 use super::holds;
 use super::lot::{Lot, LotKey, Wallet};
 use super::operation::{self, Kind, Leg, Operation};
+use super::origins;
 use super::slot::Slot;
 use super::tally::{Mark, TallyKey};
 use super::transfer::{Pair, RULES, Sum};
@@ -55,8 +56,7 @@ const TALLIES: &str = "select t.wallet, t.key, t.at, t.given, t.gained, t.times 
      on t.wallet = k.wallet and t.key = k.key and t.at >= k.since";
 const INSERT_TALLIES: &str = "insert into tallies (wallet, key, at, operation_id, given, gained, times) \
      select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[])";
-const INSERT_GROUP: &str =
-    "insert into groups (id, window_id, at, size, rules, digest) values ($1, $2, $3, $4, $5, $6)";
+const INSERT_GROUP: &str = "insert into groups (id, window_id, at, size, rules, origins, digest) values ($1, $2, $3, $4, $5, $6, $7)";
 // Taking the n-th of each array costs half of what unnesting many together does.
 const INSERT_OPERATIONS: &str = "insert into operations (id, kind, at, out_wallet, out_expires_at, out_amount, in_wallet, in_expires_at, \
      in_amount, out_previous, in_previous, pays, paid, gross, commission, net, converted, value, residual, \
@@ -386,12 +386,10 @@ impl Statements {
             .iter()
             .map(|(reference, operation)| (*operation, (reference.partner_id, reference.hash)))
             .collect();
-        let digest = operation::digest(
-            written
-                .operations
-                .iter()
-                .map(|operation| (operation, named.get(&operation.id).copied())),
-        );
+        let origins = origins::written(&written.origins);
+        let operations = written.operations.iter();
+        let named = operations.map(|it| (it, named.get(&it.id).copied()));
+        let digest = operation::digest(named);
         let size = written.operations.len() as i16;
         client
             .execute(
@@ -402,6 +400,7 @@ impl Statements {
                     &read.now,
                     &size,
                     &RULES,
+                    &origins,
                     &digest.as_slice(),
                 ],
             )

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::turn::{Clock, Refusal, Turn};
-use super::{outcomes, runs, store};
+use super::{letters, outcomes, runs, store};
 use crate::access::{AnyScope, Operator, Reader};
 use crate::clock::Timestamp;
 use crate::db::Pool;
@@ -31,15 +31,20 @@ pub fn routes(cfg: &mut ServiceConfig) {
             .route(web::get().to(read))
             .route(web::post().to(turn)),
     )
+    .configure(letters::api::routes)
     .configure(runs::api::routes);
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(read, turn, runs::api::start, runs::api::list, runs::api::read, runs::api::close),
+    paths(read, turn, letters::api::check, runs::api::start, runs::api::list, runs::api::read, runs::api::close),
     components(schemas(
         ClockBody,
         TurnClock,
+        letters::api::CheckWebhook,
+        letters::api::WebhookCheckBody,
+        letters::api::CheckedLetterBody,
+        letters::api::ExpectedBody,
         runs::api::RunBody,
         runs::api::CheckBody,
         runs::api::ReportBody,

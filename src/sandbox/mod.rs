@@ -1,8 +1,8 @@
 //! The sandbox: where a partner's program is tried out, in a database of its own.
 //!
 //! What a sandbox has and a live hub has not: a clock that can be turned forward ([`turn`](mod@turn)), outcomes
-//! that chosen amounts and members meet ([`outcomes`]), and runs in which a program shows what it can
-//! ([`runs`]). All of it stands outside of what it tries: the rules do not know where they run, and a live hub
+//! that chosen amounts and members meet ([`outcomes`]), letters that try whether a webhook endpoint verifies
+//! ([`letters`]), and runs in which a program shows what it can ([`runs`]). All of it stands outside of what it tries: the rules do not know where they run, and a live hub
 //! has neither the routes nor the wrapper.
 //!
 //! Turning the clock is a publication. It waits for the operations under way, so each of them was decided
@@ -11,6 +11,7 @@
 //! the machine's clock: a turn does not end the session that asked for it.
 
 pub mod api;
+pub mod letters;
 pub mod outcomes;
 pub mod runs;
 mod store;

@@ -59,8 +59,7 @@ pub struct Groups {
 
 impl Groups {
     pub async fn read_up_to(&mut self, conn: &mut Connection, last: i64) -> Result<(), Stopped> {
-        let sql =
-            "select id, window_id, at, size, rules, digest from groups where id > $1 and id <= $2";
+        let sql = "select id, window_id, at, size, rules, origins, digest from groups where id > $1 and id <= $2";
         let rows: Vec<Group> = diesel::sql_query(sql)
             .bind::<BigInt, _>(self.last)
             .bind::<BigInt, _>(last)

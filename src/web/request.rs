@@ -1,5 +1,6 @@
 //! Each request has an id, given by the caller or made here. It is on the answer, in each problem,
-//! in each log line, and on each operation and audit record that the request caused.
+//! in each log line, and on each operation and audit record that the request caused. With it goes where the
+//! request came from.
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
@@ -13,6 +14,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::origin::{self, Origin};
+
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The text on the wire, and the number it is stored as. A text that is a UUID is that UUID; any
@@ -21,6 +24,7 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId {
     pub text: String,
     pub id: Uuid,
+    pub origin: Origin,
 }
 
 impl RequestId {
@@ -30,13 +34,18 @@ impl RequestId {
             .headers()
             .get(&HEADER)
             .and_then(|value| value.to_str().ok());
+        let origin = Origin::of(origin::client(request.request()));
         let assigned = match given.filter(|text| is_usable(text)) {
             Some(text) => RequestId {
                 text: text.to_owned(),
                 id: Uuid::parse_str(text)
                     .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())),
+                origin,
             },
-            None => RequestId::fresh(),
+            None => RequestId {
+                origin,
+                ..RequestId::fresh()
+            },
         };
         request.extensions_mut().insert(assigned.clone());
         assigned
@@ -48,6 +57,7 @@ impl RequestId {
         RequestId {
             text: id.to_string(),
             id,
+            origin: Origin::Hub,
         }
     }
 

@@ -28,7 +28,7 @@ pub mod store;
 use chrono::TimeDelta;
 
 use crate::access::audit::{About, Subject};
-use crate::access::{Role, Who, audit};
+use crate::access::{Who, audit};
 use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::events::{self, Whose, event};
@@ -239,7 +239,7 @@ pub async fn ping(conn: &mut Connection, partner: i64, id: i64) -> Result<i64, E
 
 /// The hub itself gives an endpoint up.
 async fn record_failed(conn: &mut Connection, endpoint: &Endpoint) -> Result<(), Error> {
-    let hub = Who::at_the_console(0, Role::Operator);
+    let hub = Who::the_hub();
     let (was, is) = (endpoint.state.name(), State::Failed.name());
     audit::record(
         conn,
@@ -265,7 +265,7 @@ pub(crate) fn unknown() -> Problem {
     Problem::new(Slug::NotFound, "you have no such webhook endpoint")
 }
 
-fn must_be_enabled(endpoint: &Endpoint) -> Result<(), Problem> {
+pub(crate) fn must_be_enabled(endpoint: &Endpoint) -> Result<(), Problem> {
     match endpoint.state {
         State::Enabled => Ok(()),
         State::Disabled | State::Failed => Err(Problem::new(

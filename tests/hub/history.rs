@@ -12,6 +12,7 @@ use interline::ledger::history::{Entry, History};
 use interline::ledger::programme::Programme;
 use interline::ledger::redemptions::Redemption;
 use interline::points::account::Account;
+use interline::web::Origin;
 use interline::web::once::Claim;
 use uuid::Uuid;
 
@@ -43,6 +44,7 @@ fn stamp() -> Stamp {
         principal_id: 1,
         is_confirmed: true,
         request_id: Uuid::now_v7(),
+        origin: Origin::Console,
         version: None,
         reference: None,
     }

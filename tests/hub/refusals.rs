@@ -572,6 +572,7 @@ const PROVOCATIONS: &[Row] = table! {
     "unsupported-media-type" => async |w: World| {
         send(w.request(Method::POST, "/v1/sessions").header("content-type", "text/plain").body("{}")).await
     };
+    "webhook-check-failed" => webhook_check_failed;
     "webhook-endpoint-disabled" => async |w: World| {
         let body = json!({"url": "https://example.com/", "enabled": false});
         let aero = w.token("AERO").await;
@@ -631,6 +632,21 @@ async fn every_problem_is_told_when_it_is_provoked() {
         .filter_map(std::future::ready);
     let others: Vec<String> = others.collect().await;
     assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+/// Only a sandbox checks endpoints; its making cannot move between threads.
+async fn webhook_check_failed(_: World) -> Answer {
+    let in_sandbox = async || {
+        let w = World::sandbox().await;
+        let aero = w.token("AERO").await;
+        let nobody = json!({"url": "http://127.0.0.1:9/"});
+        let made = w.post(&aero, "/v1/webhook-endpoints", nobody).await.ok();
+        let check = json!({"endpoint": made["id"]});
+        w.post(&aero, "/v1/sandbox/webhook-checks", check).await
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let checked = tokio::task::spawn_blocking(move || runtime.block_on(in_sandbox()));
+    checked.await.expect("an answer")
 }
 
 /// A hub whose database has gone says so for reads and for writes, whatever it had at hand.

@@ -8,8 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::webhooks::{Manner, Receiver};
 use crate::world::{Answer, Member, World, send};
 
+const LETTERS: &str = "/v1/sandbox/webhook-checks";
 const CLOCK: &str = "/v1/sandbox/clock";
 
 async fn turn(world: &World, by: Duration) -> Value {
@@ -351,6 +353,32 @@ async fn every_refusal_of_the_table_is_met_by_its_amount_or_its_members() {
 }
 
 #[tokio::test]
+async fn a_transfer_meets_what_a_conversion_meets() {
+    let world = World::sandbox().await;
+    world.sky().await;
+    let member = linked(&world, "plain").await;
+    let quote = async |amount: &str| {
+        let gives = json!({"amount": amount, "currency": "SKY"});
+        let body = json!({"member": member.id, "gives": gives, "to": "HPT"});
+        let aero = world.token("AERO").await;
+        let quoted = world.post(&aero, "/v1/quotes", body).await.ok();
+        quoted["quote"].as_str().expect("a quote").to_owned()
+    };
+    let late = quote("900006").await;
+    let refused = world.transfer(&member, &late, "900006", json!({})).await;
+    assert_eq!(refused.problem(), "quote-expired");
+
+    let dropped = quote("900011").await;
+    let body = json!({"quote": dropped, "member": member.id, "debited_on": world.business_day().await,
+        "debited": {"amount": "900011", "currency": "SKY"}, "reference": "d"});
+    let aero = world.token("AERO").await;
+    let send = async || try_post(&world, &aero, "/v1/transfers", "k", &body).await;
+    assert!(send().await.is_none(), "the connection is dropped");
+    assert_eq!(send().await.expect("an answer").status, StatusCode::CREATED);
+    assert_eq!(world.balance(&member, "HPT").await, "450005");
+}
+
+#[tokio::test]
 async fn what_is_refused_for_now_is_done_under_the_same_key() {
     let world = World::sandbox().await;
     let aero = world.token("AERO").await;
@@ -466,6 +494,14 @@ async fn perform(world: &World) {
             .expect("an answer")
             .ok();
     }
+    let receiver = Receiver::new(Manner::Verifies).await;
+    let url = json!({"url": receiver.url});
+    let endpoint = world.post(&aero, "/v1/webhook-endpoints", url).await.ok();
+    receiver.knows(endpoint["secret"].as_str().expect("a secret"));
+    let check = json!({"endpoint": endpoint["id"]});
+    let checked = world.post(&aero, LETTERS, check).await.ok();
+    let letters = checked["letters"].as_array().expect("letters");
+    assert!(letters.len() == 9 && letters.iter().all(|it| it["passed"] == true));
     let page = world.get(&aero, "/v1/events").await.ok();
     let after = page["next_cursor"].as_str().expect("a cursor");
     world
@@ -520,6 +556,61 @@ async fn a_run_passes_by_what_the_program_did_and_its_report_lets_the_partner_on
 
     let next = world.post(&aero, &runs, json!({})).await.ok();
     assert_ne!(next["id"], begun["id"]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_verify_is_told_what_it_took_or_refused() {
+    let world = World::sandbox().await;
+    let aero = world.token("AERO").await;
+    let make = async |manner| {
+        let receiver = Receiver::new(manner).await;
+        let url = json!({"url": receiver.url});
+        let made = world.post(&aero, "/v1/webhook-endpoints", url).await.ok();
+        (receiver, json!({"endpoint": made["id"]}))
+    };
+    for (manner, letters, said) in [
+        (
+            Manner::Takes,
+            9,
+            "without a signature is to be refused with 4xx: the answer was 200",
+        ),
+        (
+            Manner::Answers(500),
+            1,
+            "signed as it should be is to be taken with 2xx: the answer was 500",
+        ),
+        (
+            Manner::Answers(400),
+            1,
+            "is to be taken with 2xx: the answer was 400",
+        ),
+        (
+            Manner::Redirects,
+            1,
+            "is to be taken with 2xx: the answer was 307",
+        ),
+        (Manner::Hangs, 1, "no answer within 5 seconds"),
+        (Manner::Resets, 1, "the connection broke"),
+    ] {
+        let (_receiver, body) = make(manner).await;
+        let refused = world.post(&aero, LETTERS, body).await;
+        assert_eq!(refused.problem(), "webhook-check-failed");
+        let detail = refused.body["detail"].as_str().expect("a detail");
+        assert!(detail.contains(said), "{detail}");
+        let told = refused.body["letters"].as_array().expect("letters");
+        assert_eq!(told.len(), letters, "{manner:?}");
+    }
+
+    let (_receiver, body) = make(Manner::Takes).await;
+    let citymart = world.token("CITYMART").await;
+    let foreign = world.post(&citymart, LETTERS, body.clone()).await;
+    let missing = json!({"endpoint": "whe_0123456789abcdef"});
+    let missing = world.post(&citymart, LETTERS, missing).await;
+    assert_eq!(foreign.problem(), "not-found");
+    assert_eq!(foreign.body["detail"], missing.body["detail"]);
+    let live = World::new().await;
+    let live = live.post(&live.token("AERO").await, LETTERS, body).await;
+    assert_eq!(live.problem(), "not-a-sandbox");
 }
 
 #[tokio::test]

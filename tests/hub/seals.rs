@@ -1,20 +1,24 @@
 //! Seals: one chain, whoever makes it and however often they stop, and no part of it changes or
 //! goes without the proof saying so.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use diesel_async::AsyncConnection;
 use futures_util::future::join_all;
+use interline::access::{Role, people};
 use interline::db::Connection;
 use interline::ledger::seals;
 use interline::ledger::seals::anchors::{self, Anchor};
 use interline::ledger::seals::seal::Seal;
 use interline::verify::{self, Report, trail};
+use interline::web::origin::Proxies;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::office::PASSWORD;
 use crate::sql;
 use crate::world::World;
 
@@ -319,7 +323,7 @@ async fn the_database_refuses_what_would_change_the_past() {
         .expect("the hub's role");
     let group = |id: i64| {
         format!(
-            "insert into groups select {id}, (select id from windows where state = 'open'), at, size, rules, digest \
+            "insert into groups select {id}, (select id from windows where state = 'open'), at, size, rules, origins, digest \
              from groups limit 1"
         )
     };
@@ -434,7 +438,59 @@ async fn the_trail_says_who_changed_what_and_people_alone_read_it() {
             .all(|entry| !entry["of"].as_str().unwrap_or_default().is_empty())
     );
 
+    let origins: BTreeSet<&str> = all.iter().filter_map(|it| it["origin"].as_str()).collect();
+    assert_eq!(origins, BTreeSet::from(["127.0.0.0/24", "console"]));
+
     let unknown = world.get(&olivia, "/v1/audit?of=wallet").await;
     assert_eq!(unknown.problem(), "invalid-field");
     assert_eq!(world.get(&aero, "/v1/audit").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_says_from_which_network_and_believes_only_the_own_proxies() {
+    let world = World::new().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let behind = format!("http://{}", listener.local_addr().expect("bound"));
+    let proxies = Proxies::within(vec!["127.0.0.1/32".parse().expect("a range")]);
+    let hub = world.hub.clone().behind(proxies);
+    tokio::spawn(hub.serve(listener).expect("a server"));
+
+    let mut conn = Connection::establish(&world.url).await.expect("connects");
+    people::create(&mut conn, "fin", "Fin", Role::Finance, PASSWORD)
+        .await
+        .expect("a person");
+    for (base, network) in [
+        (&world.base_url, "127.0.0.0/24"),
+        (&behind, "203.0.113.0/24"),
+    ] {
+        let sign_in = world.http.post(format!("{base}/v1/sessions"));
+        let sign_in = sign_in.header("x-forwarded-for", "192.0.2.7, 203.0.113.77");
+        let body = json!({"login": "fin", "password": PASSWORD});
+        let answer = sign_in.json(&body).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let opened = "select origin from audit where subject = 'session' order by position";
+        let origins = sql::texts(&world.url, opened).await;
+        assert_eq!(origins.last().map(String::as_str), Some(network));
+    }
+    let member = world.member().await;
+    let amount = json!({"amount": "5", "currency": "MILE"});
+    let award = json!({"member": member.id, "amount": amount, "reason": "event"});
+    for (base, network) in [
+        (&world.base_url, "127.0.0.0/24"),
+        (&behind, "203.0.113.0/24"),
+    ] {
+        let post = world.http.post(format!("{base}/v1/awards"));
+        let post = post.bearer_auth(world.token("AERO").await);
+        let post = post.header("x-forwarded-for", "203.0.113.77");
+        let post = post.header("idempotency-key", network);
+        let answer = post.json(&award).send().await.expect("an answer");
+        assert_eq!(answer.status(), 201);
+        let last = "select origins from groups order by id desc limit 1";
+        assert_eq!(sql::texts(&world.url, last).await, [network]);
+    }
+    world.seal().await;
+    World::assert_right(&world.verify().await);
+
+    let addresses = "select count(*) from audit a where a::text like '%203.0.113.77%' or a::text like '%192.0.2%'";
+    assert_eq!(sql::number(&world.url, addresses).await, 0);
 }

@@ -194,3 +194,26 @@ async fn an_operator_ends_the_sessions_of_another() {
     assert_eq!(sql::texts(&office.url, told).await.len(), 1);
     assert!(is_in(&office, &office.sign_in("fin").await).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_tells_of_each_session_and_of_no_token() {
+    let office = Office::open().await;
+    let mut conn = office.conn().await;
+    people::create(&mut conn, "fin", "Fin", Role::Finance, PASSWORD)
+        .await
+        .expect("a person");
+    drop(conn);
+    let tokens = [office.sign_in("fin").await, office.sign_in("fin").await];
+    assert_eq!(end(&office, &tokens[1], "/v1/sessions").await, 204);
+    assert_eq!(end(&office, &tokens[1], "/v1/sessions/current").await, 204);
+
+    let told = "select coalesce(before, '-') || ' ' || after from audit a join people p on p.id = a.principal_id \
+                 where subject = 'session' and p.login = 'fin' and origin = '127.0.0.0/24' order by position";
+    assert_eq!(
+        sql::texts(&office.url, told).await,
+        ["- proved", "- proved", "proved ended", "proved ended"]
+    );
+    let whole = sql::texts(&office.url, "select a::text from audit a").await;
+    let tells = |row: &String| tokens.iter().any(|token| row.contains(token.as_str()));
+    assert!(!whole.iter().any(tells));
+}

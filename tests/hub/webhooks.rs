@@ -21,8 +21,10 @@ use crate::world::{Member, World, send};
 
 /// What a receiver does with what comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub enum Manner {
     Takes,
+    /// As the specification says; else 401.
+    Verifies,
     Answers(u16),
     Redirects,
     Hangs,
@@ -55,12 +57,19 @@ impl Got {
         let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
         self.signatures.split(' ').any(|given| given == wanted)
     }
+
+    fn is_good(&self, secret: &str) -> bool {
+        let at: i64 = self.timestamp.parse().expect("seconds");
+        let age = chrono::Utc::now().timestamp() - at;
+        age.abs() <= 300 && self.is_signed_with(secret)
+    }
 }
 
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     got: Arc<Mutex<Vec<Got>>>,
     manner: Arc<Mutex<Manner>>,
+    secret: Arc<Mutex<String>>,
     most_at_once: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
@@ -72,14 +81,15 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    async fn new(manner: Manner) -> Receiver {
+    pub async fn new(manner: Manner) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/events", listener.local_addr().expect("bound"));
         let (got, manner) = (Arc::default(), Arc::new(Mutex::new(manner)));
         let (now, most_at_once) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+        let secret = Arc::default();
         let parts = (
             Arc::clone(&got),
-            Arc::clone(&manner),
+            (Arc::clone(&manner), Arc::clone(&secret)),
             now,
             Arc::clone(&most_at_once),
         );
@@ -93,6 +103,7 @@ impl Receiver {
             url,
             got,
             manner,
+            secret,
             most_at_once,
             task,
         }
@@ -100,6 +111,11 @@ impl Receiver {
 
     fn turns(&self, manner: Manner) {
         *self.manner.lock().expect("no panic") = manner;
+    }
+
+    /// What it verifies with from now on.
+    pub fn knows(&self, secret: &str) {
+        *self.secret.lock().expect("no panic") = secret.to_owned();
     }
 
     fn got(&self) -> Vec<Got> {
@@ -128,14 +144,18 @@ impl Receiver {
 async fn converse(
     mut stream: TcpStream,
     got: Arc<Mutex<Vec<Got>>>,
-    manner: Arc<Mutex<Manner>>,
+    (manner, secret): (Arc<Mutex<Manner>>, Arc<Mutex<String>>),
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 ) {
     while let Some(letter) = read(&mut stream).await {
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let manner = match *manner.lock().expect("no panic") {
+            Manner::Verifies if letter.is_good(&secret.lock().expect("no panic")) => Manner::Takes,
+            Manner::Verifies => Manner::Answers(401),
+            manner => manner,
+        };
         got.lock().expect("no panic").push(letter);
-        let manner = *manner.lock().expect("no panic");
         let answered = answer(&mut stream, manner).await;
         now.fetch_sub(1, Ordering::SeqCst);
         if answered.is_err() || manner != Manner::Takes {
@@ -180,7 +200,7 @@ async fn read(stream: &mut TcpStream) -> Option<Got> {
 async fn answer(stream: &mut TcpStream, manner: Manner) -> std::io::Result<()> {
     let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\n{more}\r\n");
     match manner {
-        Manner::Takes => {
+        Manner::Takes | Manner::Verifies => {
             let head = head(200, "content-length: 0\r\n");
             stream.write_all(head.as_bytes()).await
         }

@@ -1,8 +1,8 @@
 """Secrets that are known by heart go in by every way there is; then the dump of the databases, the logs at
 debug level, the exports, the feed, the webhooks and every answer are searched for them.
 
-What names a member (its number, its claims) is in the table of memberships, and in an answer that is kept to be
-given again under its key; it is looked for everywhere else.
+What names somebody (a member's number and claims, a person's login and name, a bank account) is in its own table,
+and in an answer that is kept to be given again under its key; it is looked for everywhere else.
 """
 
 import base64
@@ -26,7 +26,7 @@ from receiver import Receiver
 SECRETS: dict[str, list[str]] = {}
 # What may be in these tables of a dump.
 PERSONAL: list[str] = []
-HOMES = ("memberships in", "answers in")
+HOMES = ("memberships in", "people in", "bank_accounts in", "answers in")
 
 
 def secret(kind: str, text: str) -> str:
@@ -123,6 +123,42 @@ def send(hub: Hub, receiver) -> bytes:
     claims = {"claims": {"tier": {"value": value}}}
     ask("PUT", f"/v1/members/{member}/claims", aero, json=claims).raise_for_status()
 
+    # Somebody who is hired, with a second factor.
+    login = f"canary.{uuid.uuid4().hex[:20]}"
+    name = f"Canary {uuid.uuid4().hex[:20]}"
+    PERSONAL.extend([login, name])
+    person = told_of(ask("POST", "/v1/people", operator, json={"login": login, "name": name, "role": "support"}), said)
+    invited = told_of(ask("POST", f"/v1/people/{person['id']}/invitation", operator, json={}), said)
+    password = canary("password")
+    invitation = {"invitation": secret("invitation", invited["invitation"]), "password": password}
+    ask("POST", "/v1/invitations/accept", json=invitation).raise_for_status()
+    ask("POST", "/v1/invitations/accept", json=invitation)
+    way_in = {"login": login, "password": password}
+    signed_in = told_of(ask("POST", "/v1/sessions", json=way_in), said)
+    session = secret("session", signed_in["access_token"])
+    offered = told_of(ask("POST", "/v1/me/second-factor", session, json={}), said)
+    seed = secret("second factor", offered["secret"])
+    SECRETS["second factor"].append(base64.b32decode(seed + "=" * (-len(seed) % 8)).hex())
+    code = {"code": hub.code(seed)}
+    kept = told_of(ask("POST", "/v1/me/second-factor/confirm", session, json=code), said)
+    for recovery in kept["recovery_codes"]:
+        secret("recovery code", recovery)
+        SECRETS["recovery code"].append(recovery.replace("-", ""))
+    ask("POST", "/v1/sessions", json=way_in | {"code": "000000"})
+    again = told_of(ask("POST", "/v1/sessions", json=way_in | {"code": kept["recovery_codes"][0]}), said)
+    ask("DELETE", "/v1/sessions/current", secret("session", again["access_token"])).raise_for_status()
+
+    # An account that a partner is paid into.
+    number = str(uuid.uuid4().int)[:20]
+    PERSONAL.append(number)
+    account = {"holder": f"Canary {number}", "currency": "USD", "bic": "HSBCHKHH", "account_number": number}
+    path = f"/v1/partners/{id}/bank-account"
+    proposed = told_of(ask("POST", f"{path}/propose", aero, json=account), said)
+    read = {"content_hash": proposed["proposed"]["content_hash"]}
+    finance = secret("token", hub.token("finance"))
+    told_of(ask("POST", f"{path}/approve", finance, json=read), said)
+    ask("GET", path, operator)
+
     # An endpoint, which is told what happened.
     endpoint = told_of(ask("POST", "/v1/webhook-endpoints", aero, json={"url": receiver.url}), said)
     secret("webhook secret", endpoint["secret"])
@@ -194,8 +230,8 @@ def search(places: dict[str, bytes]) -> None:
         and any(form in content for text in texts for form in forms(text))
     ]
     # The search finds what is there.
-    homes = [content for place, content in places.items() if place.startswith(HOMES[0])]
-    assert all(any(text.encode() in home for home in homes) for text in PERSONAL), "a member is lost"
+    homes = [content for place, content in places.items() if place.startswith(HOMES[:-1])]
+    assert all(any(text.encode() in home for home in homes) for text in PERSONAL), "somebody is lost"
     size = sum(map(len, places.values()))
     count = sum(map(len, kinds.values()))
     print(f"{count} canaries of {len(kinds)} kinds, {len(places)} places, {size / 1e6:.0f} MB.")

@@ -1,9 +1,9 @@
 //! What changes, whom it concerns, and the digest by which it is sealed.
 //!
 //! The digest is SHA-256 over, one after another: `position`, `at`, `principal_id` and `subject_id`
-//! as numbers; the 16 bytes of `request_id`; `subject` and `after` as texts; `before` as a text, or
-//! the number -1 when there is none; `concerns` as the number of its partners and each as a number,
-//! or -1 when it is everybody. A number is eight bytes, the highest first, negative ones in two's
+//! as numbers; the 16 bytes of `request_id`; `origin`, `subject` and `after` as texts; `before` as a
+//! text, or the number -1 when there is none; `concerns` as the number of its partners and each as a
+//! number, or -1 when it is everybody. A number is eight bytes, the highest first, negative ones in two's
 //! complement; an instant is the number of microseconds since 1970; a text is the number of its
 //! bytes, and its bytes in UTF-8.
 
@@ -65,6 +65,7 @@ subjects! {
     Person "person" "person.changed";
     RateCard "rate_card" "card.changed";
     RequestLimit "request_limit" "request_limit.changed";
+    Session "session" "session.changed";
     SigningKey "signing_key" "signing_key.changed";
     WebhookEndpoint "webhook_endpoint" "webhook_endpoint.changed";
     Window "window" "window.changed";
@@ -123,6 +124,9 @@ pub struct Change {
     pub principal_id: i64,
     #[diesel(sql_type = SqlUuid)]
     pub request_id: Uuid,
+    /// An [`Origin`](crate::web::Origin) as it is written.
+    #[diesel(sql_type = Text)]
+    pub origin: String,
     #[diesel(sql_type = Text)]
     pub subject: String,
     #[diesel(sql_type = BigInt)]
@@ -136,8 +140,7 @@ pub struct Change {
 }
 
 impl Change {
-    pub const COLUMNS: &str =
-        "position, at, principal_id, request_id, subject, subject_id, before, after, concerns";
+    pub const COLUMNS: &str = "position, at, principal_id, request_id, origin, subject, subject_id, before, after, concerns";
 
     pub fn digest(&self) -> [u8; 32] {
         let Change {
@@ -145,6 +148,7 @@ impl Change {
             at,
             principal_id,
             request_id,
+            origin,
             subject,
             subject_id,
             before,
@@ -156,7 +160,7 @@ impl Change {
             digest.update(number.to_be_bytes());
         }
         digest.update(request_id.as_bytes());
-        for text in [Some(subject), Some(after), before.as_ref()] {
+        for text in [Some(origin), Some(subject), Some(after), before.as_ref()] {
             let length = text.map_or(-1, |text| text.len() as i64);
             digest.update(length.to_be_bytes());
             digest.update(text.map_or(&[][..], |text| text.as_bytes()));
@@ -180,6 +184,7 @@ mod tests {
             at: Timestamp::from_timestamp_micros(1_700_000_000_000_001).expect("an instant"),
             principal_id: 3,
             request_id: Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+            origin: "203.0.113.0/24".to_owned(),
             subject: "rate_card".to_owned(),
             subject_id: 12,
             before: Some("draft".to_owned()),
@@ -203,11 +208,12 @@ mod tests {
     #[test]
     fn whatever_is_changed_the_digest_is_another() {
         type Forge = fn(&mut Change);
-        let forges: [Forge; 9] = [
+        let forges: [Forge; 10] = [
             |it| it.position += 1,
             |it| it.at += chrono::TimeDelta::microseconds(1),
             |it| it.principal_id += 1,
             |it| it.request_id = Uuid::nil(),
+            |it| it.origin = "hub".to_owned(),
             |it| it.subject = "campaign".to_owned(),
             |it| it.subject_id += 1,
             |it| it.before = None,
@@ -230,6 +236,6 @@ mod tests {
         }
     }
 
-    const WHOLE: &str = "ab22056ce320e49aae82aa629d144da2eba5c733e3b1a4726ebfbda39fd0373e";
-    const BARE: &str = "4f79b4c2c096bf1535d2381d6d0b77b192321f57b32dfa128225f874809c1980";
+    const WHOLE: &str = "9503ab2d35783b41dd2e1bc26120e48c707ff112adc8cfc4aebc289046b1f8af";
+    const BARE: &str = "81f7d133c7584b9753ac3965ae04dc148caa6ed11a7d44d91e8bfb755ecd695c";
 }

@@ -1,4 +1,4 @@
-//! Each change of state is written down once: who, what, when, in which request. Operations that
+//! Each change of state is written down once: who, what, when, in which request, from where. Operations that
 //! move points carry the same facts on their own row.
 //!
 //! A change has a place in the one order of all that happens, behind the operations of its

@@ -17,11 +17,12 @@ pub async fn record(
     after: &str,
 ) -> Result<(), Error> {
     diesel::sql_query(
-        "insert into audit (position, principal_id, request_id, subject, subject_id, before, after, concerns)
-         values (audit_places(1), $1, $2, $3, $4, $5, $6, $7)",
+        "insert into audit (position, principal_id, request_id, origin, subject, subject_id, before, after, concerns)
+         values (audit_places(1), $1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind::<BigInt, _>(who.principal)
     .bind::<Uuid, _>(who.request.id)
+    .bind::<Text, _>(who.request.origin.to_string())
     .bind::<Text, _>(about.subject.name())
     .bind::<BigInt, _>(about.id)
     .bind::<Nullable<Text>, _>(before)
@@ -52,13 +53,14 @@ pub async fn record_all(
     let partners: Vec<i64> = changed.iter().map(|it| it.partner).collect();
     let after: Vec<String> = changed.into_iter().map(|it| it.after).collect();
     diesel::sql_query(
-        "insert into audit (position, principal_id, request_id, subject, subject_id, after, concerns)
-         select first + nth - 1, $1, $2, $3, id, after, array[partner]
-           from audit_places(cardinality($4)) as first,
-                unnest($4, $5, $6) with ordinality as changed (id, partner, after, nth)",
+        "insert into audit (position, principal_id, request_id, origin, subject, subject_id, after, concerns)
+         select first + nth - 1, $1, $2, $3, $4, id, after, array[partner]
+           from audit_places(cardinality($5)) as first,
+                unnest($5, $6, $7) with ordinality as changed (id, partner, after, nth)",
     )
     .bind::<BigInt, _>(who.principal)
     .bind::<Uuid, _>(who.request.id)
+    .bind::<Text, _>(who.request.origin.to_string())
     .bind::<Text, _>(subject.name())
     .bind::<Array<BigInt>, _>(ids)
     .bind::<Array<BigInt>, _>(partners)

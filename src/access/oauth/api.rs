@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
 use super::exchange;
-use super::failures::Origin;
+use super::failures::Stranger;
 use super::request::{Refusal, TokenRequest, Wish};
 use crate::access::scope::SCOPES;
 use crate::access::{Access, token};
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::db::Pool;
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
-use crate::web::{Form, ProblemBody};
+use crate::web::{Form, ProblemBody, origin};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/oauth/token").route(web::post().to(issue)))
@@ -109,10 +109,10 @@ async fn issue(
     let wish = asked.wish(&hub.each_ref().map(|it| &**it));
     let wish = wish.map_err(problem)?;
     let client = asked.client(header).map_err(problem)?;
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
-    let origin = Origin::new(address.as_deref().unwrap_or_default(), &client.id);
+    let address = origin::client(&request).map(|address| address.to_string());
+    let stranger = Stranger::new(address.as_deref().unwrap_or_default(), &client.id);
     let now = clock::machine_now();
-    access.failures.check(&origin, now).map_err(too_often)?;
+    access.failures.check(&stranger, now).map_err(too_often)?;
 
     let mut conn = pool.get().await?;
     let grant = super::grant(
@@ -125,7 +125,7 @@ async fn issue(
     )
     .await?;
     if matches!(grant, Err(Refusal::InvalidClient)) {
-        access.failures.count(&origin, now);
+        access.failures.count(&stranger, now);
     }
     let grant = grant.map_err(problem)?;
 

@@ -146,28 +146,30 @@ pub async fn employ(
     role: Role,
 ) -> Result<(), Error> {
     store::employ(conn, person.id, role).await?;
-    sessions::end(conn, person.id, Which::All).await?;
+    sessions::end(conn, who, person.id, Which::All).await?;
     tell(conn, who, person, role.name()).await
 }
 
 /// Takes the password and the second factor away, for the person to set them again.
 pub async fn renew(conn: &mut Connection, who: &Who, person: &Person) -> Result<(), Error> {
-    shut_out(conn, person.id).await?;
+    shut_out(conn, who, person.id).await?;
     tell(conn, who, person, "way in renewed").await
 }
 
 /// Ends a person's employment, and all sessions. Nothing that opened the door opens it again.
 pub async fn dismiss(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
     let person = lock_employed(conn, person).await?;
-    shut_out(conn, person.id).await?;
+    shut_out(conn, who, person.id).await?;
     store::mark_inactive(conn, person.id).await?;
     tell(conn, who, &person, "dismissed").await
 }
 
-async fn shut_out(conn: &mut Connection, person: i64) -> Result<(), Error> {
+async fn shut_out(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
     store::forget_password(conn, person).await?;
     second_factor::reset(conn, person).await?;
-    sessions::end(conn, person, Which::All).await.map(|_| ())
+    sessions::end(conn, who, person, Which::All)
+        .await
+        .map(|_| ())
 }
 
 /// A one-time token with which somebody who has no password sets one. The one before is no good any more.
@@ -199,10 +201,7 @@ pub async fn accept(
     db::transaction(&mut conn, async |conn| {
         let person = store::take_invitation(conn, &invited, &hash).await?;
         let person = person.ok_or_else(not_invited)?;
-        let who = Who {
-            request,
-            ..Who::at_the_console(person.id, person.role)
-        };
+        let who = Who::just_proved(person.id, person.role, request);
         tell(conn, &who, &person, "password set").await
     })
     .await
@@ -232,7 +231,7 @@ pub async fn change_password(
         is_still.then_some(()).ok_or_else(wrong_password)?;
         prove(conn, secrets, me, code).await?;
         store::set_password(conn, person.id, &hash).await?;
-        sessions::end(conn, person.id, Which::AllBut(me.session.id)).await?;
+        sessions::end(conn, &me.who, person.id, Which::AllBut(me.session.id)).await?;
         tell(conn, &me.who, &person, "password changed").await
     })
     .await
@@ -241,7 +240,7 @@ pub async fn change_password(
 /// Ends all sessions of a person, who may sign in again.
 pub async fn sign_out(conn: &mut Connection, who: &Who, person: i64) -> Result<(), Error> {
     let person = lock_employed(conn, person).await?;
-    match sessions::end(conn, person.id, Which::All).await? {
+    match sessions::end(conn, who, person.id, Which::All).await? {
         0 => Ok(()),
         _ => tell(conn, who, &person, "signed out").await,
     }
@@ -265,8 +264,8 @@ pub async fn sign_in(
     access: &Access,
     secrets: &Secrets,
     login: &Login,
-    password: String,
-    code: Option<&str>,
+    (password, code): (String, Option<&str>),
+    request: RequestId,
 ) -> Result<(Person, bool, String), Error> {
     // The connection goes back before the hashing begins.
     let found = {
@@ -293,7 +292,8 @@ pub async fn sign_in(
             let is_right = second_factor::take(conn, secrets, person.id, code).await?;
             is_right.then_some(()).ok_or_else(failed)?;
         }
-        let token = sessions::open(conn, person.id, is_proved).await?;
+        let who = Who::just_proved(person.id, person.role, request);
+        let token = sessions::open(conn, &who, is_proved).await?;
         Ok::<_, Error>((is_proved, token))
     })
     .await?;
@@ -322,7 +322,7 @@ pub async fn prove(
 ) -> Result<(), Error> {
     let is_right = second_factor::take(conn, secrets, me.session.person, code).await?;
     is_right.then_some(()).ok_or_else(second_factor::refused)?;
-    sessions::prove(conn, me.session.id).await
+    sessions::prove(conn, &me.who, me.session).await
 }
 
 /// Ends the enrolment of a second factor: the recovery codes.
@@ -335,7 +335,7 @@ pub async fn enrol(
     let person = me.session.person;
     let person = lock_employed(conn, person).await?;
     let codes = second_factor::confirm(conn, secrets, person.id, code).await?;
-    sessions::prove(conn, me.session.id).await?;
+    sessions::prove(conn, &me.who, me.session).await?;
     tell(conn, &me.who, &person, "second factor enrolled").await?;
     Ok(codes)
 }

@@ -11,11 +11,11 @@ use crate::access::caller::Myself;
 use crate::access::people::{self, Login};
 use crate::access::{Access, Role};
 use crate::clock::Timestamp;
-use crate::db::Pool;
+use crate::db::{self, Pool};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::secret::Secrets;
-use crate::web::{Json, Page, Paging, ProblemBody, Query};
+use crate::web::{Json, Page, Paging, ProblemBody, Query, RequestId};
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -104,6 +104,7 @@ async fn sign_in(
     access: Data<Access>,
     secrets: Data<Secrets>,
     pool: Data<Pool>,
+    request: RequestId,
     Json(asked): Json<SignIn>,
 ) -> Result<HttpResponse, Error> {
     let SignIn {
@@ -111,8 +112,15 @@ async fn sign_in(
         password,
         code,
     } = asked;
-    let (person, second_factor, access_token) =
-        people::sign_in(&pool, &access, &secrets, &login, password, code.as_deref()).await?;
+    let (person, second_factor, access_token) = people::sign_in(
+        &pool,
+        &access,
+        &secrets,
+        &login,
+        (password, code.as_deref()),
+        request,
+    )
+    .await?;
 
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -200,5 +208,9 @@ async fn end(
 }
 
 async fn finish(me: &Myself, pool: &Pool, which: Which) -> Result<usize, Error> {
-    super::end(&mut *pool.get().await?, me.session.person, which).await
+    let mut conn = pool.get().await?;
+    db::transaction(&mut conn, async |conn| {
+        super::end(conn, &me.who, me.session.person, which).await
+    })
+    .await
 }

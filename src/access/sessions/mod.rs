@@ -2,7 +2,8 @@
 //!
 //! A session is kept in the database and looked up there at each request, so that signing out, a dismissal
 //! or another role counts at once, on every hub. It ends after twelve hours, or after half an hour without
-//! a request. Where somebody signs in from is not kept. What needs a fresh proof asks when a code of the
+//! a request. Who signs in, proves again or signs out, and from which network, is in the audit trail; a session
+//! that nobody ends is not told of. What needs a fresh proof asks when a code of the
 //! second factor was given in it last.
 //!
 //! The session itself knows nothing of how its token comes: in a header, or in a cookie.
@@ -11,7 +12,8 @@ pub mod api;
 mod store;
 pub mod token;
 
-use super::Role;
+use super::audit::{self, Subject};
+use super::{Role, Who};
 use crate::clock::Timestamp;
 use crate::db::{Connection, Moment};
 use crate::error::{Error, Problem, Slug};
@@ -19,6 +21,15 @@ use crate::error::{Error, Problem, Slug};
 /// How long a session lasts at most, in seconds. The view `live_sessions` keeps to it, and to the half hour
 /// of silence.
 pub const LIFE: i64 = 12 * 60 * 60;
+
+/// What the audit trail calls a session in which no code of the second factor was given, and one in which one
+/// was.
+fn named(is_proved: bool) -> &'static str {
+    match is_proved {
+        false => "open",
+        true => "proved",
+    }
+}
 
 /// A session that is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +60,21 @@ pub enum Which {
 }
 
 /// Begins a session of a person, who gave a code of the second factor or has none: its token.
-pub async fn open(conn: &mut Connection, person: i64, is_proved: bool) -> Result<String, Error> {
-    let token = token::of(rand::random());
+pub async fn open(conn: &mut Connection, who: &Who, is_proved: bool) -> Result<String, Error> {
+    let (person, token) = (who.principal, token::of(rand::random()));
     store::forget_ended(conn, person).await?;
-    store::insert(conn, person, &token::hash(&token), is_proved).await?;
+    let id = store::insert(conn, person, &token::hash(&token), is_proved).await?;
+    let about = Subject::Session.no(id);
+    audit::record(conn, who, about, None, named(is_proved)).await?;
     Ok(token)
 }
 
 /// A code of the second factor was given now.
-pub async fn prove(conn: &mut Connection, id: i64) -> Result<(), Error> {
-    store::mark_proved(conn, id).await
+pub async fn prove(conn: &mut Connection, who: &Who, session: Session) -> Result<(), Error> {
+    let Session { id, is_proved, .. } = session;
+    store::mark_proved(conn, id).await?;
+    let (about, before) = (Subject::Session.no(id), Some(named(is_proved)));
+    audit::record(conn, who, about, before, named(true)).await
 }
 
 /// Until when the last code counts for decisions, if it does.
@@ -78,8 +94,18 @@ pub async fn find(conn: &mut Connection, token: &str) -> Result<Option<(Session,
 }
 
 /// Ends sessions of a person. How many there were.
-pub async fn end(conn: &mut Connection, person: i64, which: Which) -> Result<usize, Error> {
-    store::delete(conn, person, which).await
+pub async fn end(
+    conn: &mut Connection,
+    who: &Who,
+    person: i64,
+    which: Which,
+) -> Result<usize, Error> {
+    let ended = store::delete(conn, person, which).await?;
+    for (id, is_proved) in &ended {
+        let (about, before) = (Subject::Session.no(*id), Some(named(*is_proved)));
+        audit::record(conn, who, about, before, "ended").await?;
+    }
+    Ok(ended.len())
 }
 
 fn unknown() -> Problem {

@@ -41,6 +41,20 @@ struct ListedRow {
 }
 
 #[derive(diesel::QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Ended {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Bool)]
+    is_proved: bool,
+}
+
+#[derive(diesel::QueryableByName)]
 struct Until {
     #[diesel(sql_type = Timestamptz)]
     until: Timestamp,
@@ -100,17 +114,17 @@ pub(super) async fn insert(
     person: i64,
     token_hash: &[u8],
     is_proved: bool,
-) -> Result<(), Error> {
-    diesel::sql_query(
+) -> Result<i64, Error> {
+    let row: Id = diesel::sql_query(
         "insert into sessions (person_id, token_hash, proved_at)
-         values ($1, $2, case when $3 then clock_timestamp() end)",
+         values ($1, $2, case when $3 then clock_timestamp() end) returning id",
     )
     .bind::<BigInt, _>(person)
     .bind::<Binary, _>(token_hash)
     .bind::<Bool, _>(is_proved)
-    .execute(conn)
+    .get_result(conn)
     .await?;
-    Ok(())
+    Ok(row.id)
 }
 
 pub(super) async fn mark_proved(conn: &mut Connection, id: i64) -> Result<(), Error> {
@@ -174,19 +188,23 @@ pub(super) async fn delete(
     conn: &mut Connection,
     person: i64,
     which: Which,
-) -> Result<usize, Error> {
+) -> Result<Vec<(i64, bool)>, Error> {
     let (one, but) = match which {
         Which::One(id) => (Some(id), None),
         Which::AllBut(id) => (None, Some(id)),
         Which::All => (None, None),
     };
-    let ended = diesel::sql_query(
-        "delete from sessions where person_id = $1 and ($2 is null or id = $2) and ($3 is null or id <> $3)",
+    let ended: Vec<Ended> = diesel::sql_query(
+        "delete from sessions where person_id = $1 and ($2 is null or id = $2) and ($3 is null or id <> $3)
+         returning id, proved_at is not null as is_proved",
     )
     .bind::<BigInt, _>(person)
     .bind::<Nullable<BigInt>, _>(one)
     .bind::<Nullable<BigInt>, _>(but)
-    .execute(conn)
+    .load(conn)
     .await?;
-    Ok(ended)
+    Ok(ended
+        .into_iter()
+        .map(|row| (row.id, row.is_proved))
+        .collect())
 }

@@ -54,6 +54,10 @@ pub struct EntryBody {
     by: ActorBody,
     /// The `request_id` that was answered with, or one made of the `X-Request-Id` that was sent.
     request_id: Uuid,
+    /// Where the request came from: a network, never an address of somebody; `console` at the command line of
+    /// the hub; `hub` when it did it by itself.
+    #[schema(example = "203.0.113.0/24")]
+    origin: String,
     /// What the subject is.
     #[schema(value_type = String, example = "rate_card")]
     of: &'static str,
@@ -89,7 +93,7 @@ pub enum ActorKind {
 
 /// Read the audit trail
 ///
-/// Who changed what, in which request, oldest first: everything that is sealed, so within a second or
+/// Who changed what, in which request and from where, oldest first: everything that is sealed, so within a second or
 /// so. `interline audit export` writes it with its seals, and `interline audit verify` proves that
 /// file without the hub.
 #[utoipa::path(
@@ -142,6 +146,7 @@ fn show(ids: &Ids, directory: &Arc<Directory>, row: &Entry) -> EntryBody {
             partner: row.partner_id.map(|id| ids.show(Kind::Partner, id)),
         },
         request_id: row.request_id,
+        origin: row.origin.clone(),
         of: subject.map_or("", Subject::name),
         subject: subject.map_or_else(String::new, |it| shown(ids, directory, it, row.subject_id)),
         before: row.before.clone(),

@@ -22,6 +22,8 @@ pub struct Entry {
     #[diesel(sql_type = SqlUuid)]
     pub request_id: Uuid,
     #[diesel(sql_type = Text)]
+    pub origin: String,
+    #[diesel(sql_type = Text)]
     pub subject: String,
     #[diesel(sql_type = BigInt)]
     pub subject_id: i64,
@@ -38,8 +40,8 @@ pub async fn list(
     subject: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
-    let sql = "select a.position, a.at, a.principal_id, c.partner_id, a.request_id, a.subject, a.subject_id, \
-                      a.before, a.after \
+    let sql = "select a.position, a.at, a.principal_id, c.partner_id, a.request_id, a.origin, a.subject, \
+                      a.subject_id, a.before, a.after \
                  from audit a left join credentials c on c.id = a.principal_id \
                 where a.position > $1 and a.position < $2 and ($3 is null or a.subject = $3) \
                 order by a.position limit $4";

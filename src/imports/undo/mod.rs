@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 use super::import::{Import, Kind, STEPS, Spent, State, Step};
 use super::{BATCH, about, own, unknown};
-use crate::access::{Role, Who, audit};
+use crate::access::{Who, audit};
 use crate::approvals::{Proposal, Proposals};
 use crate::db::{self, Connection, Pool};
 use crate::error::Error;
@@ -44,8 +44,8 @@ use crate::ledger::{self, Ledger, store as ledger_store};
 use crate::partners::life::Act;
 use crate::partners::{self, Directories};
 use crate::secret::Secrets;
-use crate::web::RequestId;
 use crate::web::once::Claim;
+use crate::web::{Origin, RequestId};
 use figures::{Basis, Figures};
 
 /// Each rests on what is frozen.
@@ -248,8 +248,10 @@ impl Hands<'_> {
                 Some(last) => (import.state, last.line),
                 None => (next, 0),
             };
-            let by = import.step.by.unwrap_or_default();
-            let who = Who::at_the_console(by, Role::Operator);
+            let who = Who {
+                principal: import.step.by.unwrap_or_default(),
+                ..Who::the_hub()
+            };
             let step = Step {
                 line,
                 ..import.step
@@ -327,6 +329,7 @@ impl Hands<'_> {
             principal_id: import.step.by.unwrap_or_default(),
             is_confirmed: true,
             request_id,
+            origin: Origin::Hub,
             version: None,
             reference: None,
         }

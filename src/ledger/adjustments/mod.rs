@@ -23,7 +23,7 @@ use super::command::{Command, Decided, Failed, Seen, Stamp, Touches};
 use super::execute::Done;
 use super::lot::{LotKey, Short};
 use super::operation::Kind;
-use crate::access::{Role, Who, audit};
+use crate::access::{Who, audit};
 use crate::approvals::{self, PartyName, Subject, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::db::{self, Connection};
@@ -110,7 +110,7 @@ impl Ledger {
     /// Posts what was agreed to and not posted, because the hub died in between.
     pub(super) async fn post_approved(&self, secrets: &Secrets) -> Result<usize, Error> {
         let approved = store::approved(&mut *self.pool.get().await?, POSTED).await?;
-        let hub = Who::at_the_console(0, Role::Operator);
+        let hub = Who::the_hub();
         for id in &approved {
             self.post(secrets, &hub, *id).await?;
         }
@@ -141,6 +141,7 @@ fn stamp(secrets: &Secrets, who: &Who, adjustment: &Adjustment) -> Stamp {
         principal_id: adjustment.created_by,
         is_confirmed: true,
         request_id: who.request.id,
+        origin: who.request.origin,
         version: None,
         reference: None,
     }

@@ -91,7 +91,7 @@ prop_compose! {
             kind,
             figures,
             touches: Touches { positions: vec![pays, paid], ..Touches::default() },
-            stamp: Stamp { claim, principal_id: 1, is_confirmed: true, request_id: Uuid::nil(), version: None, reference: None },
+            stamp: Stamp { claim, principal_id: 1, is_confirmed: true, request_id: Uuid::nil(), origin: crate::web::Origin::Hub, version: None, reference: None },
         }
     }
 }

@@ -35,8 +35,8 @@ use crate::db::{self, Connection};
 use crate::error::{Error, Problem, Slug};
 use crate::partners::{Currency, Directory};
 use crate::secret::Secrets;
-use crate::web::RequestId;
 use crate::web::once::Claim;
+use crate::web::{Origin, RequestId};
 
 /// How many rejected credits are undone at a time by the sweep.
 const UNDONE: i64 = 100;
@@ -153,6 +153,7 @@ fn stamp(secrets: &Secrets, credit: i64, by: i64) -> Stamp {
         principal_id: by,
         is_confirmed: true,
         request_id: RequestId::fresh().id,
+        origin: Origin::Hub,
         version: None,
         reference: None,
     }

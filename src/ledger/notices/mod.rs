@@ -20,7 +20,7 @@ use notice::Notice;
 
 use super::Ledger;
 use crate::access::audit::{Changed, Subject};
-use crate::access::{Role, Who, audit};
+use crate::access::{Who, audit};
 use crate::db::{self, Connection};
 use crate::error::Error;
 
@@ -71,7 +71,7 @@ async fn tell_some(conn: &mut Connection, days: i16) -> Result<(usize, bool), Er
     let told = due.len();
 
     if told > 0 {
-        let hub = Who::at_the_console(0, Role::Operator);
+        let hub = Who::the_hub();
         audit::record_all(conn, &hub, Subject::ExpiringLot, due).await?;
     }
     match looked.last().filter(|_| !is_all) {

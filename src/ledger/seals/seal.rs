@@ -7,6 +7,7 @@
 //! | the hash of the seal before | 32 bytes, zero before the first |
 //! | this seal's `id`, `first_group`, `last_group`, `groups`, `operations`, `changes`, `at` | numbers |
 //! | of each group: `id`, `window_id`, `at`, `size`, `rules` | numbers |
+//! | its `origins` | the number of its bytes, and those, in UTF-8 |
 //! | and its `digest` | 32 bytes |
 //! | of each change of the audit trail: `position` | number |
 //! | and its digest | 32 bytes |
@@ -15,10 +16,10 @@
 //! of the same one. The digest of a change is in [`crate::access::audit::Change`].
 //!
 //! A number is eight bytes, the highest first, negative ones in two's complement; an instant is
-//! the number of microseconds since 1970. Nothing has a variable length, so no two chains have
-//! the same bytes.
+//! the number of microseconds since 1970. What has a variable length says it first, so no
+//! two chains have the same bytes.
 
-use diesel::sql_types::{BigInt, Binary, SmallInt, Timestamptz};
+use diesel::sql_types::{BigInt, Binary, SmallInt, Text, Timestamptz};
 use sha2::{Digest, Sha256};
 
 use crate::access::audit::Change;
@@ -38,6 +39,9 @@ pub struct Group {
     pub size: i16,
     #[diesel(sql_type = SmallInt)]
     pub rules: i16,
+    /// Where its operations were asked for: in their order, the same in a row counted.
+    #[diesel(sql_type = Text)]
+    pub origins: String,
     /// Of its operations.
     #[diesel(sql_type = Binary)]
     pub digest: Vec<u8>,
@@ -172,12 +176,15 @@ impl Hashing {
             at,
             size,
             rules,
+            origins,
             digest,
         } = group;
         let (at, size, rules) = (at.timestamp_micros(), i64::from(*size), i64::from(*rules));
         for number in [*id, *window_id, at, size, rules] {
             self.0.update(number.to_be_bytes());
         }
+        self.0.update((origins.len() as u64).to_be_bytes());
+        self.0.update(origins);
         self.0.update(digest);
     }
 
@@ -201,6 +208,7 @@ mod tests {
             at: at(1_700_000_000_000_001),
             size: 2,
             rules: 1,
+            origins: "hub*2".to_owned(),
             digest: vec![id as u8; 32],
         }
     }
@@ -211,6 +219,7 @@ mod tests {
             at: at(1_700_000_000_000_002),
             principal_id: 3,
             request_id: uuid::Uuid::nil(),
+            origin: "hub".to_owned(),
             subject: "window".to_owned(),
             subject_id: 1,
             before: None,
@@ -241,6 +250,6 @@ mod tests {
         assert_eq!(Seal::of(Some(&second), &[], &[], at(0)), None);
     }
 
-    const FIRST: &str = "b27825870a647d3adfb32e877dd1ccb86e2215c8713504c864f48e66227805e9";
-    const SECOND: &str = "213d384f87ded926432c4ad691d83cde1e80b2d61a30db72ace227979bc92766";
+    const FIRST: &str = "a2d5257a773d6d77627c08b329cc5421f583ecd1a80f7ba4bb7c2d43fe54fa64";
+    const SECOND: &str = "4e1a5b6588bff5850d12aaef4f796054eee60f0fb6739d01942512aaa58a21c7";
 }

@@ -61,7 +61,7 @@ pub async fn groups_after(
 ) -> Result<Vec<Group>, Error> {
     // Bounded on one side only, the range is read off the index as far as the limit; with two
     // bounds the planner thinks it small and sorts all of it.
-    let sql = "select * from (select id, window_id, at, size, rules, digest from groups \
+    let sql = "select * from (select id, window_id, at, size, rules, origins, digest from groups \
                  where id > $1 order by id limit $2) next where id < $3 order by id";
     Ok(diesel::sql_query(sql)
         .bind::<BigInt, _>(group)

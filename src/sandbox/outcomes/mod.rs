@@ -27,7 +27,7 @@ use super::runs;
 use super::runs::call::Call;
 use crate::access::{
     Access, AwardsWrite, ConversionsWrite, EventsRead, Partner, QuotesWrite, RedemptionsWrite,
-    ReversalsWrite, Scope,
+    ReversalsWrite, Scope, WebhooksWrite,
 };
 use crate::clock;
 use crate::conversions::quote::Quotes;
@@ -132,7 +132,7 @@ fn cut_off() -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
 fn is_looked_at(method: &Method, path: &str) -> bool {
     match path {
         "/v1/events" => method == Method::GET,
-        TOKENS | "/v1/reversals" => method == Method::POST,
+        TOKENS | "/v1/reversals" | "/v1/sandbox/webhook-checks" => method == Method::POST,
         _ => method == Method::POST && Asked::at(path).is_some(),
     }
 }
@@ -163,8 +163,9 @@ async fn sender(request: &HttpRequest, path: &str) -> Option<i64> {
         "/v1/redemptions" | "/v1/holds" => admitted::<RedemptionsWrite>(request).await,
         "/v1/reversals" => admitted::<ReversalsWrite>(request).await,
         "/v1/quotes" => admitted::<QuotesWrite>(request).await,
-        "/v1/conversions" => admitted::<ConversionsWrite>(request).await,
+        "/v1/conversions" | "/v1/transfers" => admitted::<ConversionsWrite>(request).await,
         "/v1/events" => admitted::<EventsRead>(request).await,
+        "/v1/sandbox/webhook-checks" => admitted::<WebhooksWrite>(request).await,
         _ => None,
     }
 }
@@ -207,7 +208,9 @@ async fn meets(parts: &Parts, seen: &Request) -> Result<Option<(&'static Row, Va
     }
     let body: Value = serde_json::from_slice(&seen.raw).unwrap_or_default();
     let (named, amount) = match asked {
-        Asked::Conversion => told_by_quote(parts, partner, &body["quote"]).await?,
+        Asked::Conversion | Asked::Transfer => {
+            told_by_quote(parts, partner, &body["quote"]).await?
+        }
         Asked::Quote => (member(ids, &body), body["gives"].clone()),
         Asked::Award | Asked::Redemption | Asked::Hold => {
             (member(ids, &body), body["amount"].clone())

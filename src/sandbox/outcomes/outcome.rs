@@ -2,8 +2,8 @@
 //!
 //! A row is met by its amount, in printed units of whatever currency, or by a member whose number at the
 //! partner that asks begins with `SANDBOX-` and the name in capitals: `SANDBOX-LIMIT-REACHED-7`. By the member
-//! it is met where the amount has to be another, as where a rate card sells in steps. Of a conversion the
-//! amount is what its quote gives.
+//! it is met where the amount has to be another, as where a rate card sells in steps. Of a conversion or
+//! a transfer the amount is what its quote gives.
 
 use crate::partners::life::Act;
 
@@ -15,9 +15,10 @@ pub enum Asked {
     Hold,
     Quote,
     Conversion,
+    Transfer,
 }
 
-use Asked::{Award, Conversion, Hold, Quote, Redemption};
+use Asked::{Award, Conversion, Hold, Quote, Redemption, Transfer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -46,8 +47,8 @@ pub struct Row {
     pub says: &'static str,
 }
 
-const WRITES: &[Asked] = &[Award, Redemption, Hold, Conversion];
-const ALL: &[Asked] = &[Award, Redemption, Hold, Quote, Conversion];
+const WRITES: &[Asked] = &[Award, Redemption, Hold, Conversion, Transfer];
+const ALL: &[Asked] = &[Award, Redemption, Hold, Quote, Conversion, Transfer];
 
 /// How long a slow answer takes, in seconds.
 pub const SLOW: u64 = 5;
@@ -58,7 +59,7 @@ pub const TABLE: [Row; 11] = [
         outcome: Outcome::LimitReached,
         name: "limit-reached",
         amount: "900001",
-        on: &[Award, Quote, Conversion],
+        on: &[Award, Quote, Conversion, Transfer],
         says: "422, with `left` and `renews_at`",
     },
     Row {
@@ -72,7 +73,7 @@ pub const TABLE: [Row; 11] = [
         outcome: Outcome::PartnerCapReached,
         name: "partner-cap-reached",
         amount: "900003",
-        on: &[Conversion],
+        on: &[Conversion, Transfer],
         says: "422, as when you may not owe that much more",
     },
     Row {
@@ -93,7 +94,7 @@ pub const TABLE: [Row; 11] = [
         outcome: Outcome::QuoteExpired,
         name: "quote-expired",
         amount: "900006",
-        on: &[Conversion],
+        on: &[Conversion, Transfer],
         says: "410, however young the quote is",
     },
     Row {
@@ -142,6 +143,7 @@ impl Asked {
             Hold => "/v1/holds",
             Quote => "/v1/quotes",
             Conversion => "/v1/conversions",
+            Transfer => "/v1/transfers",
         }
     }
 
@@ -151,7 +153,7 @@ impl Asked {
             Award => Act::Award,
             Redemption => Act::Redeem,
             Hold => Act::Hold,
-            Quote | Conversion => Act::ConvertOut,
+            Quote | Conversion | Transfer => Act::ConvertOut,
         }
     }
 
@@ -188,7 +190,7 @@ pub fn met(asked: Asked, amount: Option<&str>, number: Option<&str>) -> Option<&
 /// The table as the documentation shows it.
 pub fn table() -> String {
     let mut text = "What chosen amounts and members meet in a sandbox, whatever else the request says. An amount counts in \
-         printed units of any currency; of a conversion it is what its quote gives.\n\n\
+         printed units of any currency; of a conversion or a transfer it is what its quote gives.\n\n\
          | amount | member's number begins with | what happens | at |\n|---|---|---|---|\n"
         .to_owned();
     for row in &TABLE {

@@ -16,7 +16,7 @@ pub struct Check {
 }
 
 /// Everything a program has to be seen to do.
-pub const CHECKS: [Check; 11] = [
+pub const CHECKS: [Check; 12] = [
     Check {
         name: "a token is obtained",
         missing: "no token has been issued since the run began",
@@ -112,6 +112,16 @@ pub const CHECKS: [Check; 11] = [
         seen: |calls| {
             let read_on = |call: &Call| at(call, "/v1/events") && call.has_cursor && call.is_done();
             calls.iter().any(read_on)
+        },
+    },
+    Check {
+        name: "a webhook is verified",
+        missing: "no webhook check of an endpoint has been answered with 200",
+        how: "make an endpoint, then POST /v1/sandbox/webhook-checks naming it: right letters are to be taken, forged ones refused",
+        seen: |calls| {
+            calls
+                .iter()
+                .any(|call| at(call, "/v1/sandbox/webhook-checks") && call.is_done())
         },
     },
 ];

@@ -15,7 +15,7 @@ mod store;
 use self::body::CalendarBody;
 use self::schedule::Schedule;
 use crate::access::audit::Subject;
-use crate::access::{Role, Who, audit};
+use crate::access::{Who, audit};
 use crate::clock::Timestamp;
 use crate::db::{self, Connection};
 use crate::error::{Error, Slug};
@@ -63,7 +63,7 @@ pub async fn close_when_due(conn: &mut Connection) -> Result<Option<Closing>, Er
     if calendar.due(&open).is_none_or(|due| now < due) {
         return Ok(None);
     }
-    let who = Who::at_the_console(0, Role::Finance);
+    let who = Who::the_hub();
     let closed = db::transaction(conn, async |conn| {
         ledger::close_window(conn, &who, Some(open.id)).await
     });

@@ -40,6 +40,7 @@ pub struct GroupLine {
     at: Timestamp,
     size: i16,
     rules: i16,
+    origins: String,
     digest: String,
 }
 
@@ -50,6 +51,7 @@ pub struct ChangeLine {
     at: Timestamp,
     principal: i64,
     request: Uuid,
+    origin: String,
     subject: String,
     subject_id: i64,
     before: Option<String>,
@@ -81,6 +83,7 @@ impl From<Link<'_>> for Line {
                 at: group.at,
                 size: group.size,
                 rules: group.rules,
+                origins: group.origins.clone(),
                 digest: hex::encode(&group.digest),
             }),
             Link::Change(change) => Line::Change(ChangeLine {
@@ -88,6 +91,7 @@ impl From<Link<'_>> for Line {
                 at: change.at,
                 principal: change.principal_id,
                 request: change.request_id,
+                origin: change.origin.clone(),
                 subject: change.subject.clone(),
                 subject_id: change.subject_id,
                 before: change.before.clone(),
@@ -125,6 +129,7 @@ impl TryFrom<GroupLine> for Group {
             at: line.at,
             size: line.size,
             rules: line.rules,
+            origins: line.origins,
             digest: hex::decode(line.digest)?,
         })
     }
@@ -137,6 +142,7 @@ impl From<ChangeLine> for Change {
             at: line.at,
             principal_id: line.principal,
             request_id: line.request,
+            origin: line.origin,
             subject: line.subject,
             subject_id: line.subject_id,
             before: line.before,

@@ -99,6 +99,23 @@ pub struct PingedBody {
     webhook_endpoint: String,
 }
 
+impl PingBody {
+    pub fn new(ids: &Ids, endpoint: &Endpoint, id: String, occurred_at: Timestamp) -> PingBody {
+        PingBody {
+            id,
+            kind: event::PING,
+            occurred_at,
+            data: PingedBody {
+                webhook_endpoint: ids.show(Kind::WebhookEndpoint, endpoint.id),
+            },
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Postman {
     pub fn new(
         url: &str,
@@ -300,14 +317,7 @@ impl Postman {
 
     fn ping(&self, endpoint: &Endpoint, delivery: &Delivery) -> Result<Job, Error> {
         let id = self.ids.show(Kind::Event, delivery.event_id);
-        let body = PingBody {
-            id: id.clone(),
-            kind: event::PING,
-            occurred_at: delivery.first_at,
-            data: PingedBody {
-                webhook_endpoint: self.ids.show(Kind::WebhookEndpoint, endpoint.id),
-            },
-        };
+        let body = PingBody::new(&self.ids, endpoint, id.clone(), delivery.first_at);
         Ok(Job {
             place: delivery.event_id,
             id,
