@@ -38,6 +38,7 @@ problems! {
     ApprovalClosed 409 "approval-closed" "The approval is decided already" "Look at its state; propose again if it should be decided anew.";
     ApprovalExpired 410 "approval-expired" "The approval was not given in time" "Propose again.";
     ApprovalOpen 409 "approval-open" "An approval of this is under way" "Wait for it to be decided, or withdraw it first.";
+    AwardFrozen 409 "award-frozen" "The award is frozen with its import" "Thaw the import, `import`, or let it be undone as a whole.";
     BalanceTooLow 422 "balance-too-low" "The wallet holds less than that" "`held` is what can be used now, `needed` what was asked for.";
     BodyIncomplete 400 "body-incomplete" "The body did not arrive whole" "Ask how far it went, and send the rest from there: what was taken is not taken twice.";
     BodyTooLarge 413 "body-too-large" "The body is larger than 64 KiB" "Send less at once.";
@@ -73,6 +74,7 @@ problems! {
     ImportLineChanged 409 "import-line-changed" "The line is another than was sent under its number before" "Send the same file again, or make another import for another file. `line` is the first that differs.";
     ImportLineMissing 409 "import-line-missing" "Lines are missing" "Go on from line `next_line`.";
     ImportLineUnreadable 422 "import-line-unreadable" "The line cannot be read" "The detail says what is wrong with it and what would be right.";
+    ImportStep 409 "import-step" "The import does not go there from where it is" "`state` is where it is. Awards of a finished import are frozen, and then thawed or undone.";
     InsufficientUserAuthentication 401 "insufficient-user-authentication" "The member has to prove itself again" "Let the member prove itself to the partner as `WWW-Authenticate` says (RFC 9470), exchange for a new token with its `auth_time` and `acr`, and send the same again.";
     InvalidField 400 "invalid-field" "A field is not what it should be" "`errors` names each field and the rule.";
     InvitationInvalid 400 "invitation-invalid" "The invitation is not good" "It is good once and for three days; an operator gives another.";

@@ -39,6 +39,7 @@
 //! * No lot goes below zero, and an expired lot cannot be spent.
 //! * One card decides a quote: of the cards of a pair that hold at one instant no two have one priority.
 //! * A member gets what the quote said, to the unit.
+//! * What is frozen for an import is used by nobody until it is thawed, and undone by two people.
 //! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs. The
 //!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
 //!   What is undone comes back to all of them.

@@ -224,6 +224,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let hub = hub.reaching(Reach::allowing(webhook_allow));
             let hub = hub.behind(Proxies::within(trusted_proxy));
             hub.sweep_now_and_then();
+            hub.undo_all_along();
             hub.close_on_time();
             hub.seal_all_along(anchors);
             let what = match hub.environment.is_sandbox() {

@@ -34,6 +34,7 @@ use crate::docs::example::Missing;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Problem, Slug};
 use crate::id::Ids;
+use crate::imports::undo::Hands;
 use crate::ledger::Ledger;
 use crate::ledger::seals::Sealer;
 use crate::members::{Attested, Wallets};
@@ -86,7 +87,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// of it.
 const POLITE: i32 = 10;
 
-/// How often the calendar is looked at.
+/// How often the calendar is looked at, and what an import is still to go through.
 const PUNCTUAL: Duration = Duration::from_secs(5);
 
 impl Hub {
@@ -217,6 +218,29 @@ impl Hub {
                 tokio::time::sleep(SWEEP).await;
             }
         });
+    }
+
+    /// Goes on with imports that are being frozen, thawed or undone, as long as the hub lives.
+    pub fn undo_all_along(&self) {
+        let hub = self.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = hub.hands().sweep().await {
+                    tracing::warn!(%error, "imports will be gone on with")
+                }
+                tokio::time::sleep(PUNCTUAL).await;
+            }
+        });
+    }
+
+    /// What goes through the awards of imports.
+    pub fn hands(&self) -> Hands<'_> {
+        Hands {
+            pool: &self.pool,
+            secrets: &self.secrets,
+            directories: &self.directories,
+            ledger: &self.ledger,
+        }
     }
 
     /// Closes the open window when the calendar says so, as long as the hub lives.
@@ -495,6 +519,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
         imports::api::Doc::openapi(),
+        imports::undo::api::Doc::openapi(),
         matches::api::Doc::openapi(),
         events::api::Doc::openapi(),
         events::trail::api::Doc::openapi(),

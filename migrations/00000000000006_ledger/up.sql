@@ -138,7 +138,7 @@ create table operations (
   memo jsonb,
   transfers smallint,
   constraint operations_pk primary key (id),
-  constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16)),
+  constraint operations_kind_known check (kind in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16)),
   constraint operations_move_something check (out_wallet is not null or in_wallet is not null),
   constraint operations_out_whole check ((out_wallet is null) = (out_amount is null) and out_amount > 0),
   constraint operations_in_whole check ((in_wallet is null) = (in_amount is null) and in_amount > 0),
@@ -148,7 +148,7 @@ create table operations (
     gross = commission + net and converted = value + residual and commission >= 0 and value >= 0
     and (follows is not null or net >= 0 and residual >= 0)),
   constraint operations_one_money_unconverted check (((pays # paid) >> 44) & 16383 <> 0 or net = converted),
-  constraint operations_follow_known check ((follows is not null) = (kind in (6, 7, 9) or kind > 10))
+  constraint operations_follow_known check ((follows is not null) = (kind in (6, 7, 9, 11, 12, 13, 16)))
 );
 -- One effect per key, whatever is sent how often and to which hub.
 create unique index operations_key_unique on operations (key_hash);
@@ -162,7 +162,7 @@ create index operations_by_followed on operations (follows, id) where follows is
 create index operations_attested on operations (asset_of(out_wallet), (memo->>'debited_on'))
   where (out_wallet >> 39) & 31 = 11 and kind = 3;
 comment on table operations is
-  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 9 delivery, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, the conversion of a delivery, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. transfers: how many rows more_transfers has. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
+  'The journal. id: group << 12 | place. kind: 1 award, 2 redemption, 3 conversion, 4 expiry, 5 hold, 6 capture, 7 release, 8 adjustment, 9 delivery, 10 freeze, 14 thaw, 11 to 13 and 16 reversals of 1 to 3 and 6. follows: the hold of a capture or release, the conversion of a delivery, or what a reversal undoes, in whole or in part; what several undo in parts sums to it exactly, so the last digit of a part''s net or residual may be below zero. Amounts in the currency''s smallest unit, money in millionths. The lot of a leg is named by its expiry (infinity when none); a leg of several or of special lots has null there and rows in more_legs. transfers: how many rows more_transfers has. out_previous and in_previous: the operation of that wallet before this one; a statement follows them, so it needs no index. pays and paid are position accounts; when their moneys differ, net leaves through fx_clearing and converted comes back. Append-only; no foreign keys (they would lock hot rows): verify finds what they would.';
 
 create table more_legs (
   operation_id bigint not null,
@@ -211,7 +211,7 @@ create table lots (
 -- updates stay heap-only.
 create index lots_by_expiry on lots (expires_at, wallet) where expires_at <> 'infinity';
 comment on table lots is
-  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once, infinity when it waits for a code) and class (0; others stand for funder, eligibility, price version). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed. A wallet whose balance its issuer keeps has one lot, always empty, for its turns.';
+  'What a wallet holds: one bucket per expiry (infinity when none), first usable instant (-infinity when at once, infinity when it waits for a code) and class (0; others stand for funder and eligibility, or above 2^62 for the import that it is frozen for). Class -1 is what the wallet owes, at zero or below. The journal names lots by these three, so they can be made again from it. turn: one lot of a wallet counts the groups that changed it and names its last operation, 0 elsewhere; every group that changes a wallet changes that lot, so that two never do unnoticed. A wallet whose balance its issuer keeps has one lot, always empty, for its turns.';
 
 create table expiry_notices (
   days smallint not null,

@@ -107,6 +107,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Who tries webhooks here has a receiver on this machine.
     let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
+    hub.undo_all_along();
     hub.close_on_time();
     let at_work = [hub.seal_all_along(anchors), hub.deliver_all_along()?];
     let server = hub.serve(listener)?;
@@ -154,6 +155,7 @@ async fn serve_sandbox(
     let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
     let hub = hub.reaching(Reach::this_machine());
     hub.sweep_now_and_then();
+    hub.undo_all_along();
     hub.close_on_time();
     hub.seal_all_along(None);
     hub.deliver_all_along()?;

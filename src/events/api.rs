@@ -21,6 +21,7 @@ use crate::id::{Ids, Kind as IdKind};
 use crate::ledger::adjustments::api::AdjustedBody;
 use crate::ledger::awards::api::AwardBody;
 use crate::ledger::deliveries::api::DeliveryBody;
+use crate::ledger::freeze;
 use crate::ledger::holds::body::{HoldBody, HoldStepBody};
 use crate::ledger::operation::{Kind, Operation};
 use crate::ledger::redemptions::api::RedemptionBody;
@@ -43,6 +44,7 @@ use crate::web::{Paging, Query};
         DataBody,
         ExpiryBody,
         ExpiringBody,
+        FreezeBody,
         WarningBody,
         ChangeBody,
         SealBody
@@ -84,7 +86,7 @@ pub struct EventsBody {
 pub struct EventBody {
     /// The same however often it is read.
     pub id: String,
-    /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`,
+    /// `award.completed`, `redemption.completed`, `conversion.completed`, `lot.expired`, `lot.frozen`, `lot.thawed`,
     /// `conversion.pending`, `credit.acknowledged`, `credit.rejected`, `hold.created`, `hold.captured`, `hold.released`, `adjustment.completed`, `delivery.completed`,
     /// `award.reversed`, `redemption.reversed`, `conversion.reversed`, `capture.reversed`; or the name of
     /// `lot.expiring`, `match.made`, `limit.warning`, `limit.warning_ended`; or the name of something and `.changed`, like `card.changed`, `limit.changed` or `partner.changed`. There may be more.
@@ -112,6 +114,7 @@ pub enum DataBody {
     Redemption(Box<RedemptionBody>),
     Conversion(Box<ConversionBody>),
     Expiry(ExpiryBody),
+    Freeze(FreezeBody),
     Hold(Box<HoldBody>),
     HoldStep(Box<HoldStepBody>),
     Adjustment(AdjustedBody),
@@ -143,6 +146,18 @@ pub struct ExpiryBody {
     amount: AmountBody,
     /// When they could no longer be spent: at `at` it was written down.
     expires_at: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+}
+
+/// Points of an import that nobody can use any more, or that can be used again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FreezeBody {
+    #[schema(example = "frz_0123456789abcdef")]
+    id: String,
+    wallet: String,
+    amount: AmountBody,
+    #[schema(example = "imp_0123456789abcdef")]
+    import: String,
     at: DateTime<Utc>,
 }
 
@@ -349,6 +364,7 @@ pub fn show(
             DataBody::HoldStep(holds::body::show_step(ids, named)?.into())
         }
         Kind::Adjustment => DataBody::Adjustment(adjustments::api::show_posted(ids, named)?),
+        Kind::Freeze | Kind::Thaw => DataBody::Freeze(show_freeze(ids, named)?),
         Kind::Delivery => DataBody::Delivery(deliveries::api::show(ids, named)?.into()),
         Kind::AwardReversal
         | Kind::RedemptionReversal
@@ -381,6 +397,20 @@ fn show_expiry(ids: &Ids, named: &Named) -> Result<ExpiryBody, Error> {
         amount: ledger_api::amount(&named.directory, leg)?,
         expires_at: expires_at.filter(|at| *at != clock::NEVER),
         at: *at,
+    })
+}
+
+fn show_freeze(ids: &Ids, named: &Named) -> Result<FreezeBody, Error> {
+    let operation = &named.operation;
+    let parts = operation.into.zip(freeze::import_of(operation));
+    let (leg, import) =
+        parts.ok_or_else(|| anyhow::anyhow!("operation {} is not whole", operation.id))?;
+    Ok(FreezeBody {
+        id: ledger::shown(ids, operation),
+        wallet: ids.show(IdKind::Wallet, leg.wallet.0),
+        amount: ledger_api::amount(&named.directory, leg)?,
+        import: ids.show(IdKind::Import, import),
+        at: operation.at,
     })
 }
 

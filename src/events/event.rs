@@ -27,6 +27,8 @@ fn name(kind: Kind) -> &'static str {
         Kind::Release => "hold.released",
         Kind::Adjustment => "adjustment.completed",
         Kind::Delivery => "delivery.completed",
+        Kind::Freeze => "lot.frozen",
+        Kind::Thaw => "lot.thawed",
         Kind::AwardReversal => "award.reversed",
         Kind::RedemptionReversal => "redemption.reversed",
         Kind::ConversionReversal => "conversion.reversed",
@@ -50,7 +52,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 44] = [
+pub const TYPES: [(&str, &str); 46] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -83,6 +85,8 @@ pub const TYPES: [(&str, &str); 44] = [
     ("link_terms.changed", "ChangeBody"),
     ("lot.expired", "ExpiryBody"),
     ("lot.expiring", "ExpiringBody"),
+    ("lot.frozen", "FreezeBody"),
+    ("lot.thawed", "FreezeBody"),
     ("match.made", "ChangeBody"),
     ("membership.changed", "ChangeBody"),
     ("partner.changed", "ChangeBody"),

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::import::{Format, Import, Kind};
 use super::store::RefusedLine;
-use super::{BATCH, Intake, State, own, unknown};
+use super::{BATCH, Intake, State, own, undo, unknown};
 use crate::access::{Auditor, ImportsWrite, Operator, Partner, Reader};
 use crate::clock::Timestamp;
 use crate::db::Connection;
@@ -25,7 +25,7 @@ use crate::web::{Page, Paging, Query, Write, once};
 #[derive(OpenApi)]
 #[openapi(
     paths(create, list, read, send, refusals, finish),
-    components(schemas(NewImport, FinishImport, ImportBody, RefusedLineBody, Kind, Format)),
+    components(schemas(NewImport, FinishImport, ImportBody, RefusedLineBody, Kind, Format, State)),
     tags((name = "imports", description = "Files of members, memberships and awards, taken line by line."))
 )]
 pub struct Doc;
@@ -39,7 +39,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(web::resource("/v1/imports/{import}").route(web::get().to(read)))
     .service(web::resource("/v1/imports/{import}/lines").route(web::put().to(send)))
     .service(web::resource("/v1/imports/{import}/refusals").route(web::get().to(refusals)))
-    .service(web::resource("/v1/imports/{import}/finish").route(web::post().to(finish)));
+    .service(web::resource("/v1/imports/{import}/finish").route(web::post().to(finish)))
+    .configure(undo::api::routes);
 }
 
 /// How many files a hub takes lines of at once: they may take long, and others are to be worked on beside them.
@@ -77,9 +78,8 @@ pub struct ImportBody {
     format: Format,
     #[schema(example = "awards-2027-01.csv")]
     name: String,
-    /// `open` as long as it takes lines, then `finished`.
-    #[schema(example = "open")]
-    state: &'static str,
+    /// `open` as long as it takes lines, then `finished`. `/undo` says more of what follows.
+    state: State,
     /// How many lines of the file were read, with its header and empty lines.
     #[schema(example = 4096)]
     lines_read: i64,
@@ -145,7 +145,7 @@ fn show(ids: &Ids, directory: &Directory, import: &Import) -> ImportBody {
         kind: import.kind,
         format: import.format,
         name: import.name.clone(),
-        state: import.state.name(),
+        state: import.state,
         lines_read: import.progress.next_line - 1,
         next_line: import.progress.next_line,
         done: import.progress.done,
@@ -316,7 +316,11 @@ async fn read(
 }
 
 /// An import, when it is the partner's; none asks for the hub.
-async fn found(shelf: &Shelf, partner: Option<i64>, text: &str) -> Result<Import, Error> {
+pub(super) async fn found(
+    shelf: &Shelf,
+    partner: Option<i64>,
+    text: &str,
+) -> Result<Import, Error> {
     let id = shelf.ids.read(id::Kind::Import, text).ok_or_else(unknown)?;
     let found = super::find(&mut *shelf.pool.get().await?, id).await?;
     Ok(match partner {

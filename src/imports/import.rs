@@ -70,25 +70,90 @@ impl Format {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ImportState)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// It takes lines.
     Open,
     Finished,
+    /// What is left of its awards is being frozen.
+    Freezing,
+    Frozen,
+    /// What is frozen goes back to where it came from.
+    Thawing,
+    /// Its awards are being reversed.
+    Undoing,
+    Undone,
 }
 
+use State::{Finished, Freezing, Frozen, Open, Thawing, Undoing, Undone};
+
 impl State {
-    pub const ALL: [State; 2] = [State::Open, State::Finished];
+    pub const ALL: [State; 7] = [Open, Finished, Freezing, Frozen, Thawing, Undoing, Undone];
 
     pub fn name(self) -> &'static str {
         match self {
-            State::Open => "open",
-            State::Finished => "finished",
+            Open => "open",
+            Finished => "finished",
+            Freezing => "freezing",
+            Frozen => "frozen",
+            Thawing => "thawing",
+            Undoing => "undoing",
+            Undone => "undone",
         }
     }
 
     pub fn named(name: &str) -> Option<State> {
         State::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Where it gets once all its awards are gone through; none when there is nothing to go through.
+    pub fn leads_to(self) -> Option<State> {
+        match self {
+            Freezing => Some(Frozen),
+            Thawing => Some(Finished),
+            Undoing => Some(Undone),
+            Open | Finished | Frozen | Undone => None,
+        }
+    }
+}
+
+/// Every step there is. The database has the same in `import_steps` and takes no other.
+pub const STEPS: [(State, State); 8] = [
+    (Open, Finished),
+    (Finished, Freezing),
+    (Freezing, Frozen),
+    (Freezing, Thawing),
+    (Frozen, Thawing),
+    (Thawing, Finished),
+    (Frozen, Undoing),
+    (Undoing, Undone),
+];
+
+/// What becomes of what an undo does not find any more: what is spent or set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spent {
+    /// It is taken from what else its member has, and owed by the wallet when there is nothing.
+    OwedByMembers,
+    /// It is left: the issuer has given it.
+    BorneByIssuer,
+}
+
+impl Spent {
+    pub const ALL: [Spent; 2] = [Spent::OwedByMembers, Spent::BorneByIssuer];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Spent::OwedByMembers => "owed_by_members",
+            Spent::BorneByIssuer => "borne_by_issuer",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Spent> {
+        Spent::ALL.into_iter().find(|spent| spent.name() == name)
     }
 }
 
@@ -107,6 +172,20 @@ pub struct Import {
     pub created_by: i64,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    pub step: Step,
+}
+
+/// Freezing, thawing or undoing: how far that is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Step {
+    /// How often the import was frozen.
+    pub round: i32,
+    /// Who asked for it.
+    pub by: Option<i64>,
+    /// Up to which line its awards are gone through.
+    pub line: i64,
+    /// Of an undo.
+    pub spent: Option<Spent>,
 }
 
 /// How far an import went, and what it came to.
@@ -187,6 +266,12 @@ mod tests {
         }
         for state in State::ALL {
             assert_eq!(State::named(state.name()), Some(state));
+            assert!(state == Open || STEPS.iter().any(|(_, after)| *after == state));
+            let leads_to = state.leads_to().map(|next| (state, next));
+            assert!(leads_to.is_none_or(|step| STEPS.contains(&step)));
+        }
+        for spent in Spent::ALL {
+            assert_eq!(Spent::named(spent.name()), Some(spent));
         }
     }
 

@@ -12,6 +12,8 @@
 //! Lines are taken [`BATCH`] at a time, the awards among them at once through the ledger's door, as if each
 //! had come alone; the next are read when these are done. So a file costs the memory of a batch.
 //!
+//! A wrong import of awards is [undone](undo) as a whole.
+//!
 //! Lock order: the import's row, then what members and memberships lock. The ledger carries out awards while
 //! nothing is locked here.
 
@@ -20,6 +22,7 @@ mod columns;
 pub mod import;
 pub mod line;
 mod store;
+pub mod undo;
 
 pub use import::{Format, Import, Kind, State};
 pub use store::{find, list, refused};
@@ -77,7 +80,7 @@ pub async fn finish(
     lines: i64,
 ) -> Result<Import, Error> {
     let import = own(store::lock(conn, id).await?, partner)?;
-    if import.state == State::Finished {
+    if import.state != State::Open {
         return Err(closed(&import).into());
     }
     let Progress { done, refused, .. } = import.progress;
@@ -197,7 +200,7 @@ impl<'a> Intake<'a> {
         )?;
         match import.state {
             State::Open => Ok(import),
-            State::Finished => Err(closed(&import).into()),
+            _ => Err(closed(&import).into()),
         }
     }
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::import::{Format, Import, Kind, Outcome, Progress, State};
+use super::import::{Format, Import, Kind, Outcome, Progress, Spent, State, Step};
 use crate::access::Who;
 use crate::clock::Timestamp;
 use crate::db::Connection;
@@ -46,10 +48,18 @@ struct Row {
     created_at: Timestamp,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     finished_at: Option<Timestamp>,
+    #[diesel(sql_type = Integer)]
+    round: i32,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    step_by: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    step_line: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    spent: Option<String>,
 }
 
 const SELECT: &str = "select id, partner_id, kind, format, name, state, columns, next_line, handed_in_through, \
-     done, refused, sums, created_by, created_at, finished_at from imports";
+     done, refused, sums, created_by, created_at, finished_at, round, step_by, step_line, spent from imports";
 
 impl TryFrom<Row> for Import {
     type Error = Error;
@@ -76,6 +86,12 @@ impl TryFrom<Row> for Import {
             created_by: row.created_by,
             created_at: row.created_at,
             finished_at: row.finished_at,
+            step: Step {
+                round: row.round,
+                by: row.step_by,
+                line: row.step_line,
+                spent: row.spent.as_deref().and_then(Spent::named),
+            },
         })
     }
 }
@@ -184,6 +200,37 @@ pub(super) async fn mark_finished(conn: &mut Connection, id: i64) -> Result<(), 
         "update imports set state = 'finished', finished_at = hub_now() where id = $1",
     )
     .bind::<BigInt, _>(id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The same as [`lock`], unless somebody else has locked it.
+pub(super) async fn lock_if_free(conn: &mut Connection, id: i64) -> Result<Option<Import>, Error> {
+    one(
+        conn,
+        format!("{SELECT} where id = $1 for update skip locked"),
+        id,
+    )
+    .await
+}
+
+/// Takes a step, or goes on in it.
+pub(super) async fn keep_step(
+    conn: &mut Connection,
+    id: i64,
+    state: State,
+    step: &Step,
+) -> Result<(), Error> {
+    diesel::sql_query(
+        "update imports set state = $2, round = $3, step_by = $4, step_line = $5, spent = $6 where id = $1",
+    )
+    .bind::<BigInt, _>(id)
+    .bind::<Text, _>(state.name())
+    .bind::<Integer, _>(step.round)
+    .bind::<Nullable<BigInt>, _>(step.by)
+    .bind::<BigInt, _>(step.line)
+    .bind::<Nullable<Text>, _>(step.spent.map(Spent::name))
     .execute(conn)
     .await?;
     Ok(())

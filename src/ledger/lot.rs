@@ -7,6 +7,9 @@
 //! A lot may wait for a code: it never becomes usable, its points are moved to one that is when the code
 //! is presented, and expire when it is not.
 //!
+//! A lot may be frozen for an import that went wrong: its points are used by nobody until they are thawed, and
+//! expire like any others. They stand beside the lot they came from, and move with it when activity re-dates it.
+//!
 //! One lot is not a holding: what the wallet *owes*, when points were taken back that were spent. It is
 //! never above zero, and what comes in pays it first.
 
@@ -18,9 +21,11 @@ use crate::clock::{self, Timestamp};
 ///
 /// `class` is 0 for what a programme's own rules make. Otherwise its bits say what is different:
 ///
-/// | bits | 32..55 | 0..30 |
-/// |------|--------|-------|
-/// |      | from when on it may be converted again: hours since 2000, all ones for never, 0 at once | the partner that paid for this bonus, 0 for none |
+/// | bits | 62 | 32..55 | 0..30 |
+/// |------|----|--------|-------|
+/// |      | 0  | from when on it may be converted again: hours since 2000, all ones for never, 0 at once | the partner that paid for this bonus, 0 for none |
+///
+/// Where bit 62 is set it is frozen, and the bits below are the import that it is frozen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LotKey {
     pub expires_at: Timestamp,
@@ -28,6 +33,7 @@ pub struct LotKey {
     pub class: i64,
 }
 
+const FROZEN: i64 = 1 << 62;
 const FUNDER: i64 = (1 << 31) - 1;
 const HOURS_SHIFT: u32 = 32;
 const NEVER_AGAIN: i64 = (1 << 24) - 1;
@@ -82,9 +88,34 @@ impl LotKey {
         self.usable_from == clock::NEVER
     }
 
+    /// The lot beside it of what is frozen for an import. Of what a programme's own rules make.
+    pub fn frozen_for(self, import: i64) -> LotKey {
+        LotKey {
+            class: FROZEN | import,
+            ..self
+        }
+    }
+
+    /// The import that it is frozen for.
+    pub fn freezer(&self) -> Option<i64> {
+        self.is_frozen().then_some(self.class & !FROZEN)
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.class >= FROZEN
+    }
+
+    /// The lot that it came from when it is frozen, else itself.
+    pub fn thawed(self) -> LotKey {
+        match self.is_frozen() {
+            true => LotKey { class: 0, ..self },
+            false => self,
+        }
+    }
+
     /// Whether somebody paid for it as a bonus.
     pub fn is_bonus(&self) -> bool {
-        self.class > 0 && self.class & FUNDER != 0
+        self.class > 0 && !self.is_frozen() && self.class & FUNDER != 0
     }
 
     pub fn is_convertible(&self, now: Timestamp) -> bool {
@@ -101,12 +132,15 @@ impl LotKey {
     }
 
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.usable_from <= now && now < self.expires_at && *self != LotKey::RECEIVABLE
+        self.usable_from <= now
+            && now < self.expires_at
+            && *self != LotKey::RECEIVABLE
+            && !self.is_frozen()
     }
 
     /// Whether it will be usable, and is not yet.
     pub fn is_pending(&self, now: Timestamp) -> bool {
-        now < self.usable_from && now < self.expires_at
+        now < self.usable_from && now < self.expires_at && !self.is_frozen()
     }
 }
 
@@ -209,10 +243,11 @@ impl Wallet {
         })
     }
 
-    /// What would change if everything usable were to expire at `expires_at` instead of sooner.
+    /// What would change if everything usable, or frozen and else usable, were to expire at `expires_at`
+    /// instead of sooner.
     pub fn redate(&self, expires_at: Timestamp, now: Timestamp) -> Vec<(LotKey, i64)> {
         let sooner = |(key, lot): &(&LotKey, &Lot)| {
-            key.is_usable(now) && key.expires_at < expires_at && lot.available > 0
+            key.thawed().is_usable(now) && key.expires_at < expires_at && lot.available > 0
         };
         self.lots
             .iter()
@@ -318,6 +353,25 @@ mod tests {
         assert!(lot.is_pending(day(19)) && !lot.is_usable(day(19)));
         assert!(!lot.is_pending(day(20)) && !lot.is_usable(day(20)));
         assert!(!LotKey::expiring(day(28)).awaits_code() && !LotKey::RECEIVABLE.awaits_code());
+    }
+
+    #[test]
+    fn what_is_frozen_is_used_by_nobody_and_moves_with_activity() {
+        let lot = LotKey::expiring(day(20));
+        let frozen = lot.frozen_for(7);
+        assert_eq!((frozen.freezer(), lot.freezer()), (Some(7), None));
+        assert_eq!((frozen.thawed(), lot.thawed()), (lot, lot));
+        assert!(!frozen.is_usable(day(1)) && !frozen.is_pending(day(1)));
+        assert!(!frozen.is_bonus() && !frozen.is_ordinary() && !LotKey::RECEIVABLE.is_frozen());
+
+        let mut wallet = wallet(&[(20, 5)]);
+        wallet.change(frozen, Pockets::available(30)).unwrap();
+        assert_eq!(wallet.usable(day(1)), 5);
+        assert!(wallet.take(6, day(1), |_| true).is_err());
+        let later = LotKey::expiring(day(28)).frozen_for(7);
+        let moved = wallet.redate(day(28), day(1));
+        assert!(moved.contains(&(frozen, -30)) && moved.contains(&(later, 30)));
+        assert_eq!(wallet.redate(day(28), day(20)), [], "too late");
     }
 
     #[test]

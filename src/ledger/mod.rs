@@ -29,6 +29,7 @@ pub mod deliveries;
 pub mod execute;
 pub mod expiry;
 pub mod follow_ups;
+pub mod freeze;
 mod group;
 pub mod history;
 pub mod holds;
@@ -284,7 +285,8 @@ pub fn reference_hash(secrets: &Secrets, partner: i64, text: &str) -> Uuid {
     secrets.hash(&[b"reference", &partner.to_be_bytes(), text.as_bytes()])
 }
 
-fn failure<R>(failed: Failed<R>) -> Error {
+/// What a caller is told of a command that was not carried out.
+pub fn failure<R>(failed: Failed<R>) -> Error {
     match failed {
         Failed::Unwelcome => access::caller::unauthenticated().into(),
         Failed::KeyReused => Claim::reused().into(),
@@ -321,6 +323,8 @@ pub fn id_kind(kind: Kind) -> id::Kind {
         Kind::Release => id::Kind::Release,
         Kind::Adjustment => id::Kind::Adjustment,
         Kind::Delivery => id::Kind::Delivery,
+        Kind::Freeze => id::Kind::Freeze,
+        Kind::Thaw => id::Kind::Thaw,
         Kind::AwardReversal
         | Kind::RedemptionReversal
         | Kind::ConversionReversal

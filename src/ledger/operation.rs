@@ -11,6 +11,7 @@
 //! | release    |                             | nowhere                      |
 //! | adjustment | `adjusted`                  | `adjusted`                   |
 //! | delivery   | nowhere: it is in one wallet | nowhere: it was in one      |
+//! | freeze, thaw | nowhere: it stays theirs  | nowhere: it was theirs      |
 //!
 //! A reversal takes the legs of what it undoes the other way, against the same accounts. So each leg
 //! is a whole transfer, and an operation cannot be written down unbalanced.
@@ -36,14 +37,16 @@ pub enum Kind {
     Release = 7,
     Adjustment = 8,
     Delivery = 9,
+    Freeze = 10,
     AwardReversal = 11,
     RedemptionReversal = 12,
     ConversionReversal = 13,
+    Thaw = 14,
     CaptureReversal = 16,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Award,
         Kind::Redemption,
         Kind::Conversion,
@@ -53,9 +56,11 @@ impl Kind {
         Kind::Release,
         Kind::Adjustment,
         Kind::Delivery,
+        Kind::Freeze,
         Kind::AwardReversal,
         Kind::RedemptionReversal,
         Kind::ConversionReversal,
+        Kind::Thaw,
         Kind::CaptureReversal,
     ];
 
@@ -74,9 +79,11 @@ impl Kind {
             Kind::Release => "release",
             Kind::Adjustment => "adjustment",
             Kind::Delivery => "delivery",
+            Kind::Freeze => "freeze",
             Kind::AwardReversal => "award_reversal",
             Kind::RedemptionReversal => "redemption_reversal",
             Kind::ConversionReversal => "conversion_reversal",
+            Kind::Thaw => "thaw",
             Kind::CaptureReversal => "capture_reversal",
         }
     }
@@ -93,9 +100,11 @@ impl Kind {
             | Kind::Release
             | Kind::Adjustment
             | Kind::Delivery
+            | Kind::Freeze
             | Kind::AwardReversal
             | Kind::RedemptionReversal
             | Kind::ConversionReversal
+            | Kind::Thaw
             | Kind::CaptureReversal => None,
         }
     }
@@ -144,6 +153,8 @@ impl Kind {
             | Kind::Hold
             | Kind::Release
             | Kind::Delivery
+            | Kind::Freeze
+            | Kind::Thaw
             | Kind::RedemptionReversal
             | Kind::CaptureReversal => None,
         }
@@ -164,6 +175,8 @@ impl Kind {
             | Kind::Capture
             | Kind::Release
             | Kind::Delivery
+            | Kind::Freeze
+            | Kind::Thaw
             | Kind::AwardReversal => None,
         }
     }

@@ -197,6 +197,20 @@ pub async fn find(conn: &mut Connection, id: i64) -> Result<Option<Operation>, E
     Ok(row.and_then(OperationRow::into_operation))
 }
 
+/// Some operations, in the order of their ids.
+pub async fn find_all(conn: &mut Connection, ids: &[i64]) -> Result<Vec<Operation>, Error> {
+    let rows: Vec<OperationRow> = db::prepared(OPERATIONS)
+        .then(" where o.id = any(")
+        .bind::<Array<BigInt>, _>(ids)
+        .then(") order by o.id")
+        .load(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(OperationRow::into_operation)
+        .collect())
+}
+
 /// A wallet's operations, newest first: all, or those before one of them.
 pub async fn statement(
     conn: &mut Connection,

@@ -13,6 +13,7 @@ use crate::conversions::transfers::attested;
 use crate::conversions::{fee, postings};
 use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
+use crate::ledger::freeze;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
@@ -57,6 +58,11 @@ impl Proof {
             self.finish_group(report)?;
         }
         legs_are_sums_of_lots(&operation)?;
+        if matches!(operation.kind, Kind::Freeze | Kind::Thaw) && !freeze::is_whole(&operation) {
+            let (kind, id) = (operation.kind.name(), operation.id);
+            let what = format!("{kind} {id} does not only turn lots of one wallet");
+            return Err(Difference(what).into());
+        }
         self.conversion(&operation, report)?;
         if let Some((Kind::Conversion, undone)) = operation.followed()
             && operation.kind.is_reversal()

@@ -15,7 +15,8 @@
 //! | holds | their operations and what followed |
 //! | credits | the operations that ask for them, and the audit trail |
 //! | tallies | the operations that name them |
-//! | imports | their lines, and the awards that name them |
+//! | imports | their lines, the awards that name them, and the audit trail |
+//! | what is frozen | its import, and the awards that gave it |
 //! | adjustments | their hash, the approval that binds to it, and the operation that posted it |
 //! | a closed window's content hash, and where it begins | its totals, and the window before |
 //! | what a position owes and was credited in the slices of its limit | its totals |

@@ -795,7 +795,7 @@ pub async fn imports(conn: &mut Connection, report: &mut Report) -> Result<(), S
            from imports i left join counted c on c.import_id = i.id \
           where (i.done, i.refused) is distinct from (coalesce(c.done, 0), coalesce(c.refused, 0)) \
              or coalesce(c.last, 0) > handed_in_through or next_line - 1 > handed_in_through \
-             or state not in ('open', 'finished') or (state <> 'open' and next_line - 1 <> handed_in_through) limit 1",
+             or (state <> 'open' and next_line - 1 <> handed_in_through) limit 1",
     )
     .await?;
     nothing_from(
@@ -826,11 +826,54 @@ pub async fn imports(conn: &mut Connection, report: &mut Report) -> Result<(), S
            from given g full join kept k using (import_id, asset) where g.units is distinct from k.units limit 1",
     )
     .await?;
+    frozen(conn).await?;
     let counted: Count = diesel::sql_query("select count(*) as count from imports")
         .get_result(conn)
         .await?;
     report.imports = counted.count;
     Ok(())
+}
+
+/// An import is where it last went, was frozen as often, and is undone by two people; what is frozen are points
+/// of awards of an import that is.
+async fn frozen(conn: &mut Connection) -> Result<(), Stopped> {
+    nothing_from(
+        conn,
+        "select 'import ' || id || ' is ' || state || ' and was frozen ' || round || ' times, and the audit trail says ' || \
+                coalesce(told, 'nothing') || ' and ' || rounds as what from ( \
+           select id, state, round, \
+                  (select after from audit where subject = 'import' and subject_id = i.id order by position desc limit 1) as told, \
+                  (select count(*) from audit where subject = 'import' and subject_id = i.id and after = 'freezing') as rounds \
+             from imports i) i \
+          where state is distinct from told or round <> rounds limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'import ' || id || ' is ' || state || ' without an approval' as what from imports i \
+          where state in ('undoing', 'undone') and not exists (select from approvals a \
+            where a.subject = 'import_undo' and a.subject_id = i.id and a.state = 'approved') limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'operation ' || o.id || ' is of import ' || (o.memo->>'import') || ' and turns no points of award ' || \
+                coalesce(o.memo->>'award', 'none') || ' of it' as what \
+           from operations o left join operations a on a.id = (o.memo->>'award')::bigint and a.kind = 1 and a.id < o.id \
+          where o.kind in (10, 14) and ((a.memo->>'import', a.in_wallet) is distinct from (o.memo->>'import', o.out_wallet) \
+             or o.kind = 10 and o.out_amount > a.in_amount) limit 1",
+    )
+    .await?;
+    nothing_from(
+        conn,
+        "select 'wallet ' || wallet || ' has ' || available || ' frozen for import ' || (class & ~(1::bigint << 62)) || \
+                ', which is ' || coalesce(i.state, 'none') as what \
+           from lots l left join imports i on i.id = l.class & ~(1::bigint << 62) \
+          where l.class >= 1::bigint << 62 and l.available <> 0 and coalesce(i.state, 'none') not in \
+                ('freezing', 'frozen', 'thawing', 'undoing') and not (i.state = 'undone' and \
+                (l.expires_at <= hub_now() or exists (select from partners p where p.id = i.partner_id and p.ends_at <= hub_now()))) limit 1",
+    )
+    .await
 }
 
 /// Adjustments did what a second person agreed to, and nothing else did what an adjustment does.

@@ -93,7 +93,7 @@ fn told(line: i64, field: &str, code: &str) -> (i64, String, String) {
 }
 
 /// Enrols members of AERO whose numbers are these.
-async fn enrolled(world: &World, numbers: &[String]) {
+pub async fn enrolled(world: &World, numbers: &[String]) {
     let import = begin(world, "members", "csv").await;
     let file = format!("number\n{}\n", numbers.join("\n"));
     let sent = lines(world, &import, 1, file).await.ok();
@@ -101,14 +101,14 @@ async fn enrolled(world: &World, numbers: &[String]) {
 }
 
 /// So many numbers that nobody has.
-fn fresh(count: usize) -> Vec<String> {
+pub fn fresh(count: usize) -> Vec<String> {
     let run = Uuid::new_v4().simple().to_string();
     (0..count)
         .map(|nth| format!("{}-{nth}", &run[..8]))
         .collect()
 }
 
-fn awards(numbers: &[String]) -> String {
+pub fn awards(numbers: &[String]) -> String {
     let line = |number: &String| format!("{number},3,MILE,purchase\n");
     let lines: String = numbers.iter().map(line).collect();
     format!("number,amount,currency,reason\n{lines}")

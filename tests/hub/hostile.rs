@@ -227,6 +227,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &aero,
                 json!({"kind": "members", "format": "csv", "name": "members.csv"}),
             ),
+            "freezeImport" | "thawImport" | "withdrawImportUndo" => (&aero, json!({})),
+            "proposeImportUndo" => (&aero, json!({"spent": "borne_by_issuer"})),
+            "approveImportUndo" | "rejectImportUndo" => (&finance, agreed.clone()),
             "finishImport" => (&aero, json!({"lines": 2})),
             "pingWebhookEndpoint" => (&aero, json!({})),
             "redeliverEvents" => (&aero, json!({"dead": true})),
@@ -882,7 +885,10 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 | "approvePilot"
                 | "rejectPilot"
                 | "approvePerson"
-                | "rejectPerson" => json!({"content_hash": "00"}),
+                | "rejectPerson"
+                | "approveImportUndo"
+                | "rejectImportUndo" => json!({"content_hash": "00"}),
+                "proposeImportUndo" => json!({"spent": "owed_by_members"}),
                 "changeRole" => json!({"role": "auditor"}),
                 "certifyPartner" => json!({"checks": [{"name": "a", "passed": true}]}),
                 "createCredential" => json!({"scopes": ["ledger:read"]}),

@@ -62,6 +62,7 @@ mod staff;
 mod through;
 mod tokens;
 mod transfers;
+mod undo;
 mod walkthrough;
 mod webhooks;
 mod wire;

@@ -424,7 +424,7 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         .await;
 
     let imports = [
-        crate::bulk::begin(office, "members", "csv").await,
+        crate::bulk::begin(office, "awards", "csv").await,
         crate::bulk::begin(office, "members", "csv").await,
     ];
     crate::bulk::lines(office, &imports[1], 1, "number\nW-1\n")

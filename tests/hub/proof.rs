@@ -125,6 +125,14 @@ async fn month() -> World {
         let body = json!({"operation": operation["id"]});
         world.post(&bayview, "/v1/reversals", body).await.ok();
     }
+    // Undone, and frozen.
+    for spent in [Some("owed_by_members"), None] {
+        let wrong = crate::undo::import(&world, "HPT", &[(&member, "30"), (&poor, "20")]).await;
+        crate::undo::freeze(&world, &wrong).await;
+        if let Some(spent) = spent {
+            crate::undo::undo(&world, &wrong, spent).await;
+        }
+    }
     // Warned at once, and until there is no limit any more.
     operators.cap(&world, "CITYMART", Some("1")).await;
     operators.cap(&world, "CITYMART", None).await;
@@ -250,6 +258,9 @@ const UNPROVED: [(&str, &[&str], &str); 17] = [
             "created_by",
             "created_at",
             "finished_at",
+            "step_by",
+            "step_line",
+            "spent",
         ],
         "the audit trail says whose it is, who began it and when it ended; the rest is the partner's own",
     ),

@@ -19,6 +19,7 @@ use crate::campaigns;
 use crate::deliveries;
 use crate::life;
 use crate::sponsors;
+use crate::undo;
 use crate::world::{Answer, Member, World, send};
 
 /// What came back: an answer, or the code of a problem from below HTTP.
@@ -95,6 +96,12 @@ const PROVOCATIONS: &[Row] = table! {
     "approval-expired" => approval_expired;
     // A rate card that is proposed is in no state to be proposed.
     "approval-open" => approval_open;
+    "award-frozen" => async |w: World| {
+        let member = w.member().await;
+        let import = undo::import(&w, "MILE", &[(&member, "5")]).await;
+        undo::freeze(&w, &import).await;
+        reverse(&w, &json!({"operation": undo::award_of(&w, &import, 1).await})).await
+    };
     "balance-too-low" => async |w: World| {
         let member = w.member().await;
         redeem(&w, &member, "1").await
@@ -263,6 +270,10 @@ const PROVOCATIONS: &[Row] = table! {
         let page = w.get(&w.token("AERO").await, &path).await.ok();
         assert_eq!(page["items"][0]["code"], "import-line-unreadable");
         Told::Code("import-line-unreadable")
+    };
+    "import-step" => async |w: World| {
+        let import = bulk::begin(&w, "awards", "csv").await;
+        w.post(&w.token("AERO").await, &format!("/v1/imports/{import}/freeze"), json!({})).await
     };
     "insufficient-user-authentication" => async |w: World| {
         let terms = json!({"cooling_off_hours": 0, "step_up": {"max_age": 60, "acr_values": []}});

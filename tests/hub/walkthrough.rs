@@ -337,6 +337,10 @@ async fn one_conversion_step_by_step() {
             "currency": "MILE"
           },
           "currency": "MILE",
+          "frozen": {
+            "amount": "0",
+            "currency": "MILE"
+          },
           "held": {
             "amount": "0",
             "currency": "MILE"
@@ -350,6 +354,7 @@ async fn one_conversion_step_by_step() {
               },
               "awaits_code": false,
               "expires_at": "(instant)",
+              "frozen": false,
               "usable_from": null
             }
           ],

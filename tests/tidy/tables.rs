@@ -71,6 +71,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "lets the half minute pass after which there is another code",
     ),
     (
+        "tests/hub/undo.rs",
+        "lets a hub forget how far it was, as if it had been killed, and the proof finds what it changes past the hub",
+    ),
+    (
         "tests/hub/tokens.rs",
         "lets the hours pass that a rotation of the hub's key waits for",
     ),

@@ -112,6 +112,7 @@ impl Ledger {
             };
             let original = super::store::find(conn, id).await?;
             let reversal = Reversal {
+                undoes: None,
                 original: original.ok_or_else(|| anyhow::anyhow!("credit {id} is of nothing"))?,
                 amount: None,
                 receivable: false,

@@ -102,7 +102,7 @@ pub struct ReversalBody {
     security(("partner" = ["reversals:write"]), ("person" = ["operator"])),
     params(("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewReversal,
-    extensions(("x-problems" = json!(["already-reversed", "amount-scale", "amount-too-large", "more-than-left",
+    extensions(("x-problems" = json!(["already-reversed", "amount-scale", "amount-too-large", "award-frozen", "more-than-left",
         "kept-by-partner", "not-found", "not-reversible", "partner-state", "partner-suspended", "reference-taken", "reversal-spent"]))),
     responses((status = 201, description = "The reversal.", body = ReversalBody))
 )]
@@ -131,6 +131,7 @@ async fn create(
                     amount: api::part(&directory, &named.operation, body.amount.as_ref())?,
                     original: named.operation.clone(),
                     receivable: body.receivable,
+                    undoes: None,
                 };
                 let reference = reader
                     .partner()
@@ -227,6 +228,13 @@ fn told(ids: &Ids, named: &Named, refusal: Refusal) -> Error {
         Refusal::MoreThanLeft { left } => {
             let leg = named.operation.out.or(named.operation.into);
             api::more_than_left(&named.directory, leg, left)
+        }
+        Refusal::Frozen(import) => {
+            let import = ids.show(id::Kind::Import, import);
+            let detail = format!("points of {import} in its wallet are frozen");
+            Problem::new(Slug::AwardFrozen, detail)
+                .with("import", import)
+                .into()
         }
         Refusal::Spent(short) => spent(named, short).unwrap_or_else(|error| error),
     }

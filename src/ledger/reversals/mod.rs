@@ -7,7 +7,8 @@
 //! Points go back into the lots they came from, with their old expiry. What the operation gave is
 //! taken back from the lots it went into, and from the wallet's other lots when those were spent; from lots
 //! that wait for a code only what waits for its own, so that another's is there when it is presented. What
-//! is not there either the wallet owes, if who asks says so: later gains pay it first.
+//! is not there either the wallet owes, if who asks says so: later gains pay it first. While points of an import
+//! are frozen, its awards are undone [with it](super::freeze) or not at all.
 //! The money is that of the original, at its locked rate, in the open window. What the operation used of
 //! limits and budgets comes back with the points: a bonus as its points are taken back, the count when
 //! nothing is left of the operation.
@@ -20,6 +21,7 @@ use crate::ledger::budget::{self, Given};
 use crate::ledger::command::{Command, Decided, Move, Seen, Touches};
 use crate::ledger::deliveries;
 use crate::ledger::follow_ups::{self, SoFar};
+use crate::ledger::freeze;
 use crate::ledger::lot::{Lot, LotKey, Short, Wallet};
 use crate::ledger::operation::{Figures, Kind, Leg, Operation, Transfer};
 use crate::ledger::tally::{self, Kept, Mark, TallyKey};
@@ -33,6 +35,8 @@ pub struct Reversal {
     pub amount: Option<i64>,
     /// What was spent is owed by the wallet, instead of refused.
     pub receivable: bool,
+    /// Of an award that is undone with its import: the frozen lots to take from before any others.
+    pub undoes: Option<Vec<LotKey>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub enum Refusal {
     MoreThanLeft {
         left: i64,
     },
+    /// Points of its import are frozen.
+    Frozen(i64),
     /// What would be taken back is spent.
     Spent(Short),
 }
@@ -69,6 +75,7 @@ impl Command for Reversal {
         let kind = original.kind;
         let reversal = kind.reversal().ok_or(Refusal::NotReversible(kind))?;
         let part = self.part(seen.so_far.of(reversal))?;
+        self.must_not_be_frozen(seen)?;
         let Mirror {
             out,
             into,
@@ -194,6 +201,22 @@ impl Reversal {
         kept.iter().map(|kept| kept.mark(mark)).collect()
     }
 
+    /// What of an import is frozen is undone as a whole.
+    fn must_not_be_frozen(&self, seen: &Seen<'_>) -> Result<(), Refusal> {
+        let import = match &self.undoes {
+            None => freeze::import_of(&self.original),
+            Some(_) => None,
+        };
+        let Some((import, leg)) = import.zip(self.original.into) else {
+            return Ok(());
+        };
+        let mut lots = seen.wallet(leg.wallet).lots.iter();
+        match lots.any(|(key, lot)| key.freezer() == Some(import) && lot.available > 0) {
+            true => Err(Refusal::Frozen(import)),
+            false => Ok(()),
+        }
+    }
+
     fn part(&self, so_far: SoFar) -> Result<Part, Refusal> {
         let SoFar { last, amount } = so_far;
         let whole = self.original.amount();
@@ -210,7 +233,7 @@ impl Reversal {
         }
     }
 
-    /// From the lots that were filled, of those that wait for a code what waits for its own, then from
+    /// From the lots that are frozen, then from those that were filled, of those that wait for a code what waits for its own, then from
     /// whatever else is usable, earliest expiry first.
     fn take_back(
         &self,
@@ -227,8 +250,9 @@ impl Reversal {
             .collect();
         let mut lots: Vec<(LotKey, Lot)> =
             wallet.lots.iter().map(|(key, lot)| (*key, *lot)).collect();
-        lots.retain(|(key, _)| key.is_usable(now) || filled.contains(key));
-        lots.sort_by_key(|(key, _)| !filled.contains(key));
+        let frozen = self.undoes.as_deref().unwrap_or_default();
+        lots.retain(|(key, _)| key.is_usable(now) || filled.contains(key) || frozen.contains(key));
+        lots.sort_by_key(|(key, _)| (!frozen.contains(key), !filled.contains(key)));
 
         let mut rest = leg.amount;
         let mut moves = Vec::new();

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::id::{Ids, Kind};
 use crate::ledger;
 use crate::ledger::lot::LotKey;
-use crate::ledger::operation::{Leg, Operation};
+use crate::ledger::operation::{Kind as OperationKind, Leg, Operation};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store::{self, LotRow};
 use crate::members;
@@ -43,6 +43,8 @@ pub struct WalletBody {
     available: AmountBody,
     /// What is set aside and not yet used or released.
     held: AmountBody,
+    /// What nobody can use, because the import that gave it is frozen.
+    frozen: AmountBody,
     /// What was given and can be used later, or once its code is presented.
     pending: AmountBody,
     /// What was taken back after it was spent: paid first by what comes in.
@@ -61,6 +63,8 @@ pub struct LotBody {
     usable_from: Option<DateTime<Utc>>,
     /// Whether it can be used only once its code is presented, which is to be done before `expires_at`.
     awaits_code: bool,
+    /// Whether nobody can use it, because the import that gave it is frozen.
+    frozen: bool,
 }
 
 /// A member's wallets.
@@ -184,6 +188,10 @@ fn show(
     lots: &[LotRow],
     now: Timestamp,
 ) -> WalletBody {
+    // What has expired is gone for its owner, whether it has been swept or not.
+    let alive = lots
+        .iter()
+        .filter(|lot| now < lot.key().expires_at && lot.available > 0);
     let usable = lots
         .iter()
         .filter(|lot| lot.key().is_usable(now))
@@ -192,17 +200,16 @@ fn show(
     let held = lots.iter().map(|lot| lot.held).sum();
     let pending = lots.iter().filter(|lot| lot.key().is_pending(now));
     let pending = pending.map(|lot| lot.available).sum();
+    let frozen = alive.clone().filter(|lot| lot.key().is_frozen());
+    let frozen = frozen.map(|lot| lot.available).sum();
     let owed = lots.iter().filter(|lot| lot.key() == LotKey::RECEIVABLE);
     let owed: i64 = owed.map(|lot| -lot.available).sum();
-    // What has expired is gone for its owner, whether it has been swept or not.
-    let alive = lots
-        .iter()
-        .filter(|lot| now < lot.key().expires_at && lot.available > 0);
     WalletBody {
         id: ids.show(Kind::Wallet, wallet.0),
         currency: currency.code.clone(),
         available: AmountBody::of(currency, usable),
         held: AmountBody::of(currency, held),
+        frozen: AmountBody::of(currency, frozen),
         pending: AmountBody::of(currency, pending),
         owed: AmountBody::of(currency, owed),
         lots: alive
@@ -212,6 +219,7 @@ fn show(
                 usable_from: Some(lot.key().usable_from)
                     .filter(|at| ![clock::ALWAYS, clock::NEVER].contains(at)),
                 awaits_code: lot.key().awaits_code(),
+                frozen: lot.key().is_frozen(),
             })
             .collect(),
     }
@@ -219,8 +227,12 @@ fn show(
 
 fn entry(ids: &Ids, currency: &Currency, wallet: Account, operation: &Operation) -> EntryBody {
     let of_wallet = |leg: &Leg| leg.wallet == wallet;
-    // What is moved within one wallet, from what waits for a code, is told as coming in.
-    let (direction, leg) = match operation.into.filter(of_wallet) {
+    // What is moved within one wallet, from what waits for a code or is frozen, is told as coming in; and as
+    // going out when it is frozen.
+    let into = operation
+        .into
+        .filter(|_| operation.kind != OperationKind::Freeze);
+    let (direction, leg) = match into.filter(of_wallet) {
         Some(leg) => ("in", Some(leg)),
         None => ("out", operation.out.filter(of_wallet)),
     };
