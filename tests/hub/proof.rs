@@ -262,7 +262,8 @@ const UNPROVED: [(&str, &[&str], &str); 17] = [
             "step_line",
             "spent",
         ],
-        "the audit trail says whose it is, who began it and when it ended; the rest is the partner's own",
+        "the audit trail says whose it is and who began each step and when; how far the hub went, and what becomes of \
+         what was spent, show in the operations; the rest is the partner's own",
     ),
     (
         "import_lines",

@@ -233,8 +233,8 @@ impl Reversal {
         }
     }
 
-    /// From the lots that are frozen, then from those that were filled, of those that wait for a code what waits for its own, then from
-    /// whatever else is usable, earliest expiry first.
+    /// From the lots that are frozen, then from those that were filled, of those that wait for a code what waits
+    /// for its own, then from whatever else is usable, earliest expiry first.
     fn take_back(
         &self,
         leg: Leg,
