@@ -3,41 +3,33 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
 use super::body::{
     BonusBody, CodeBody, ConversionBody, LegBody, Progress, Viewer, campaigns_in, show,
 };
-use super::decision::Refusal;
-use super::limits::Reached;
 use super::quote::{Quote, Quotes};
 use super::quoted::{
     self, CampaignGainBody, CostBody, LimitBody, QuoteBody, QuotedBonusBody, QuotedLegBody,
     SentenceBody, WorthBody,
 };
-use super::sentence;
 use super::transfers::attested::Attested;
-use super::{Wish, through};
+use super::{Wish, refusal, through};
 use crate::access::{
     AnyRole, ConversionsWrite, LedgerRead, OrMember, Partner, QuotesWrite, Reader, Sender, Who,
 };
 use crate::clock;
-use crate::error::{Error, Problem, Slug};
-use crate::id::{self, Ids};
-use crate::ledger::api::{self, ByReference};
+use crate::error::{Error, Problem};
+use crate::id;
+use crate::ledger::api::ByReference;
 use crate::ledger::credits::credit::State;
 use crate::ledger::deliveries::api::code_of;
 use crate::ledger::deliveries::code::Code;
 use crate::ledger::operation::Kind;
 use crate::ledger::shelf::{Named, Shelf};
 use crate::ledger::{self, Ledger, credits, store};
-use crate::partners::link_terms::{self, terms::CoolingOff};
-use crate::partners::{AmountBody, Currency, Money, MoneyBody};
-use crate::points::amount;
-use crate::points::money::Micros;
-use crate::rates::allowance::Most;
-use crate::rates::campaigns::limits::Exhausted;
+use crate::partners::AmountBody;
+use crate::partners::link_terms;
 use crate::rates::campaigns::{self, Names};
 use crate::rates::{Book, Books};
 use crate::web::body::object_or_none;
@@ -152,7 +144,7 @@ async fn quote(
     let is_member = partner.who.acted().is_some();
     let quoted = price(&partner, &shelf, &books, &quotes, &ledger, &body).await;
     Ok(web::Json(match is_member {
-        true => quoted.map_err(for_member)?.for_member(),
+        true => quoted.map_err(refusal::for_member)?.for_member(),
         false => quoted?,
     }))
 }
@@ -290,7 +282,7 @@ pub async fn take<S>(
 
     let reference = shelf.reference(partner.partner, Kind::Conversion, &text);
     let stamp = |version| ledger::stamp(&partner.who, claim, version, reference.clone());
-    let refuse = |refusal| told(&shelf.ids, refusal);
+    let refuse = |refusal| refusal::told(&shelf.ids, refusal);
     let take = async |moment| {
         let (version, book) = books.at(moment, &shelf.pool).await?;
         must_be_proved(&book, &partner.who)?;
@@ -312,7 +304,7 @@ pub async fn take<S>(
     };
     let (operation, viewer) = match partner.who.acted() {
         None => (taken?, Viewer::Partner(partner.partner)),
-        Some(_) => (taken.map_err(for_member)?, Viewer::Member),
+        Some(_) => (taken.map_err(refusal::for_member)?, Viewer::Member),
     };
     let named = shelf
         .named(partner.moment, operation, text.map(String::from))
@@ -322,143 +314,6 @@ pub async fn take<S>(
     let body = show(&shelf.ids, &named, viewer, progress, &names)?;
     let code = code_for(shelf, &named, viewer);
     Ok(HttpResponse::Created().json(body.with_code(code)))
-}
-
-/// A refusal without what brands pay each other, or have for it.
-fn for_member(error: Error) -> Error {
-    let Error::Refused(problem) = error else {
-        return error;
-    };
-    match problem.slug {
-        slug @ (Slug::PartnerCapReached
-        | Slug::PartnerCoverShort
-        | Slug::SponsorBudgetUsedUp
-        | Slug::CampaignBudgetUsedUp) => {
-            let detail = "a partner that pays for this does not pay for as much now; a smaller amount may do, or a new quote";
-            Problem::new(slug, detail).into()
-        }
-        _ => problem.into(),
-    }
-}
-
-/// The refusal of what goes over a limit of the card.
-pub fn limit_reached(reached: &Reached, from: &Currency, to: &Currency) -> Problem {
-    let Reached { limit, needed } = reached;
-    let shown = LimitBody::of(limit, from, to);
-    let detail = match limit.allowance.most {
-        Most::Times(_) => format!("{} times {}", limit.standing.most, shown.within),
-        Most::Given(_) => format!(
-            "{} {} {}",
-            sentence::grouped(&amount::print(limit.standing.most, from.scale)),
-            from.code,
-            shown.within
-        ),
-        Most::Gained(_) => format!(
-            "{} {} {}",
-            sentence::grouped(&amount::print(limit.standing.most, to.scale)),
-            to.code,
-            shown.within
-        ),
-    };
-    let needed = match limit.allowance.most {
-        Most::Times(_) => json!(needed),
-        Most::Given(_) => json!(AmountBody::of(from, *needed)),
-        Most::Gained(_) => json!(AmountBody::of(to, *needed)),
-    };
-    let left = match shown.times_left {
-        Some(times) => json!(times),
-        None => json!(shown.left),
-    };
-    Problem::new(Slug::LimitReached, format!("the card allows {detail}"))
-        .with("left", left)
-        .with("needed", needed)
-        .with("renews_at", json!(shown.renews_at))
-}
-
-fn told(ids: &Ids, refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Barred(barred) => api::barred(barred).into(),
-        Refusal::QuoteExpired(at) => {
-            Problem::new(Slug::QuoteExpired, format!("the quote ended at {at}")).into()
-        }
-        Refusal::Unlinked => {
-            let detail = "one of the two memberships was unlinked since it was issued";
-            Problem::new(Slug::QuoteExpired, detail).into()
-        }
-        Refusal::QuoteTaken { by } => {
-            let by = ids.show(id::Kind::Conversion, by);
-            Problem::new(Slug::QuoteTaken, format!("conversion {by} took it"))
-                .with("conversion", by)
-                .into()
-        }
-        Refusal::Campaign(campaign, why, currency) => {
-            let campaign = ids.show(id::Kind::Campaign, campaign);
-            exhausted(&campaign, *why, &currency).into()
-        }
-        Refusal::Sponsor(left, money) => used_up(left, &money).into(),
-        Refusal::CoolingOff(cooling, currency) => cooling_off(cooling, &currency).into(),
-        Refusal::AttestedOther { needed, currency } => {
-            let needed = AmountBody::of(&currency, needed);
-            let rule = format!(
-                "{} {}: what the quote gives",
-                needed.amount, needed.currency
-            );
-            Problem::field("/debited", rule).into()
-        }
-        Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
-        Refusal::LimitReached(reached, currencies) => {
-            let [from, to] = &*currencies;
-            limit_reached(&reached, from, to).into()
-        }
-        Refusal::NotAsQuoted(now) => {
-            anyhow::anyhow!("a quote and its conversion disagree: {now:?}").into()
-        }
-    }
-}
-
-/// The refusal of what would go over a link that is too young.
-pub(super) fn cooling_off(CoolingOff { ends_at }: CoolingOff, from: &Currency) -> Problem {
-    let until = super::local(ends_at, from);
-    let detail = format!(
-        "{} is not converted over this link before {until}",
-        from.code
-    );
-    Problem::new(Slug::LinkCoolingOff, detail).with("ends_at", json!(ends_at))
-}
-
-/// The refusal of what the sponsor of the card would have to pay and does not.
-pub(super) fn used_up(left: Micros, money: &Money) -> Problem {
-    let detail = "its share of this conversion is more than what is left of its budget";
-    Problem::new(Slug::SponsorBudgetUsedUp, detail).with("left", json!(MoneyBody::of(money, left)))
-}
-
-/// The refusal of a bonus that was promised and is no longer there.
-fn exhausted(campaign: &str, why: Exhausted, currency: &Currency) -> Problem {
-    let left = |slug, of: &str, units| {
-        let left = AmountBody::of(currency, units);
-        let detail = format!("{of} has {} {} left", left.amount, left.currency);
-        Problem::new(slug, detail).with("left", json!(left))
-    };
-    let problem = match why {
-        Exhausted::Budget { left: units } => {
-            left(Slug::CampaignBudgetUsedUp, "the campaign", units)
-        }
-        Exhausted::Each(limit, standing) => {
-            let problem = match limit.most {
-                Most::Times(_) => Problem::new(
-                    Slug::CampaignLimitReached,
-                    "the wallet has had it as often as the campaign gives it to one",
-                ),
-                Most::Given(_) | Most::Gained(_) => left(
-                    Slug::CampaignLimitReached,
-                    "the member's part of the campaign",
-                    standing.left(),
-                ),
-            };
-            problem.with("renews_at", json!(standing.renews_at))
-        }
-    };
-    problem.with("campaign", campaign)
 }
 
 /// Look a conversion up by your reference

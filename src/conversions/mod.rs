@@ -43,6 +43,7 @@ pub mod postings;
 pub mod promises;
 pub mod quote;
 pub mod quoted;
+pub mod refusal;
 pub mod sentence;
 pub mod sponsorships;
 pub mod through;
@@ -241,7 +242,7 @@ fn must_have_cooled(
 ) -> Result<(), Problem> {
     match from.link_terms.cools_until(linked_at, now) {
         None => Ok(()),
-        Some(cooling) => Err(api::cooling_off(cooling, &from.currency)),
+        Some(cooling) => Err(refusal::cooling_off(cooling, &from.currency)),
     }
 }
 
@@ -262,7 +263,7 @@ fn must_fit(offer: &Offer) -> Result<(), Problem> {
 fn must_be_within(offer: &Offer) -> Result<(), Problem> {
     let Offer { from, to, now, .. } = offer;
     let mark = decision::mark(&offer.evaluated.priced, *now);
-    limits::check(&offer.limits, mark).map_err(|reached| api::limit_reached(&reached, from, to))
+    limits::check(&offer.limits, mark).map_err(|reached| refusal::limit_reached(&reached, from, to))
 }
 
 /// The currencies of a wish and the side that it fixes.

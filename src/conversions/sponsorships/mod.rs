@@ -8,8 +8,8 @@ pub mod sponsored;
 
 pub use sponsored::Sponsorship;
 
-use super::api;
 use super::quote::Quote;
+use super::refusal;
 use crate::clock::Timestamp;
 use crate::error::{Error, Problem};
 use crate::id::Kind;
@@ -68,7 +68,7 @@ pub(super) async fn pays(
     let budget = sponsorship.budget();
     let budgets = store::budgets(&mut *shelf.pool.get().await?, &[budget]).await?;
     let kept = sponsorship.keep(sponsored, budgets.given(budget));
-    kept.map_err(|UsedUp { left }| api::used_up(left, &sponsorship.money))?;
+    kept.map_err(|UsedUp { left }| refusal::used_up(left, &sponsorship.money))?;
     Ok(sponsored.relief)
 }
 
