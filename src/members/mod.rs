@@ -60,8 +60,9 @@ async fn join(
     number: &Number,
     by: Came,
 ) -> Result<Membership, Error> {
-    partners::must_allow(conn, partner, Act::Enrol).await?;
-    must_have_room(conn, partner).await?;
+    if room(conn, partner).await? == Some(0) {
+        return Err(pilots::api::no_room().into());
+    }
     let membership = store::insert_membership(conn, member, partner, number, by).await?;
     let issued = wallets::list_currencies(conn, &[partner]).await?;
 
@@ -75,17 +76,12 @@ async fn join(
     Ok(membership)
 }
 
-/// How many more members a partner's pilot lets join now, where it says. Nobody else joins meanwhile.
+/// Refuses a partner that lets nobody join now, and says how many more its pilot lets, where it does. Neither
+/// changes until the transaction ends.
 pub async fn room(conn: &mut Connection, partner: i64) -> Result<Option<i64>, Error> {
-    let count = async |conn: &mut Connection| store::count_members_of(conn, partner).await;
-    pilots::room(conn, partner, count).await
-}
-
-async fn must_have_room(conn: &mut Connection, partner: i64) -> Result<(), Error> {
-    match room(conn, partner).await? {
-        Some(0) => Err(pilots::api::no_room().into()),
-        _ => Ok(()),
-    }
+    let partner = partners::must_go_on_allowing(conn, partner, Act::Enrol).await?;
+    let count = async |conn: &mut Connection| store::count_members_of(conn, partner.id).await;
+    pilots::room(conn, &partner, count).await
 }
 
 /// Links a member to the programme of another partner, once by what it brought from the first. A number that
@@ -109,7 +105,7 @@ pub async fn link(
         let detail = "the member is linked to you already, with this number";
         return Err(Problem::new(Slug::AlreadyMember, detail).into());
     }
-    partners::must_allow(conn, partner, Act::Enrol).await?;
+    partners::must_go_on_allowing(conn, partner, Act::Enrol).await?;
     let moves = (known.member, member);
     let taken = || {
         let detail =

@@ -77,6 +77,18 @@ pub async fn must_allow(conn: &mut Connection, partner: i64, act: Act) -> Result
     Ok(partner.must_allow(act, now)?)
 }
 
+/// The same, and the partner stays as it is until the transaction ends.
+pub async fn must_go_on_allowing(
+    conn: &mut Connection,
+    partner: i64,
+    act: Act,
+) -> Result<Partner, Error> {
+    let partner = store::share(conn, partner).await?.ok_or_else(unknown)?;
+    let now = db::now(conn).await?;
+    partner.must_allow(act, now)?;
+    Ok(partner)
+}
+
 /// Refuses what the issuer of a currency may not do, and keeps its state until the transaction ends.
 pub async fn issuer_must_allow(
     conn: &mut Connection,

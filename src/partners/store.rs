@@ -172,6 +172,28 @@ pub(super) async fn find(conn: &mut Connection, id: i64) -> Result<Option<Partne
     Ok(row.map(Partner::try_from).transpose()?)
 }
 
+/// A partner that nobody changes until the transaction ends; others may look at it in the same way.
+pub(super) async fn share(conn: &mut Connection, id: i64) -> Result<Option<Partner>, Error> {
+    let row: Option<Row> = diesel::sql_query(
+        "select id, code, name, name_zh, kind, state, last_day, ends_at, money, zone, created_at, pilot, in_sandbox() as rehearses
+           from partners where id = $1 for share",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(Partner::try_from).transpose()?)
+}
+
+/// Waits for whoever counts the members of a partner, and counts alone until the transaction ends.
+pub(super) async fn count_alone(conn: &mut Connection, id: i64) -> Result<(), Error> {
+    diesel::sql_query("select pg_advisory_xact_lock(hashtext('members of a pilot'), $1::integer)")
+        .bind::<BigInt, _>(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Locks who issues a currency.
 pub(super) async fn lock_issuer(
     conn: &mut Connection,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::life;
 use crate::office::Office;
+use crate::sql;
 use crate::world::{Answer, Member, World};
 
 fn path(world: &World, code: &str) -> String {
@@ -311,4 +312,30 @@ async fn no_more_members_join_than_a_pilot_lets_in_however_many_hubs_they_come_t
             .all(|answer| answer.problem() == "pilot-limit")
     );
     World::assert_right(&world.verify().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_joins_past_a_pilot_once_it_is_acknowledged_whatever_was_under_way() {
+    let office = Office::open().await;
+    let world: &World = &office;
+    let second = world.second().await;
+    let of_aero = "select count(*) from memberships m join partners p on p.id = m.partner_id where p.code = 'AERO'";
+    let there = sql::number(&world.url, of_aero).await;
+    let coming = join_all((0..24).map(|nth| {
+        let hub = if nth % 2 == 0 { world } else { &second };
+        async move { enrol(hub, &format!("COMING-{nth}")).await }
+    }));
+    let narrowing = async {
+        set(world, "AERO", pilot(&["enrol"], Some(there + 3), None))
+            .await
+            .ok();
+        sql::number(&world.url, of_aero).await
+    };
+    let (answers, acknowledged) = tokio::join!(coming, narrowing);
+    let joined = answers.iter().filter(|it| it.status.is_success()).count();
+    let all = sql::number(&world.url, of_aero).await;
+    assert_eq!(all, there + joined as i64);
+    assert!(all <= acknowledged.max(there + 3), "{all} {acknowledged}");
+    let late = enrol(world, "LATE").await;
+    assert_eq!(late.problem(), "pilot-limit");
 }

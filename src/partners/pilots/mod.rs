@@ -110,20 +110,16 @@ async fn set(
     db::publish(conn).await
 }
 
-/// How many more members a pilot lets in now, where it says; nobody else joins until the transaction ends.
-/// `count` says how many there are.
+/// How many more members the pilot of a partner lets in now, where it says: of a partner that stays as it is until
+/// the transaction ends, and then nobody else joins before. `count` says how many there are.
 pub async fn room(
     conn: &mut Connection,
-    partner: i64,
+    partner: &Partner,
     count: impl AsyncFnOnce(&mut Connection) -> Result<i64, Error>,
 ) -> Result<Option<i64>, Error> {
-    let found = store::find(conn, partner).await?.ok_or_else(unknown)?;
-    if found.pilot.is_none_or(|pilot| pilot.members.is_none()) {
+    let Some(most) = partner.pilot.as_ref().and_then(|pilot| pilot.members) else {
         return Ok(None);
-    }
-    let locked = lock(conn, partner).await?;
-    match locked.pilot.and_then(|pilot| pilot.members) {
-        None => Ok(None),
-        Some(most) => Ok(Some((most - count(conn).await?).max(0))),
-    }
+    };
+    store::count_alone(conn, partner.id).await?;
+    Ok(Some((most - count(conn).await?).max(0)))
 }
