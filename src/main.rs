@@ -223,15 +223,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let hub = Hub::new(&database.url, &base_url).await?;
             let hub = hub.reaching(Reach::allowing(webhook_allow));
             let hub = hub.behind(Proxies::within(trusted_proxy));
-            hub.sweep_now_and_then();
-            hub.undo_all_along();
-            hub.close_on_time();
-            hub.seal_all_along(anchors);
+            hub.work_all_along(anchors)?;
             let what = match hub.environment.is_sandbox() {
                 true => "Interline's sandbox",
                 false => "Interline",
             };
-            hub.deliver_all_along()?;
             eprintln!("{what} serves at {base_url}; its documentation is at {base_url}/docs/");
             hub.serve(listener)?.await?;
             Ok(ExitCode::SUCCESS)

@@ -203,8 +203,17 @@ impl Hub {
         Ok(server.run())
     }
 
+    /// Everything that a hub does by itself, as long as it lives: what sweeps, closes, undoes, seals and delivers.
+    /// Whoever takes the database away aborts what is returned.
+    pub fn work_all_along(&self, anchors: Option<PathBuf>) -> anyhow::Result<[JoinHandle<()>; 2]> {
+        self.sweep_now_and_then();
+        self.undo_all_along();
+        self.close_on_time();
+        Ok([self.seal_all_along(anchors), self.deliver_all_along()?])
+    }
+
     /// Writes down what has expired, now and then, as long as the hub lives.
-    pub fn sweep_now_and_then(&self) {
+    fn sweep_now_and_then(&self) {
         let (secrets, ledger) = (self.secrets.clone(), self.ledger.clone());
         tokio::spawn(async move {
             loop {
@@ -221,7 +230,7 @@ impl Hub {
     }
 
     /// Goes on with imports that are being frozen, thawed or undone, as long as the hub lives.
-    pub fn undo_all_along(&self) {
+    fn undo_all_along(&self) {
         let hub = self.clone();
         tokio::spawn(async move {
             loop {
@@ -244,7 +253,7 @@ impl Hub {
     }
 
     /// Closes the open window when the calendar says so, as long as the hub lives.
-    pub fn close_on_time(&self) {
+    fn close_on_time(&self) {
         let pool = self.pool.clone();
         tokio::spawn(async move {
             loop {

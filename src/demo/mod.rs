@@ -106,10 +106,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     // Who tries webhooks here has a receiver on this machine.
     let hub = hub.reaching(Reach::this_machine());
-    hub.sweep_now_and_then();
-    hub.undo_all_along();
-    hub.close_on_time();
-    let at_work = [hub.seal_all_along(anchors), hub.deliver_all_along()?];
+    let at_work = hub.work_all_along(anchors)?;
     let server = hub.serve(listener)?;
     if !walk {
         let sandbox = match has_sandbox_beside {
@@ -154,11 +151,7 @@ async fn serve_sandbox(
     let hub = Hub::new(&url, &base_url).await?;
     let credentials = fill_or_recall(&hub, &base_url, &sample).await?;
     let hub = hub.reaching(Reach::this_machine());
-    hub.sweep_now_and_then();
-    hub.undo_all_along();
-    hub.close_on_time();
-    hub.seal_all_along(None);
-    hub.deliver_all_along()?;
+    hub.work_all_along(None)?;
     tokio::spawn(hub.serve(listener)?);
     Ok(Some(credentials))
 }

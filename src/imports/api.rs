@@ -316,11 +316,7 @@ async fn read(
 }
 
 /// An import, when it is the partner's; none asks for the hub.
-pub(super) async fn found(
-    shelf: &Shelf,
-    partner: Option<i64>,
-    text: &str,
-) -> Result<Import, Error> {
+async fn found(shelf: &Shelf, partner: Option<i64>, text: &str) -> Result<Import, Error> {
     let id = shelf.ids.read(id::Kind::Import, text).ok_or_else(unknown)?;
     let found = super::find(&mut *shelf.pool.get().await?, id).await?;
     Ok(match partner {

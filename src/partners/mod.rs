@@ -70,7 +70,7 @@ pub async fn admit(conn: &mut Connection, who: &Who, new: NewPartner) -> Result<
     steps::go(conn, who, draft, State::Sandbox, None).await
 }
 
-/// Refuses what a partner may not do in its state.
+/// Refuses what a partner may not do in its state or its pilot.
 pub async fn must_allow(conn: &mut Connection, partner: i64, act: Act) -> Result<(), Error> {
     let partner = store::find(conn, partner).await?.ok_or_else(unknown)?;
     let now = db::now(conn).await?;
