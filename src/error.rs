@@ -89,6 +89,8 @@ problems! {
     LintNotAcknowledged 422 "lint-not-acknowledged" "The rate card rewards what you may not want" "Read its `lints`, then send the codes of `missing` as `acknowledges`.";
     MakerIsChecker 403 "maker-is-checker" "Who asked cannot also approve" "Somebody else has to look at it.";
     MalformedJson 400 "malformed-json" "The body is not JSON as RFC 8259 defines it" "The detail says where reading stopped.";
+    MandateNotInForce 422 "mandate-not-in-force" "Nothing is awarded under the mandate now" "`state` is the one it is in; it is in force once both agreed, from its first day to its last.";
+    MandateState 409 "mandate-state" "The mandate does not go there from where it is" "`state` is the one it is in. Other terms are another mandate.";
     MembershipAlone 409 "membership-alone" "The membership is linked to no other" "There is nothing to end: the member has no other membership.";
     MembershipMissing 422 "membership-missing" "The member has no wallet in that currency" "Link a membership with its issuer first.";
     MethodNotAllowed 405 "method-not-allowed" "There is something here, but not for this method" "The Allow header names the methods there are.";
@@ -116,6 +118,7 @@ problems! {
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";
+    ReceiptTaken 409 "receipt-taken" "Points were awarded for that receipt before" "A receipt is good for one award of the issuer's points, whoever makes it, for ever.";
     ReferenceTaken 409 "reference-taken" "You used that reference before" "References are unique for ever; look the operation up with ?reference=.";
     RequestLimitExceeded 429 "request-limit-exceeded" "You ask more often than you may" "Wait `retry_after` seconds, then send the same request with the same key. `RateLimit` on every answer says how many are left; an operator may give you more.";
     ReversalSpent 422 "reversal-spent" "What would be taken back is spent" "`held` is what is left of `needed`. With `receivable` the wallet owes the rest, where that may be said.";

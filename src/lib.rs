@@ -42,7 +42,7 @@
 //! * What is frozen for an import is used by nobody until it is thawed, and undone by two people.
 //! * A campaign never gives more than its budget, nor to a wallet more than it says, however many hubs. The
 //!   sponsor of a card never pays more than its budget, and no wallet is awarded more than its issuer says.
-//!   What is undone comes back to all of them.
+//!   Under a mandate no more is awarded than its two partners agreed. What is undone comes back to all of them.
 //! * What is counted of what a partner owes stays within its cover and its cap, however many hubs there are,
 //!   unless by what is undone.
 //! * A sandbox is a database of its own and stays one; the clock of a live hub is never turned.
@@ -84,6 +84,9 @@ pub mod members;
 // floor: books
 pub mod ledger;
 pub mod rates;
+
+// floor: mandates
+pub mod mandates;
 
 // floor: conversions
 pub mod conversions;

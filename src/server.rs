@@ -49,8 +49,8 @@ use crate::webhooks::Webhooks;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::rounds::Postman;
 use crate::{
-    access, approvals, conversions, docs, events, imports, ledger, matches, members, partners,
-    rates, sandbox, settlement, staff, webhooks,
+    access, approvals, conversions, docs, events, imports, ledger, mandates, matches, members,
+    partners, rates, sandbox, settlement, staff, webhooks,
 };
 
 /// Everything a handler may ask for, made once per hub.
@@ -154,6 +154,7 @@ impl Hub {
             .app_data(self.webhooks.clone())
             .app_data(self.proxies.clone())
             .configure(conversions::options::api::routes)
+            .configure(mandates::api::routes)
             .configure(conversions::api::routes)
             .configure(conversions::transfers::api::routes)
             .configure(access::api::routes)
@@ -522,6 +523,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         staff::api::Doc::openapi(),
         ledger::api::Doc::openapi(),
         rates::api::Doc::openapi(),
+        mandates::api::Doc::openapi(),
         conversions::api::Doc::openapi(),
         conversions::transfers::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),

@@ -394,7 +394,7 @@ create table budgets (
   constraint budgets_not_negative check (given >= 0)
 ) with (fillfactor = 50);
 comment on table budgets is
-  'What campaigns that may give only so much have given, in smallest units of what is gained, by their id; below zero, by the id of a rate card, what its sponsor has paid in millionths of its money. What is undone comes back. A group locks the rows in the order of their ids. The memo of an operation says what it gave and gave back, and verify sums that again.';
+  'What owners that may give only so much have given, in smallest units of what is gained: campaigns, by their id; mandates, by bit 62, their id and a day (0 for all days); and below zero, by the id of a rate card, what its sponsor has paid in millionths of its money. What is undone comes back. A group locks the rows in the order of their ids. The memo of an operation says what it gave and gave back, and verify sums that again.';
 
 create table operation_references (
   partner_id bigint not null,

@@ -32,6 +32,7 @@ use crate::ledger::{
     self, adjustments, api as ledger_api, awards, deliveries, holds, redemptions, reversals,
 };
 use crate::partners::{AmountBody, Directory};
+use crate::points::account::Account;
 use crate::rates::campaigns::{self, Names};
 use crate::web::{Paging, Query};
 
@@ -220,10 +221,11 @@ pub fn asked(directory: &Directory, partner: Option<i64>, after: i64, limit: i64
 
 /// A partner, with what it issues.
 pub fn whose(directory: &Directory, partner: i64) -> Whose {
-    let issued = directory.issued_by(partner);
+    let (issued, money) = (directory.issued_by(partner), directory.money_of(partner));
     Whose {
         partner,
         currencies: issued.iter().map(|it| it.no).collect(),
+        position: money.map(|money| Account::position(partner, money.no)),
     }
 }
 
@@ -326,6 +328,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::ExchangeRate => IdKind::ExchangeRate,
         Subject::ExpiringLot => IdKind::Wallet,
         Subject::Import => IdKind::Import,
+        Subject::Mandate => IdKind::Mandate,
         Subject::Membership => IdKind::Membership,
         Subject::Person => IdKind::Person,
         Subject::RateCard => IdKind::RateCard,
@@ -352,7 +355,7 @@ pub fn show(
 ) -> Result<EventBody, Error> {
     let operation = &named.operation;
     let data = match operation.kind {
-        Kind::Award => DataBody::Award(awards::api::show(ids, named)?.into()),
+        Kind::Award => DataBody::Award(awards::api::show(ids, named, partner)?.into()),
         Kind::Redemption => DataBody::Redemption(redemptions::api::show(ids, named)?.into()),
         Kind::Conversion => DataBody::Conversion(
             conversions::body::show(ids, named, partner, Progress::at_first(operation), names)?

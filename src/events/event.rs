@@ -52,7 +52,7 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 46] = [
+pub const TYPES: [(&str, &str); 47] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
@@ -87,6 +87,7 @@ pub const TYPES: [(&str, &str); 46] = [
     ("lot.expiring", "ExpiringBody"),
     ("lot.frozen", "FreezeBody"),
     ("lot.thawed", "FreezeBody"),
+    ("mandate.changed", "ChangeBody"),
     ("match.made", "ChangeBody"),
     ("membership.changed", "ChangeBody"),
     ("partner.changed", "ChangeBody"),

@@ -5,7 +5,7 @@
 //! stand before what was shown: a cursor is the last place looked at, and whoever goes on from it
 //! misses nothing and sees nothing twice, through any hub.
 //!
-//! A partner sees operations that moved points of a currency it issues, and of each what it would
+//! A partner sees operations that moved points of a currency it issues or its money, and of each what it would
 //! see asking for it alone; and the changes that concern it. Events of others are looked at and
 //! passed over, so many at most in one request: a page may be empty and its cursor still further
 //! on. An index by partner would spare the looking and burden every operation; reading in order is
@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::ledger::operation::{self, Operation};
 use crate::ledger::seals;
 use crate::ledger::seals::seal::Seal;
-use crate::points::account::Asset;
+use crate::points::account::{Account, Asset};
 
 /// How many operations, and how many changes, are looked at for one page.
 pub const LOOKED_AT: i64 = 5_000;
@@ -38,6 +38,8 @@ pub struct Whose {
     pub partner: i64,
     /// What it issues.
     pub currencies: Vec<Asset>,
+    /// What it owes and is owed.
+    pub position: Option<Account>,
 }
 
 /// Which events are asked for.

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::ledger::operation::{self, Operation};
 use crate::ledger::store::{OPERATIONS, OperationRow};
 
-/// Whether an operation moved points of a partner's currencies, $3.
-const MOVED: &str = "($3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) \
+/// Whether an operation moved points of a partner's currencies, $3, or money of its position, $4.
+const MOVED: &str = "($3 is null or asset_of(out_wallet) = any($3) or asset_of(in_wallet) = any($3) or pays = $4 or paid = $4 \
                       or transfers is not null and exists ( \
                            select from more_transfers where operation_id = id and asset_of(debit) = any($3)))";
 
@@ -30,15 +30,16 @@ pub async fn look_at_operations(
     let sql = format!(
         "with looked as materialized ( \
            select id, {MOVED} as is_asked \
-             from (select id, out_wallet, in_wallet, transfers from operations where id > $1 order by id limit $4) next \
+             from (select id, out_wallet, in_wallet, pays, paid, transfers from operations where id > $1 order by id limit $5) next \
             where id < $2) \
          select (select max(id) from looked) as last, (select count(*) from looked) as count, \
-                array(select id from looked where is_asked order by id limit $5) as found"
+                array(select id from looked where is_asked order by id limit $6) as found"
     );
     Ok(diesel::sql_query(sql)
         .bind::<BigInt, _>(asked.after)
         .bind::<BigInt, _>(horizon)
         .bind::<Nullable<Array<Integer>>, _>(currencies(asked.whose.as_ref()))
+        .bind::<Nullable<BigInt>, _>(position(asked.whose.as_ref()))
         .bind::<BigInt, _>(asked.looked_at)
         .bind::<BigInt, _>(asked.limit)
         .get_result(conn)
@@ -71,6 +72,10 @@ fn currencies(whose: Option<&Whose>) -> Option<Vec<i32>> {
     whose.map(|whose| whose.currencies.iter().map(|no| i32::from(*no)).collect())
 }
 
+fn position(whose: Option<&Whose>) -> Option<i64> {
+    Some(whose?.position?.0)
+}
+
 #[derive(diesel::QueryableByName)]
 struct Places {
     #[diesel(sql_type = Array<BigInt>)]
@@ -88,12 +93,13 @@ pub async fn among(
         "select array(select id from operations where id = any($1) and id < $2 and {MOVED} \
                       union all \
                       select position from audit where position = any($1) and position < $2 \
-                         and ($4 is null or concerns is null or $4 = any(concerns))) as found"
+                         and ($5 is null or concerns is null or $5 = any(concerns))) as found"
     );
     let found: Places = diesel::sql_query(sql)
         .bind::<Array<BigInt>, _>(places)
         .bind::<BigInt, _>(horizon)
         .bind::<Nullable<Array<Integer>>, _>(currencies(whose))
+        .bind::<Nullable<BigInt>, _>(position(whose))
         .bind::<Nullable<BigInt>, _>(whose.map(|whose| whose.partner))
         .get_result(conn)
         .await?;

@@ -4,6 +4,7 @@
 //! |------------------|------------------------------------------------------|
 //! | a campaign       | points given, in smallest units                      |
 //! | a card's sponsor | money paid, in millionths; below zero by the card's id |
+//! | a mandate        | points awarded, in all or on a day; by the [`MANDATES`] bit, its id and the day |
 //!
 //! One row an owner, for those that may give only so much. A group locks the rows that its commands
 //! name before it reads them, in the order of their ids, so that the last unit is given once over any
@@ -14,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
 /// The budgets that the commands of a group name, by owner.
@@ -44,6 +46,25 @@ pub type Added = (i64, i64);
 /// The budget of the sponsor of a card.
 pub fn of_sponsor(card: i64) -> i64 {
     -card
+}
+
+/// The bit that tells the budgets of mandates from those of campaigns.
+pub const MANDATES: i64 = 1 << 62;
+
+/// How many bits of a mandate's budget are its day: those of some 2,800 years.
+const DAY_BITS: u32 = 20;
+
+/// The budget of a mandate for one day, or for all.
+pub fn of_mandate(mandate: i64, day: Option<NaiveDate>) -> i64 {
+    let day = day.map_or(0, |day| i64::from(day.num_days_from_ce()));
+    MANDATES | mandate << DAY_BITS | day
+}
+
+/// The mandate that has a budget, and whether that is of one day.
+pub fn mandate_of(owner: i64) -> Option<(i64, bool)> {
+    let rest = owner & !MANDATES;
+    let is_mandates = owner > 0 && owner & MANDATES != 0;
+    is_mandates.then_some((rest >> DAY_BITS, rest & ((1 << DAY_BITS) - 1) != 0))
 }
 
 impl Given {
@@ -132,6 +153,17 @@ mod tests {
             [],
             "what comes back at once is not written"
         );
+    }
+
+    #[test]
+    fn a_mandate_has_a_budget_for_all_and_one_for_each_day() {
+        let day = NaiveDate::from_ymd_opt(2026, 3, 1);
+        let all = of_mandate(7, None);
+        assert_eq!(mandate_of(all), Some((7, false)));
+        assert_eq!(mandate_of(of_mandate(7, day)), Some((7, true)));
+        let next = day.and_then(|day| day.succ_opt());
+        assert_ne!(of_mandate(7, day), of_mandate(7, next));
+        assert_eq!((mandate_of(7), mandate_of(of_sponsor(7))), (None, None));
     }
 
     #[test]

@@ -300,13 +300,24 @@ impl Shelf {
 }
 
 /// Whether an operation moved points of a currency that the partner issues, also only from one operation
-/// of its programme into another.
+/// of its programme into another; or its money.
 pub fn concerns(directory: &Directory, partner: i64, operation: &Operation) -> bool {
+    if is_paid_by_or_to(partner, operation) {
+        return true;
+    }
     let is_theirs = |account: Account| issued_by(directory, partner, account).is_some();
     let legs = [operation.out, operation.into];
     let wallets = legs.iter().flatten().map(|leg| leg.wallet);
     let others = operation.transfers.iter().map(|transfer| transfer.debit);
     wallets.chain(others).any(is_theirs)
+}
+
+/// Whether a partner is on one of the two sides of the operation's money.
+pub fn is_paid_by_or_to(partner: i64, operation: &Operation) -> bool {
+    let sides = operation.figures.iter().flat_map(|it| [it.pays, it.paid]);
+    sides
+        .into_iter()
+        .any(|position| position.owner() == partner)
 }
 
 /// The currency of an account, when the partner issues it.

@@ -11,12 +11,14 @@ use crate::conversions::promises::promise::{self, Promise};
 use crate::conversions::sponsorships::Sponsorship;
 use crate::conversions::transfers::attested;
 use crate::conversions::{fee, postings};
+use crate::ledger::awards;
 use crate::ledger::budget;
 use crate::ledger::follow_ups::before;
 use crate::ledger::freeze;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
+use crate::mandates::mandate;
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card::{self, Card};
 use crate::rates::settlement::Exchange;
@@ -63,6 +65,7 @@ impl Proof {
             let what = format!("{kind} {id} does not only turn lots of one wallet");
             return Err(Difference(what).into());
         }
+        self.award(&operation)?;
         self.conversion(&operation, report)?;
         if let Some((Kind::Conversion, undone)) = operation.followed()
             && operation.kind.is_reversal()
@@ -128,6 +131,59 @@ impl Proof {
         }
         self.chain.take(&group, report)?;
         report.groups += 1;
+        Ok(())
+    }
+
+    /// What an award cost, and where it is counted, is what its mandate says; without one it cost nothing.
+    fn award(&self, operation: &Operation) -> Result<(), Stopped> {
+        if operation.kind != Kind::Award {
+            return Ok(());
+        }
+        let wrong =
+            |what: &str| Stopped::from(Difference(format!("award {}: {what}", operation.id)));
+        let Some(id) = awards::mandate_of(operation) else {
+            return match operation.figures {
+                None => Ok(()),
+                Some(_) => Err(wrong("it cost money, and was made under no mandate")),
+            };
+        };
+        let unknown = || wrong(&format!("there is no mandate {id} of its currency"));
+        let leg = operation.into.ok_or_else(|| wrong("gives nothing"))?;
+        let currency = leg.wallet.asset();
+        let mandate = self.terms.mandate(id);
+        let mandate = mandate.filter(|it| it.currency == currency);
+        let mandate = mandate.ok_or_else(unknown)?;
+        let position = |partner| self.terms.position_of(partner).ok_or_else(unknown);
+        let sides = [position(mandate.issuer)?, position(mandate.partner)?];
+        let [issuer, partner] = sides.map(Account::asset);
+        let exchange = self
+            .terms
+            .exchange(operation.exchange_rate_id, partner, issuer);
+        if mandate.costs() && (exchange.is_some() == (partner == issuer)) {
+            return Err(wrong("there is no rate between its two moneys"));
+        }
+        let scales = self.terms.scales(currency, currency).ok_or_else(unknown)?;
+        let figures = mandate.figures((leg.amount, scales.target), sides, exchange);
+        if operation.figures != figures.ok() {
+            return Err(wrong("its money is not what its mandate says"));
+        }
+        let zone = self.terms.zone(currency).ok_or_else(unknown)?;
+        let day = mandate::day(zone, operation.at);
+        let memo = operation.memo.as_ref();
+        if budget::kept(memo) != mandate.counted(leg.amount, day) {
+            return Err(wrong("it is not counted as its mandate says"));
+        }
+        let reason = memo.and_then(|memo| memo.get("reason")?.as_str());
+        let is_allowed = mandate
+            .terms
+            .reasons
+            .iter()
+            .any(|it| Some(it.name()) == reason);
+        let each = mandate.terms.caps.each;
+        if !is_allowed || !mandate.terms.is_a_day(day) || each.is_some_and(|most| leg.amount > most)
+        {
+            return Err(wrong("its mandate is not for this"));
+        }
         Ok(())
     }
 

@@ -22,6 +22,8 @@
 //! | what a position owes and was credited in the slices of its limit | its totals |
 //! | a cap, and the cover beside it | the audit trail of who approved it |
 //! | a rate card's terms | their hash, and the approval that binds to it |
+//! | what an award under a mandate cost | its mandate, and the exchange rate of then |
+//! | a mandate | its hash, the approval that binds to it, the audit trail, and what awards say was counted |
 //! | a campaign | its hash, the approval that binds to it, and what conversions say it gave |
 //! | what the database keeps without foreign keys | the rows that should be there |
 //!
@@ -153,6 +155,7 @@ async fn check(
 ) -> Result<(), Stopped> {
     store::cards(conn, report).await?;
     store::campaigns(conn, report).await?;
+    store::mandates(conn).await?;
     journal(conn, report, anchors, page).await?;
     follow_ups(conn, page).await?;
     store::lots(conn, report).await?;

@@ -19,11 +19,13 @@ use crate::clock::Timestamp;
 use crate::db::Connection;
 use crate::ledger::adjustments;
 use crate::ledger::adjustments::adjustment::Adjustment;
+use crate::ledger::budget;
 use crate::ledger::operation::{Kind, LARGEST_GROUP, Operation};
 use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
+use crate::mandates::mandate::Mandate;
 use crate::partners::Money;
 use crate::partners::period::{Calendar, Period};
 use crate::points::account::{Account, Asset};
@@ -256,7 +258,8 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
                   jsonb_array_elements_text(b->'parts') part \
             where o.memo ? 'budgets' group by 1 \
          ) \
-         select case when owner < 0 then 'the sponsor of rate card ' || -owner else 'campaign ' || owner end || ' is kept as having given ' || coalesce(k.given, 0) || \
+         select case when owner < 0 then 'the sponsor of rate card ' || -owner \
+                    when owner >= 1::bigint << 62 then 'mandate ' || ((owner - (1::bigint << 62)) >> 20) else 'campaign ' || owner end || ' is kept as having given ' || coalesce(k.given, 0) || \
                 ', and the journal says ' || coalesce(r.given, 0) as what \
            from right_ones r full join budgets k using (owner) \
           where coalesce(k.given, 0) <> coalesce(r.given, 0) limit 1",
@@ -270,6 +273,51 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
           where b.given > (c.settlement #>> '{sponsor,budget}')::numeric * 1000000 limit 1",
     )
     .await
+}
+
+/// Mandates are what both partners approved, and no more was awarded than they let.
+pub async fn mandates(conn: &mut Connection) -> Result<(), Stopped> {
+    let all = crate::mandates::store::all(conn).await?;
+    let changed = all
+        .iter()
+        .find(|it| it.terms.hash((it.currency, it.partner)) != it.content_hash);
+    if let Some(changed) = changed {
+        let what = format!("mandate {} is not what was approved", changed.id);
+        return Err(Difference(what).into());
+    }
+    nothing_from(
+        conn,
+        "select 'mandate ' || m.id || ' is ' || m.state || ', and the audit trail or its approval says something else' as what \
+           from mandates m where m.state is distinct from (select a.after from audit a \
+               where a.subject = 'mandate' and a.subject_id = m.id order by a.position desc limit 1) \
+             or not exists (select from approvals p join currencies c on c.no = m.currency_no \
+               where p.subject = 'mandate' and p.subject_id = m.id and p.content_hash = m.content_hash \
+                 and p.parties @> array['partner:' || m.partner_id, 'partner:' || c.issuer_id] \
+                 and (m.state not in ('agreed', 'ended') or p.state = 'approved')) limit 1",
+    )
+    .await?;
+    let by_id: HashMap<i64, &Mandate> = all.iter().map(|it| (it.id, it)).collect();
+    let owners: Vec<Awarded> =
+        diesel::sql_query("select owner, given from budgets where owner >= 1::bigint << 62")
+            .load(conn)
+            .await?;
+    for Awarded { owner, given } in owners {
+        let (id, of_one_day) = budget::mandate_of(owner).unwrap_or_default();
+        let most = by_id.get(&id).and_then(|it| it.most(of_one_day));
+        if most.is_none_or(|most| given > most) {
+            let what = format!("more was awarded under mandate {id} than it lets");
+            return Err(Difference(what).into());
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, diesel::QueryableByName)]
+struct Awarded {
+    #[diesel(sql_type = BigInt)]
+    owner: i64,
+    #[diesel(sql_type = BigInt)]
+    given: i64,
 }
 
 /// No budget was passed, and no wallet had more than it may within a day, a month, a year or ever.
@@ -395,6 +443,7 @@ pub struct Terms {
     zones: HashMap<Asset, Tz>,
     moneys: HashMap<String, Money>,
     partners: HashMap<i64, Account>,
+    mandates: HashMap<i64, Mandate>,
     campaigns: HashMap<i64, Arc<PublishedCampaign>>,
 }
 
@@ -416,6 +465,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         .load(conn)
         .await?;
     let campaigns = campaigns::find_all(conn).await?;
+    let mandates = crate::mandates::store::all(conn).await?;
     let exchange = |row: ExchangeRow| {
         let rate = Price::new(row.rate).ok()?;
         Some((row.id, ([row.base, row.quote], rate)))
@@ -437,6 +487,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
             .into_iter()
             .map(|row| (row.id, Account::position(row.id, row.money)))
             .collect(),
+        mandates: mandates.into_iter().map(|it| (it.id, it)).collect(),
         campaigns: campaigns
             .into_iter()
             .map(|campaign| (campaign.id, Arc::new(campaign)))
@@ -475,6 +526,10 @@ impl Terms {
 
     pub fn campaign(&self, id: i64) -> Option<&Arc<PublishedCampaign>> {
         self.campaigns.get(&id)
+    }
+
+    pub fn mandate(&self, id: i64) -> Option<&Mandate> {
+        self.mandates.get(&id)
     }
 
     pub fn position_of(&self, partner: i64) -> Option<Account> {

@@ -299,6 +299,7 @@ async fn a_page_without_anything_of_ones_own_moves_on() {
     let whose = Whose {
         partner: star.issuer,
         currencies: vec![star.no],
+        position: None,
     };
     let asked = |after, looked_at, limit| Asked {
         after,

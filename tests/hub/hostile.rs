@@ -83,6 +83,15 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let hired = world.post(&oscar, "/v1/people", body).await.ok();
     let person_hash = json!({"content_hash": hired["proposed"]["content_hash"]});
     let bayview = world.token("BAYVIEW").await;
+    let caps = [("each", "900000"), ("day", "900000"), ("total", "900000")];
+    let mandate = crate::mandates::wanted(world, "BAYVIEW", crate::mandates::purchased(), &caps);
+    let proposed_mandate = world
+        .post(&aero, "/v1/mandates", mandate.clone())
+        .await
+        .ok();
+    let mandate_hash = json!({"content_hash": proposed_mandate["content_hash"]});
+    let agreed_on =
+        crate::mandates::agree(world, "BAYVIEW", crate::mandates::purchased(), &caps).await;
     let (bearer, conversion) = crate::deliveries::by_code(world, 30).await;
     let body = json!({"url": "https://example.com/"});
     let endpoint = world.post(&aero, "/v1/webhook-endpoints", body).await.ok();
@@ -137,6 +146,14 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 &aero,
                 json!({"member": member.id, "amount": miles, "reason": "purchase", "channel": "app",
                 "usable_from": tomorrow, "location": "shop", "reference": "R"}),
+            ),
+            "proposeMandate" => (&aero, mandate.clone()),
+            "approveMandate" | "rejectMandate" => (&bayview, mandate_hash.clone()),
+            "endMandate" => (&aero, json!({})),
+            "createMandatedAward" => (
+                &bayview,
+                json!({"member": member.id, "amount": miles, "reason": "purchase", "channel": "app",
+                "usable_from": tomorrow, "location": "shop", "receipt": "R"}),
             ),
             "createRedemption" => (
                 &aero,
@@ -265,8 +282,13 @@ pub async fn writes(world: &World) -> Vec<Write> {
     let write = |one: crate::openapi::Operation| {
         let (token, body) = known(&one.id);
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
+        let mandate = match one.id.as_str() {
+            "createMandatedAward" => &agreed_on,
+            _ => &proposed_mandate,
+        };
         let path = one
             .path
+            .replace("{mandate}", &text(&mandate["id"]))
             .replace("{partner}", partner)
             .replace("{member}", &member.id)
             .replace("{membership}", &linked)
@@ -867,6 +889,9 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "acknowledgeCredit" => json!({"reference": "R", "credited_on": "2026-01-01"}),
                 "rejectCredit" => json!({"reason": "R"}),
                 "registerForCampaign" => json!({"member": "x", "currency": "MILE"}),
+                "createMandatedAward" => {
+                    json!({"member": "x", "amount": {"amount": "1", "currency": "MILE"}, "reason": "event"})
+                }
                 "setPartnerState" => json!({"state": "live"}),
                 "attestClaims" => json!({"claims": {}}),
                 "makeLinkToken" => json!({"partner": "BAYVIEW"}),
@@ -882,6 +907,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 | "rejectPartnerCap"
                 | "approvePartnerState"
                 | "rejectPartnerState"
+                | "approveMandate"
+                | "rejectMandate"
                 | "approvePilot"
                 | "rejectPilot"
                 | "approvePerson"

@@ -34,6 +34,7 @@ mod life;
 mod limits;
 mod link_terms;
 mod linking;
+mod mandates;
 mod matches;
 mod members;
 mod notices;

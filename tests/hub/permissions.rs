@@ -414,6 +414,14 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         .await
         .ok();
 
+    let wanted = crate::mandates::wanted(office, "KWUN", crate::mandates::purchased(), &[]);
+    let mandates = [
+        made(&aero, "/v1/mandates", wanted.clone()).await,
+        made(&aero, "/v1/mandates", wanted).await,
+    ];
+    let path = format!("/v1/mandates/{}/end", mandates[1]);
+    office.post(&aero, &path, json!({})).await.ok();
+
     let hook = json!({"url": "https://hooks.example.com/interline"});
     let endpoints = [
         made(&aero, "/v1/webhook-endpoints", hook.clone()).await,
@@ -513,6 +521,7 @@ async fn things(office: &Office) -> BTreeMap<&'static str, Thing> {
         ("endpoint", thing("AERO", &endpoints[0], &endpoints[1])),
         ("hold", thing("AERO", &holds[0], &holds[1])),
         ("import", thing("AERO", &imports[0], &imports[1])),
+        ("mandate", thing("AERO", &mandates[0], &mandates[1])),
         ("member", lasting("AERO", &member.id)),
         (
             "membership",

@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 
 use crate::bonuses;
 use crate::campaigns;
+use crate::mandates;
 use crate::sponsors;
 use crate::sql;
 use crate::world::{Member, World, card};
@@ -35,7 +36,15 @@ async fn month() -> World {
         json!({"operation": with_bonus["id"], "amount": {"amount": "3333", "currency": "MILE"}});
     world.post(&aero, "/v1/reversals", body).await.ok();
     let presented = json!({"code": with_bonus["delivery"]["code"], "member": member.id});
+    let caps = [("day", "500"), ("total", "900")];
+    let mandate = mandates::agree(&world, "CITYMART", mandates::purchased(), &caps).await;
+    let bought = mandates::given(&member, "300", json!({"receipt": "TPE-1"}));
+    let bought = mandates::award(&world, "CITYMART", &mandate, bought)
+        .await
+        .ok();
+    let part = json!({"operation": bought["id"], "amount": {"amount": "77", "currency": "MILE"}});
     let citymart = world.token("CITYMART").await;
+    world.post(&citymart, "/v1/reversals", part).await.ok();
     world
         .post(&citymart, "/v1/deliveries", presented)
         .await
@@ -185,7 +194,7 @@ async fn difference(world: &World) -> Option<String> {
 }
 
 /// Proved tables, by which row a change is tried: one that takes part in something.
-const TABLES: [(&str, &str); 24] = [
+const TABLES: [(&str, &str); 25] = [
     ("audit", "before is not null and concerns <> '{}'"),
     ("operations", "true"),
     ("more_legs", "true"),
@@ -204,6 +213,7 @@ const TABLES: [(&str, &str); 24] = [
     ("caps", "true"),
     ("slices", "owed <> 0"),
     ("limit_warnings", "ended_at is not null"),
+    ("mandates", "true"),
     ("groups", "true"),
     // The last one leaves no trace in the chain: anchors miss it.
     ("seals", "id = 1"),
@@ -220,7 +230,7 @@ const TABLES: [(&str, &str); 24] = [
 ];
 
 /// What the proof leaves alone, and why.
-const UNPROVED: [(&str, &[&str], &str); 17] = [
+const UNPROVED: [(&str, &[&str], &str); 18] = [
     (
         "credits",
         &[
@@ -242,6 +252,11 @@ const UNPROVED: [(&str, &[&str], &str); 17] = [
         "limit_warnings",
         &["id", "group_id"],
         "counts them, and says which group crossed; the event is in that group's transaction",
+    ),
+    (
+        "mandates",
+        &["proposed_by", "created_by", "created_at"],
+        "the approval and the audit trail say who asked and when",
     ),
     (
         "adjustments",

@@ -18,6 +18,7 @@ use crate::bulk;
 use crate::campaigns;
 use crate::deliveries;
 use crate::life;
+use crate::mandates;
 use crate::sponsors;
 use crate::undo;
 use crate::world::{Answer, Member, World, send};
@@ -369,6 +370,16 @@ const PROVOCATIONS: &[Row] = table! {
         let request = w.request(Method::POST, "/v1/sessions").header("content-type", "application/json");
         send(request.body("{")).await
     };
+    "mandate-not-in-force" => async |w: World| {
+        let mandate = mandates::agree(&w, "BAYVIEW", mandates::purchased(), &[]).await;
+        mandates::step(&w, "AERO", &mandate, "end").await.ok();
+        let body = mandates::given(&w.member().await, "5", json!({}));
+        mandates::award(&w, "BAYVIEW", &mandate, body).await
+    };
+    "mandate-state" => async |w: World| {
+        let mandate = mandates::agree(&w, "BAYVIEW", mandates::purchased(), &[]).await;
+        mandates::step(&w, "BAYVIEW", &mandate, "approve").await
+    };
     "membership-alone" => async |w: World| {
         let aero = w.token("AERO").await;
         let member = w.post(&aero, "/v1/members", json!({"number": "1"})).await.ok();
@@ -490,6 +501,12 @@ const PROVOCATIONS: &[Row] = table! {
         let quote = held_quote(&w).await;
         take(&w, &quote).await.ok();
         take(&w, &quote).await
+    };
+    "receipt-taken" => async |w: World| {
+        let mandate = mandates::agree(&w, "BAYVIEW", mandates::mandated("0"), &[]).await;
+        let body = mandates::given(&w.member().await, "5", json!({"receipt": "R"}));
+        mandates::award(&w, "BAYVIEW", &mandate, body.clone()).await.ok();
+        mandates::award(&w, "BAYVIEW", &mandate, body).await
     };
     "reference-taken" => async |w: World| {
         let amount = json!({"amount": "1", "currency": "MILE"});

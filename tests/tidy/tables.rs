@@ -11,6 +11,10 @@ const TESTS_THAT_WRITE: &[(&str, &str)] = &[
         "what is proposed is changed past the hub, and nobody agrees to that",
     ),
     (
+        "tests/hub/mandates.rs",
+        "what it changes past the hub, the proof has to find",
+    ),
+    (
         "tests/hub/sponsors.rs",
         "a sponsor that is closed past the hub is charged for nothing",
     ),

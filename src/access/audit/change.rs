@@ -59,6 +59,7 @@ subjects! {
     Import "import" "import.changed";
     LimitWarning "limit_warning" "limit.warning";
     LinkTerms "link_terms" "link_terms.changed";
+    Mandate "mandate" "mandate.changed";
     Match "match" "match.made";
     Membership "membership" "membership.changed";
     Partner "partner" "partner.changed";

@@ -12,13 +12,16 @@ use crate::clock;
 use crate::error::{Error, Problem, Slug};
 use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
+use crate::ledger::awards;
 use crate::ledger::lot::LotKey;
-use crate::ledger::operation::Kind;
+use crate::ledger::operation::{Figures, Kind};
 use crate::ledger::shelf::{Named, Shelf, Taken};
 use crate::ledger::{self, Ledger};
 use crate::partners::award_limits::api::AwardLimitBody;
 use crate::partners::award_limits::limit::{Most, Reached};
-use crate::partners::{AmountBody, Currency};
+use crate::partners::{AmountBody, Currency, MoneyBody};
+use crate::points::account::Account;
+use crate::points::money::Micros;
 use crate::web::body::object;
 use crate::web::text::{self, Mark};
 use crate::web::{Query, Write};
@@ -73,6 +76,13 @@ pub struct AwardBody {
     expires_at: Option<DateTime<Utc>>,
     /// From when they can be used; null when at once.
     usable_from: Option<DateTime<Utc>>,
+    /// Under which it was awarded by another than the issuer; null when by the issuer.
+    #[schema(example = "mdt_0123456789abcdef")]
+    mandate: Option<String>,
+    /// What you owe for it; null when nothing.
+    owes: Option<MoneyBody>,
+    /// What you are owed for it; null when nothing.
+    owed: Option<MoneyBody>,
     reason: Option<String>,
     channel: Option<String>,
     location: Option<String>,
@@ -138,7 +148,7 @@ async fn create(
     let named = shelf
         .named(partner.moment, operation, body.reference.map(String::from))
         .await?;
-    Ok(HttpResponse::Created().json(show(&shelf.ids, &named)?))
+    Ok(HttpResponse::Created().json(show(&shelf.ids, &named, Some(partner.partner))?))
 }
 
 /// How a refusal is told.
@@ -189,13 +199,13 @@ async fn find(
     let named = shelf
         .by_reference(partner.partner, &[Kind::Award], &query.0.reference)
         .await?;
-    Ok(web::Json(show(&shelf.ids, &named)?))
+    Ok(web::Json(show(&shelf.ids, &named, Some(partner.partner))?))
 }
 
 /// Read an award
 #[utoipa::path(
     get, path = "/v1/awards/{award}", operation_id = "readAward", tag = "ledger",
-    description = "An award of a currency that you issue.",
+    description = "An award of a currency that you issue, or that you made under a mandate.",
     security(("partner" = ["ledger:read"])),
     params(("award" = String, Path, description = "The award's id.")),
     responses((status = 200, description = "The award.", body = AwardBody))
@@ -206,10 +216,11 @@ async fn read(
     path: Path<String>,
 ) -> Result<web::Json<AwardBody>, Error> {
     let named = shelf.by_id(partner.partner, &[Kind::Award], &path).await?;
-    Ok(web::Json(show(&shelf.ids, &named)?))
+    Ok(web::Json(show(&shelf.ids, &named, Some(partner.partner))?))
 }
 
-pub fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
+/// An award as a partner sees it, with its own money only; with all of it when none, for the hub's people.
+pub fn show(ids: &Ids, named: &Named, partner: Option<i64>) -> Result<AwardBody, Error> {
     let Named {
         operation,
         reference,
@@ -223,6 +234,17 @@ pub fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
         .iter()
         .rfind(|lot| lot.change > 0 && lot.lot != LotKey::RECEIVABLE)
         .map(|lot| lot.lot);
+    let money = |side: fn(&Figures) -> (Account, Micros)| {
+        let side = operation.figures.as_ref().map(side);
+        let is_theirs = |position: Account| partner.is_none_or(|it| it == position.owner());
+        let side = side.filter(|(position, amount)| is_theirs(*position) && *amount > Micros::ZERO);
+        side.map(|(position, amount)| {
+            let money = directory.money(position.asset());
+            let money = money.ok_or_else(|| anyhow::anyhow!("{} has no money", position.0))?;
+            Ok::<_, Error>(MoneyBody::of(money, amount))
+        })
+        .transpose()
+    };
     Ok(AwardBody {
         id: ids.show(id::Kind::Award, operation.id),
         wallet: ids.show(id::Kind::Wallet, leg.wallet.0),
@@ -233,6 +255,9 @@ pub fn show(ids: &Ids, named: &Named) -> Result<AwardBody, Error> {
         usable_from: lot
             .map(|lot| lot.usable_from)
             .filter(|at| *at != clock::ALWAYS),
+        mandate: awards::mandate_of(operation).map(|id| ids.show(id::Kind::Mandate, id)),
+        owes: money(|it| (it.pays, it.gross))?,
+        owed: money(|it| (it.paid, it.value))?,
         reason: api::remembered(operation, "reason"),
         channel: api::remembered(operation, "channel"),
         location: api::remembered(operation, "location"),

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::clock::{self, Timestamp};
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::LotKey;
-use crate::ledger::operation::Kind;
+use crate::ledger::operation::{Kind, Operation};
 use crate::ledger::programme::{Barred, Programme};
 use crate::ledger::tally::{self, Kept, Mark, TallyKey, Wanted};
 use crate::partners::Currency;
@@ -21,6 +21,9 @@ use crate::partners::award_limits::limit::{self, AwardLimit, Reached};
 use crate::partners::life::Act;
 use crate::points::account::Account;
 use crate::web::text;
+
+/// What an award calls its mandate in its memo.
+pub const MANDATE: &str = "mandate";
 
 /// How far ahead points can be given.
 pub const FURTHEST: Duration = Duration::days(366);
@@ -115,6 +118,11 @@ impl Command for Award {
             ..decided.giving(seen, self.wallet, self.amount, lot)
         })
     }
+}
+
+/// The mandate that an award was made under, as it remembers.
+pub fn mandate_of(operation: &Operation) -> Option<i64> {
+    operation.memo.as_ref()?.get(MANDATE)?.as_i64()
 }
 
 impl Award {

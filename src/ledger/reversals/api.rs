@@ -13,7 +13,7 @@ use crate::id::{self, Ids};
 use crate::ledger::api::{self, ByReference};
 use crate::ledger::lot::{LotKey, Short};
 use crate::ledger::operation::{Kind, Leg, Operation};
-use crate::ledger::shelf::{Named, Shelf};
+use crate::ledger::shelf::{self, Named, Shelf};
 use crate::ledger::{self, Ledger};
 use crate::partners::life::Act;
 use crate::partners::{AmountBody, Currency};
@@ -119,7 +119,7 @@ async fn create(
         .await?;
     let kind = reversal_of(&named, reader.partner())?;
     may_take_back(&named)?;
-    may_owe(&named.operation, &body, reader.partner())?;
+    may_owe(&named, &body, reader.partner())?;
 
     let operation = ledger
         .carry_out(
@@ -151,7 +151,7 @@ async fn create(
 }
 
 /// The kind that undoes the operation, when the caller is who may: the issuer of what it gave or
-/// took, and of a conversion the side that asked for it.
+/// took, of a conversion the side that asked for it, and of an award under a mandate who made it.
 fn reversal_of(named: &Named, partner: Option<i64>) -> Result<Kind, Error> {
     let Named {
         operation,
@@ -169,7 +169,9 @@ fn reversal_of(named: &Named, partner: Option<i64>) -> Result<Kind, Error> {
     let is_theirs = |partner| {
         asked.is_some_and(|currency: &std::sync::Arc<Currency>| currency.issuer == partner)
     };
-    match partner.is_none_or(is_theirs) {
+    let is_awarded_by =
+        |partner| operation.kind == Kind::Award && shelf::is_paid_by_or_to(partner, operation);
+    match partner.is_none_or(|partner| is_theirs(partner) || is_awarded_by(partner)) {
         true => Ok(kind),
         false => {
             let who = "a conversion is reversed by the partner whose points were given";
@@ -193,9 +195,15 @@ fn may_take_back(named: &Named) -> Result<(), Error> {
 }
 
 /// Who may let a wallet owe what it spent; and only a partner has references.
-fn may_owe(operation: &Operation, body: &NewReversal, partner: Option<i64>) -> Result<(), Error> {
+fn may_owe(named: &Named, body: &NewReversal, partner: Option<i64>) -> Result<(), Error> {
+    let is_award_of = |partner| {
+        let leg = named.operation.into;
+        let leg = leg.filter(|_| named.operation.kind == Kind::Award);
+        let currency = leg.and_then(|leg| named.directory.currency_no(leg.wallet.asset()));
+        currency.is_some_and(|currency| currency.issuer == partner)
+    };
     match partner {
-        Some(_) if body.receivable && operation.kind != Kind::Award => {
+        Some(partner) if body.receivable && !is_award_of(partner) => {
             let who = "of awards the issuer may say `receivable`, of anything else an operator";
             Err(Problem::new(Slug::Forbidden, who).into())
         }
