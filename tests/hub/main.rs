@@ -11,6 +11,7 @@ mod award_limits;
 mod bank_accounts;
 mod bonuses;
 mod bulk;
+mod buy_outs;
 mod calendar;
 mod campaigns;
 mod caps;
