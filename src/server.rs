@@ -553,6 +553,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::buy_outs::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
+        settlement::reports::api::Doc::openapi(),
         imports::api::Doc::openapi(),
         imports::undo::api::Doc::openapi(),
         matches::api::Doc::openapi(),

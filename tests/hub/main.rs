@@ -50,6 +50,7 @@ mod races;
 mod rates;
 mod receivables;
 mod refusals;
+mod reports;
 mod request_limits;
 mod sandbox;
 mod schema;
