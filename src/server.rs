@@ -554,6 +554,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
         settlement::reports::api::Doc::openapi(),
+        settlement::exposures::api::Doc::openapi(),
         imports::api::Doc::openapi(),
         imports::undo::api::Doc::openapi(),
         matches::api::Doc::openapi(),

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::caps::{self, Operators};
 use crate::sql;
 use crate::world::World;
 
@@ -175,4 +176,61 @@ async fn what_expires_is_told_by_the_month_in_which_it_can_be_used_last() {
         .get(&fiona, "/v1/reports/expiries?currency=NONE")
         .await;
     assert_eq!(unknown.problem(), "not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exposures_are_what_the_caps_say_with_the_fullest_first() {
+    let world = World::new().await;
+    let fiona = world.sign_in("fiona").await;
+    let path = "/v1/reports/exposures";
+    let operators = Operators::of(&world).await;
+    operators.cap(&world, "AERO", Some("1000.00")).await;
+    operators.cap(&world, "BAYVIEW", Some("0")).await;
+    let member = world.member().await;
+    world.award(&member, "50000", "MILE").await;
+    let of = |report: &Value, code: &str| {
+        let items = report["items"].as_array().expect("items").iter();
+        let found = items.into_iter().find(|it| it["partner"] == code);
+        found.expect(code).clone()
+    };
+    let owed = async |code: &str| {
+        let cap = world.get(&fiona, &caps::path(&world, code)).await.ok();
+        ["owes", "counted", "room"].map(|figure| cap[figure].clone())
+    };
+
+    let before = of(&world.get(&fiona, path).await.ok(), "AERO");
+    world.convert(&member, "10000", "MILE", "HPT").await;
+    let report = world.get(&fiona, path).await.ok();
+    let aero = of(&report, "AERO");
+    assert_ne!(aero["owes"], before["owes"]);
+    assert_eq!(
+        ["owes", "counted", "room"].map(|figure| aero[figure].clone()),
+        owed("AERO").await
+    );
+    assert_eq!(
+        aero["limit"],
+        json!({"amount": "1000.000000", "currency": "USD"})
+    );
+    let citymart = of(&report, "CITYMART");
+    assert_eq!([&citymart["limit"], &citymart["used"]], [&Value::Null; 2]);
+    let codes = report["items"].as_array().expect("items").iter();
+    let codes: Vec<&str> = codes.filter_map(|it| it["partner"].as_str()).collect();
+    let place = |code: &str| codes.iter().position(|it| *it == code);
+    assert!(
+        place("AERO") < place("CITYMART") && place("BAYVIEW") < place("CITYMART"),
+        "{codes:?}"
+    );
+
+    let text = world.text(&fiona, &format!("{path}?format=csv")).await;
+    assert_eq!(text.lines().count(), codes.len() + 1);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("AERO,"))
+        .expect("a line");
+    let cells: Vec<&str> = line.split(',').collect();
+    assert_eq!(
+        [cells[1], cells[2]],
+        ["USD", aero["owes"]["amount"].as_str().expect("an amount")]
+    );
+    assert_eq!(cells[6], aero["used"].as_str().expect("a part"));
 }

@@ -17,6 +17,7 @@ use crate::ledger::store as ledger_store;
 use crate::partners::Currency;
 use crate::points::amount;
 use crate::web::Query;
+use crate::web::table::{Format, answer};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,16 +36,6 @@ pub struct Doc;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/reports/liabilities").route(web::get().to(liabilities)))
         .service(web::resource("/v1/reports/expiries").route(web::get().to(expiries)));
-}
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    #[default]
-    Json,
-    /// After RFC 4180, in UTF-8.
-    Csv,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -173,7 +164,7 @@ async fn liabilities(
     items.sort_by(|one, other| one.currency.cmp(&other.currency));
     match wanted.0.format {
         Format::Json => Ok(HttpResponse::Ok().json(LiabilitiesBody { items })),
-        Format::Csv => csv(
+        Format::Csv => answer(
             ["currency", "line", "granted", "taken", "balance"],
             items.iter().flat_map(LiabilityBody::lines),
         ),
@@ -219,7 +210,7 @@ async fn expiries(
             as_of,
             items,
         })),
-        Format::Csv => csv(
+        Format::Csv => answer(
             ["currency", "month", "wallets", "amount"],
             items.into_iter().map(|it| {
                 let month = it.month.unwrap_or_else(|| "never".to_owned());
@@ -264,22 +255,4 @@ impl LiabilityBody {
             .chain([line("closing", ["", "", &self.closing])])
             .collect()
     }
-}
-
-/// Lines behind one that names the columns. Codes, months and numbers are no formulas.
-fn csv<const N: usize>(
-    columns: [&str; N],
-    lines: impl Iterator<Item = [String; N]>,
-) -> Result<HttpResponse, Error> {
-    let broken = |error: csv::Error| anyhow::anyhow!("a line could not be written: {error}");
-    let mut file = csv::Writer::from_writer(Vec::new());
-    file.write_record(columns).map_err(broken)?;
-    for line in lines {
-        file.write_record(line).map_err(broken)?;
-    }
-    let written = file.into_inner();
-    let written = written.map_err(|error| anyhow::anyhow!("the file is not whole: {error}"))?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .body(written))
 }

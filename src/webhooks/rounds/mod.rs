@@ -6,9 +6,9 @@
 //! when the time is up. What it had sent and not written down is sent again.
 //!
 //! An endpoint has a task of its own while it is served, with four letters under way at most, and
-//! a hub serves so many at a time that letters stay bounded. All of them together send [`PACE`] letters a second
-//! at most, and pages are read on a few connections of their own: the more there is to deliver, the longer it
-//! takes, and the API does not notice.
+//! a hub serves so many at a time that letters stay bounded. Whoever has more than a few waiting keeps to
+//! a pace that all share, and pages are read on a few connections of their own: the more there is to
+//! deliver, the longer it takes, and the API does not notice.
 
 mod store;
 
@@ -62,7 +62,8 @@ const RETRIES: i64 = 40;
 /// the database is felt by requests.
 const PACE: u32 = 800;
 
-/// Letters of a page that are sent in one go.
+/// Letters of a page that are sent in one go. The first of them wait for nobody, so that what just happened is told
+/// at once also while others catch up.
 const ROW: usize = 20;
 
 /// Connections to the database.
@@ -76,7 +77,7 @@ pub struct Postman {
     directories: Arc<Directories>,
     webhooks: Arc<Webhooks>,
     courier: Courier,
-    /// When all that was begun keeps to the pace.
+    /// When the next row may begin.
     next: Mutex<Instant>,
 }
 
@@ -357,22 +358,23 @@ impl Postman {
             tokio::select! {
                 Some((at, receipt)) = under_way.next(), if !under_way.is_empty() => posted.add(at, receipt),
                 () = tokio::time::sleep_until(begins.into()), if goes_on => {
-                    if next % ROW == 0 {
-                        begins = self.turn_of(ROW.min(jobs.len() - next));
-                    }
                     under_way.push(self.post(endpoint, jobs, next, now));
                     next += 1;
+                    if next % ROW == 0 {
+                        begins = self.next_row();
+                    }
                 }
                 else => return posted,
             }
         }
     }
 
-    /// When what comes after so many letters may be sent.
-    fn turn_of(&self, letters: usize) -> Instant {
+    /// When another row may begin.
+    fn next_row(&self) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = (*next).max(Instant::now()) + Duration::from_secs(letters as u64) / PACE;
-        *next
+        let turn = (*next).max(Instant::now());
+        *next = turn + Duration::from_secs(ROW as u64) / PACE;
+        turn
     }
 
     async fn post(
