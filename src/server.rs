@@ -206,32 +206,42 @@ impl Hub {
         Ok(server.run())
     }
 
-    /// Everything that a hub does by itself, as long as it lives: what sweeps, closes, undoes, seals and delivers.
-    /// Whoever takes the database away aborts what is returned.
+    /// Everything that a hub does by itself, as long as it lives: what sweeps, buys out, undoes, closes, seals and
+    /// delivers. Whoever takes the database away aborts what is returned.
     pub fn work_all_along(&self, anchors: Option<PathBuf>) -> anyhow::Result<[JoinHandle<()>; 2]> {
         self.sweep_now_and_then();
+        self.buy_out_now_and_then();
         self.undo_all_along();
         self.close_on_time();
         Ok([self.seal_all_along(anchors), self.deliver_all_along()?])
     }
 
-    /// Buys out what is left of those who ended, and writes down what has expired, now and then, as long as the hub
-    /// lives.
+    /// Writes down what has expired, now and then, as long as the hub lives.
     fn sweep_now_and_then(&self) {
         let hub = self.clone();
         tokio::spawn(async move {
             loop {
-                match hub.buyer().sweep().await {
-                    Ok(0) => {}
-                    Ok(bought) => tracing::info!(bought, "what was left was bought out"),
-                    Err(error) => tracing::warn!(%error, "buy-outs will be gone on with"),
-                }
                 match hub.ledger.sweep(&hub.secrets).await {
                     Ok(0) => {}
                     Ok(ended) => tracing::info!(ended, "expired holds and lots were swept"),
                     Err(error) => {
                         tracing::warn!(%error, "the sweep of what has expired will be tried again")
                     }
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        });
+    }
+
+    /// Converts what is left of brands that ended and are bought out, as long as the hub lives.
+    fn buy_out_now_and_then(&self) {
+        let hub = self.clone();
+        tokio::spawn(async move {
+            loop {
+                match hub.buyer().sweep().await {
+                    Ok(0) => {}
+                    Ok(converted) => tracing::info!(converted, "what was left was bought out"),
+                    Err(error) => tracing::warn!(%error, "buy-outs will be gone on with"),
                 }
                 tokio::time::sleep(SWEEP).await;
             }
