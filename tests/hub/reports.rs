@@ -1,6 +1,9 @@
 //! Reports: what members hold rolls forward from window to window without a gap, to the unit, and is what their
 //! wallets hold; as JSON and as CSV, and to each brand its own.
 
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::caps::{self, Operators};
@@ -233,4 +236,49 @@ async fn exposures_are_what_the_caps_say_with_the_fullest_first() {
         ["USD", aero["owes"]["amount"].as_str().expect("an amount")]
     );
     assert_eq!(cells[6], aero["used"].as_str().expect("a part"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trial_balance_and_positions_are_the_same_as_a_file_and_sum_to_zero() {
+    let world = World::new().await;
+    let fiona = world.sign_in("fiona").await;
+    let member = world.member().await;
+    world.award(&member, "50000", "MILE").await;
+    world.convert(&member, "10000", "MILE", "HPT").await;
+    let text = world.text(&fiona, "/v1/trial-balance?format=csv").await;
+    let body = world.get(&fiona, "/v1/trial-balance").await.ok();
+    let assets = body["assets"].as_array().expect("assets");
+    let accounts: usize = assets
+        .iter()
+        .map(|it| it["accounts"].as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(text.lines().count(), accounts + 1);
+    let mut sums = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let balance: Decimal = cells[5].parse().expect("a number");
+        *sums.entry(cells[1].to_owned()).or_insert(Decimal::ZERO) += balance;
+    }
+    assert!(
+        sums.len() > 3 && sums.values().all(Decimal::is_zero),
+        "{sums:?}"
+    );
+
+    let text = world.text(&fiona, "/v1/reports/positions?format=csv").await;
+    let positions = world.get(&fiona, "/v1/reports/positions").await.ok();
+    for it in positions["positions"].as_array().expect("positions") {
+        let amount = |of: &str| it[of]["amount"].as_str().expect("an amount").to_owned();
+        let [partner, direction] = ["partner", "direction"].map(|of| it[of].as_str().expect(of));
+        let money = it["net"]["currency"].as_str().expect("a money");
+        let line = [
+            partner,
+            money,
+            &amount("debit"),
+            &amount("credit"),
+            &amount("net"),
+            direction,
+        ]
+        .join(",");
+        assert!(text.lines().any(|it| it == line), "{line} in {text}");
+    }
 }
