@@ -114,7 +114,7 @@ problems! {
     PartnerStep 409 "partner-step" "No such step leads from the partner's state" "`state` is the one it is in, `next` are those it can go to.";
     PartnerSuspended 422 "partner-suspended" "A partner in this is suspended" "Try again when it is live; what is under way goes on.";
     PasswordSet 409 "password-set" "The person has a password" "`POST /v1/people/{person}/renew` takes it away, when it is lost.";
-    PilotLimit 422 "pilot-limit" "A partner in this is in a pilot, and that is more than it takes" "Of an amount, `most` goes in one operation; of members, none joins until the pilot lets more in.";
+    PilotLimit 422 "pilot-limit" "A partner in this is in a pilot, and that is more than it takes" "Of an amount, `most` goes in one operation; of members, `members` are let in, and none joins until the pilot lets more.";
     QuoteExpired 410 "quote-expired" "The quote is too old" "Ask for a new quote.";
     QuoteInvalid 400 "quote-invalid" "The quote is not one of ours" "Send the token as it was issued, whole.";
     QuoteTaken 409 "quote-taken" "The quote was used already" "A quote is good for one conversion; the detail names it.";

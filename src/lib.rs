@@ -46,7 +46,8 @@
 //! * What is counted of what a partner owes stays within its cover and its cap, however many hubs there are,
 //!   unless by what is undone.
 //! * A sandbox is a database of its own and stays one; the clock of a live hub is never turned.
-//! * A partner goes through its life by the steps there are, and who is closed left nothing behind.
+//! * A partner goes through its life by the steps there are, and who is closed left nothing behind: what its
+//!   members did not use was bought out, or expired.
 //! * Whoever makes something that needs a second person does not approve it.
 //! * [`verify`] makes everything that is kept again from single journal rows.
 

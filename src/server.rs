@@ -26,6 +26,7 @@ use crate::access::Access;
 use crate::access::caller::confirm;
 use crate::access::permission::{self, Permission};
 use crate::access::scope::{OF_MEMBERS, SCOPES};
+use crate::conversions::buy_outs::Buyer;
 use crate::conversions::quote::Quotes;
 use crate::db::{self, Latest, Pool};
 use crate::docs::api::{Announced, announce};
@@ -37,6 +38,7 @@ use crate::id::Ids;
 use crate::imports::undo::Hands;
 use crate::ledger::Ledger;
 use crate::ledger::seals::Sealer;
+use crate::ledger::shelf::Shelf;
 use crate::members::{Attested, Wallets};
 use crate::partners::Directories;
 use crate::rates::Books;
@@ -155,6 +157,7 @@ impl Hub {
             .app_data(self.proxies.clone())
             .configure(conversions::options::api::routes)
             .configure(mandates::api::routes)
+            .configure(conversions::buy_outs::api::routes)
             .configure(conversions::api::routes)
             .configure(conversions::transfers::api::routes)
             .configure(access::api::routes)
@@ -204,10 +207,11 @@ impl Hub {
         Ok(server.run())
     }
 
-    /// Everything that a hub does by itself, as long as it lives: what sweeps, closes, undoes, seals and delivers.
-    /// Whoever takes the database away aborts what is returned.
+    /// Everything that a hub does by itself, as long as it lives: what sweeps, buys out, undoes, closes, seals and
+    /// delivers. Whoever takes the database away aborts what is returned.
     pub fn work_all_along(&self, anchors: Option<PathBuf>) -> anyhow::Result<[JoinHandle<()>; 2]> {
         self.sweep_now_and_then();
+        self.buy_out_now_and_then();
         self.undo_all_along();
         self.close_on_time();
         Ok([self.seal_all_along(anchors), self.deliver_all_along()?])
@@ -215,10 +219,10 @@ impl Hub {
 
     /// Writes down what has expired, now and then, as long as the hub lives.
     fn sweep_now_and_then(&self) {
-        let (secrets, ledger) = (self.secrets.clone(), self.ledger.clone());
+        let hub = self.clone();
         tokio::spawn(async move {
             loop {
-                match ledger.sweep(&secrets).await {
+                match hub.ledger.sweep(&hub.secrets).await {
                     Ok(0) => {}
                     Ok(ended) => tracing::info!(ended, "expired holds and lots were swept"),
                     Err(error) => {
@@ -228,6 +232,37 @@ impl Hub {
                 tokio::time::sleep(SWEEP).await;
             }
         });
+    }
+
+    /// Converts what is left of brands that ended and are bought out, as long as the hub lives.
+    fn buy_out_now_and_then(&self) {
+        let hub = self.clone();
+        tokio::spawn(async move {
+            loop {
+                match hub.buyer().sweep().await {
+                    Ok(0) => {}
+                    Ok(converted) => tracing::info!(converted, "what was left was bought out"),
+                    Err(error) => tracing::warn!(%error, "buy-outs will be gone on with"),
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        });
+    }
+
+    /// What carries buy-outs out.
+    pub fn buyer(&self) -> Buyer<'_> {
+        Buyer {
+            shelf: Shelf {
+                pool: self.pool.clone(),
+                ids: self.ids.clone(),
+                secrets: self.secrets.clone(),
+                directories: self.directories.clone(),
+                wallets: self.wallets.clone(),
+                attested: self.attested.clone(),
+            },
+            books: &self.books,
+            ledger: &self.ledger,
+        }
     }
 
     /// Goes on with imports that are being frozen, thawed or undone, as long as the hub lives.
@@ -527,8 +562,11 @@ fn parts() -> utoipa::openapi::OpenApi {
         conversions::api::Doc::openapi(),
         conversions::transfers::api::Doc::openapi(),
         conversions::options::api::Doc::openapi(),
+        conversions::buy_outs::api::Doc::openapi(),
         settlement::api::Doc::openapi(),
         settlement::calendar::api::Doc::openapi(),
+        settlement::reports::api::Doc::openapi(),
+        settlement::exposures::api::Doc::openapi(),
         imports::api::Doc::openapi(),
         imports::undo::api::Doc::openapi(),
         matches::api::Doc::openapi(),

@@ -46,9 +46,10 @@ pub async fn measure(ground: &Ground, pace: Pace, time: Duration) -> anyhow::Res
     let address = listener.local_addr()?;
     let receiver = tokio::spawn(receive(listener, came.clone()));
     let hub = ground.hub.clone().reaching(Reach::this_machine());
-    begin_at_the_beginning(ground, &hub.webhooks, address).await?;
 
+    // Whom a hub served that is gone is not served by another at once, so each turn has an endpoint of its own.
     let deliver = async || {
+        begin_at_the_beginning(ground, &hub.webhooks, address).await?;
         let delivering = hub.deliver_all_along()?;
         Ok(GoingOn(delivering, Instant::now(), spent.clone()))
     };

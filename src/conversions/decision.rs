@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::bonus::Parties;
 use super::fee;
 use super::limits::{self, Reached};
@@ -12,7 +14,7 @@ use super::postings;
 use super::promises::promise::{self, Promise};
 use super::quote::Quote;
 use super::sponsorships::Sponsorship;
-use super::transfers::attested::Attested;
+use super::transfers::attested::{self, Attested};
 use crate::clock::Timestamp;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::lot::{LotKey, Short};
@@ -86,6 +88,11 @@ pub enum Refusal {
         needed: i64,
         currency: Arc<Currency>,
     },
+    /// It attests a debit of another business day than one of these.
+    AttestedDay {
+        first: NaiveDate,
+        last: NaiveDate,
+    },
     LimitReached(Box<Reached>, Box<[Arc<Currency>; 2]>),
     /// The card now says something else than the quote did, which cannot be.
     NotAsQuoted(Box<Result<Evaluated, refusal::Refusal>>),
@@ -113,7 +120,7 @@ impl Command for Order {
         self.must_keep_promises(seen, now)?;
         let evaluated = self.unless_paid(evaluated, seen, now)?;
         self.must_fit(&evaluated)?;
-        self.must_be_attested(&evaluated)?;
+        self.must_be_attested(&evaluated, now)?;
         let sponsored = self.sponsored(&evaluated)?;
         if let Some((sponsorship, sponsored)) = sponsored {
             sponsorship
@@ -308,15 +315,24 @@ impl Order {
         })
     }
 
-    /// Whether what was attested, if anything had to be, is what the quote takes.
-    pub(super) fn must_be_attested(&self, evaluated: &Evaluated) -> Result<(), Refusal> {
-        let needed = evaluated.priced.taken;
-        match self.attested {
-            Some(attested) if attested.units != needed => Err(Refusal::AttestedOther {
-                needed,
-                currency: self.from.programme.currency.clone(),
-            }),
-            _ => Ok(()),
+    /// Whether what was attested, if anything had to be, is what the quote takes, on a day that counts.
+    pub(super) fn must_be_attested(
+        &self,
+        evaluated: &Evaluated,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Some(attested) = self.attested else {
+            return Ok(());
+        };
+        let (needed, currency) = (evaluated.priced.taken, &self.from.programme.currency);
+        if attested.units != needed {
+            let currency = currency.clone();
+            return Err(Refusal::AttestedOther { needed, currency });
+        }
+        let (first, last) = attested::days(currency.zone, now);
+        match (first..=last).contains(&attested.on) {
+            true => Ok(()),
+            false => Err(Refusal::AttestedDay { first, last }),
         }
     }
 

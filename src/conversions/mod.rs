@@ -31,10 +31,13 @@
 //! what is left, and the next quote comes without that bonus. The budget of a card's sponsor ([sponsorships]) is
 //! looked at in the same two places; without room there is no quote, because the source would pay more than
 //! its card says.
+//!
+//! What is left of a currency when its issuer's last day is over, the hub may convert by itself: a [buy-out](buy_outs).
 
 pub mod api;
 pub mod body;
 pub mod bonus;
+pub mod buy_outs;
 pub mod decision;
 pub mod fee;
 pub mod limits;

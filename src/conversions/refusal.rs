@@ -47,6 +47,10 @@ pub fn told(ids: &Ids, refusal: Refusal) -> Error {
             );
             Problem::field("/debited", rule).into()
         }
+        Refusal::AttestedDay { first, last } => {
+            let rule = format!("a business day of yours from {first} to {last}");
+            Problem::field("/debited_on", rule).into()
+        }
         Refusal::BalanceTooLow(short, currency) => api::balance_too_low(short, &currency).into(),
         Refusal::LimitReached(reached, currencies) => {
             let [from, to] = &*currencies;

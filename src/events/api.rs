@@ -336,7 +336,7 @@ pub fn shown(ids: &Ids, directory: &Directory, subject: Subject, id: i64) -> Str
         Subject::WebhookEndpoint => IdKind::WebhookEndpoint,
         Subject::Window => IdKind::Window,
         Subject::Calendar | Subject::Clock | Subject::SigningKey => return id.to_string(),
-        Subject::Currency | Subject::Match => {
+        Subject::BuyOut | Subject::Currency | Subject::Match => {
             let no = id.try_into().ok();
             let code = no.and_then(|no| directory.code_of(no));
             return code.map_or_else(|| id.to_string(), str::to_owned);

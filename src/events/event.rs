@@ -52,13 +52,14 @@ const LIMIT_WARNING_ENDED: &str = "limit.warning_ended";
 pub const PING: &str = "webhook.ping";
 
 /// Every type of event in the feed, sorted, and the schema of its data.
-pub const TYPES: [(&str, &str); 47] = [
+pub const TYPES: [(&str, &str); 48] = [
     ("adjustment.changed", "ChangeBody"),
     ("adjustment.completed", "AdjustedBody"),
     ("approval.changed", "ChangeBody"),
     ("award.completed", "AwardBody"),
     ("award.reversed", "ReversalBody"),
     ("bank_account.changed", "ChangeBody"),
+    ("buy_out.changed", "ChangeBody"),
     ("calendar.changed", "ChangeBody"),
     ("campaign.changed", "ChangeBody"),
     ("capture.reversed", "ReversalBody"),

@@ -236,7 +236,7 @@ impl<'a> Intake<'a> {
 
     async fn enrol(&self, conn: &mut Connection, todo: &[&Numbered]) -> Result<Vec<Told>, Error> {
         let partner = self.import.partner;
-        let room = members::room(conn, partner).await?.unwrap_or(i64::MAX);
+        let room = members::room(conn, partner).await?;
         let said: Vec<_> = todo.iter().map(|numbered| self.read(numbered)).collect();
         let number = |said: &Result<Said, Problem>| match said {
             Ok(Said::Member(member)) => Some(member.number.to_string()),
@@ -251,21 +251,21 @@ impl<'a> Intake<'a> {
         let mut people = Vec::new();
         let mut refused = Vec::new();
         for said in said {
-            let is_full = people.len() as i64 >= room;
-            refused.push(match said {
-                Ok(Said::Member(member))
-                    if is_full && !taken.contains(&member.number.to_string()) =>
+            let full = room.filter(|room| people.len() as i64 >= room.left);
+            refused.push(match (said, full) {
+                (Ok(Said::Member(member)), Some(full))
+                    if !taken.contains(&member.number.to_string()) =>
                 {
-                    Some(pilots::api::no_room().into())
+                    Some(pilots::api::no_room(full).into())
                 }
-                Ok(Said::Member(member)) if taken.insert(member.number.to_string()) => {
+                (Ok(Said::Member(member)), _) if taken.insert(member.number.to_string()) => {
                     people.push(Enrolment {
                         memberships: vec![(partner, member.number)],
                     });
                     None
                 }
-                Ok(_) => Some(number_taken().into()),
-                Err(problem) => Some(problem.into()),
+                (Ok(_), _) => Some(number_taken().into()),
+                (Err(problem), _) => Some(problem.into()),
             });
         }
         let mut enrolled = match people.is_empty() {

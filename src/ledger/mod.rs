@@ -193,7 +193,8 @@ impl Ledger {
                     amount: None,
                     is_due: true,
                 };
-                self.writers.execute(command, hub_stamp(secrets))
+                self.writers
+                    .execute(command, stamp_of_the_hub(secrets, None))
             });
             let results = futures_util::future::join_all(commands).await;
             let released = results.iter().filter(|result| result.is_ok()).count();
@@ -221,7 +222,8 @@ impl Ledger {
                     lot: row.lot.key(),
                     issuer_ends_at: row.issuer_ends_at,
                 };
-                self.writers.execute(command, hub_stamp(secrets))
+                self.writers
+                    .execute(command, stamp_of_the_hub(secrets, None))
             });
             let results = futures_util::future::join_all(commands).await;
             let expired = results.iter().filter(|result| result.is_ok()).count();
@@ -238,8 +240,8 @@ pub fn out_of_date() -> Problem {
     Problem::new(Slug::TooBusy, "terms are being published right now")
 }
 
-/// The stamp of what the hub does by itself: no principal, a key of its own.
-fn hub_stamp(secrets: &Secrets) -> Stamp {
+/// The stamp of what the hub does by itself, built on a publication if on any: no principal, a key of its own.
+pub fn stamp_of_the_hub(secrets: &Secrets, version: Option<i64>) -> Stamp {
     let request = RequestId::fresh().id;
     let key_hash = secrets.hash(&[b"sweep", request.as_bytes()]);
     let claim = Claim {
@@ -252,7 +254,7 @@ fn hub_stamp(secrets: &Secrets) -> Stamp {
         is_confirmed: true,
         request_id: request,
         origin: Origin::Hub,
-        version: None,
+        version,
         reference: None,
     }
 }

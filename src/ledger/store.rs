@@ -485,13 +485,15 @@ pub async fn expired_lots(conn: &mut Connection, limit: i64) -> Result<Vec<Endin
         .await?)
 }
 
-/// Lots that still hold something though the last day of their issuer is over.
+/// Lots that still hold something though the last day of their issuer is over, and that nobody buys out.
 pub async fn lots_of_ended(conn: &mut Connection, limit: i64) -> Result<Vec<EndingLot>, Error> {
     let sql = "select l.wallet, l.expires_at, l.usable_from, l.class, l.available, l.held, p.ends_at as issuer_ends_at \
                from partners p join currencies c on c.issuer_id = p.id \
                cross join lateral (select * from lots where wallet >= c.no::bigint << 44 and wallet < (c.no + 1)::bigint << 44 \
                  and available > 0 limit $1) l \
-               where p.state = 'winding_down' and p.ends_at <= (select hub_now()) limit $1";
+               where p.state = 'winding_down' and p.ends_at <= (select hub_now()) \
+                 and not exists (select from buy_outs b where b.currency_no = c.no and b.ends_at = p.ends_at and b.done_at is null) \
+               limit $1";
     Ok(diesel::sql_query(sql)
         .bind::<BigInt, _>(limit)
         .load(conn)

@@ -34,7 +34,8 @@ use crate::access::audit::Subject;
 use crate::access::{Who, audit};
 use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
-use crate::partners::{self, life::Act, pilots};
+use crate::partners::pilots::{self, Room};
+use crate::partners::{self, life::Act};
 use crate::points::account::Asset;
 use crate::web::text::Number;
 use link::Shown;
@@ -60,8 +61,9 @@ async fn join(
     number: &Number,
     by: Came,
 ) -> Result<Membership, Error> {
-    if room(conn, partner).await? == Some(0) {
-        return Err(pilots::api::no_room().into());
+    let room = room(conn, partner).await?;
+    if let Some(full) = room.filter(|room| room.left == 0) {
+        return Err(pilots::api::no_room(full).into());
     }
     let membership = store::insert_membership(conn, member, partner, number, by).await?;
     let issued = wallets::list_currencies(conn, &[partner]).await?;
@@ -78,7 +80,7 @@ async fn join(
 
 /// Refuses a partner that lets nobody join now, and says how many more its pilot lets, where it does. Neither
 /// changes until the transaction ends.
-pub async fn room(conn: &mut Connection, partner: i64) -> Result<Option<i64>, Error> {
+pub async fn room(conn: &mut Connection, partner: i64) -> Result<Option<Room>, Error> {
     let partner = partners::must_go_on_allowing(conn, partner, Act::Enrol).await?;
     let count = async |conn: &mut Connection| store::count_members_of(conn, partner.id).await;
     pilots::room(conn, &partner, count).await

@@ -14,11 +14,13 @@ use super::turn::{Clock, Refusal, Turn};
 use super::{letters, outcomes, runs, store};
 use crate::access::{AnyScope, Operator, Reader};
 use crate::clock::Timestamp;
+use crate::conversions::buy_outs::Buyer;
 use crate::db::Pool;
 use crate::environment::Environment;
 use crate::error::{Error, Problem, Slug};
 use crate::ledger::Ledger;
-use crate::secret::Secrets;
+use crate::ledger::shelf::Shelf;
+use crate::rates::Books;
 use crate::settlement::calendar;
 use crate::web::{Write, once};
 
@@ -154,20 +156,28 @@ async fn read(
 async fn turn(
     reader: Reader<AnyScope, Operator>,
     _: InSandbox,
-    secrets: Data<Secrets>,
-    pool: Data<Pool>,
+    shelf: Shelf,
+    books: Data<Books>,
     ledger: Data<Ledger>,
     write: Write<TurnClock>,
 ) -> Result<HttpResponse, Error> {
-    let claim = reader.who.claim(&secrets, &write);
+    let claim = reader.who.claim(&shelf.secrets, &write);
     let turn = asked(&write.body)?;
-    let answer = once(&pool, claim, StatusCode::OK, async |conn| {
+    let answer = once(&shelf.pool, claim, StatusCode::OK, async |conn| {
         let clock = super::turn(conn, &reader.who, turn).await?;
         Ok(ClockBody::from(clock))
     })
     .await?;
 
     let caught_up = async {
+        let (pool, secrets) = (shelf.pool.clone(), shelf.secrets.clone());
+        let (books, ledger) = (&**books, &**ledger);
+        let buyer = Buyer {
+            shelf,
+            books,
+            ledger,
+        };
+        buyer.sweep().await?;
         ledger.sweep(&secrets).await?;
         calendar::close_when_due(&mut *pool.get().await?).await
     };

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::calendar::{self, Calendar};
 use super::position::{Position, positions};
+use super::{exposures, reports};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
 use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
@@ -17,6 +18,7 @@ use crate::ledger::{self, Closing};
 use crate::partners::{Directory, MoneyBody};
 use crate::points::account::Account;
 use crate::points::money::Micros;
+use crate::web::table::{Format, answer};
 use crate::web::{NoFields, Page, Paging, Query, Write, once};
 use chrono::{DateTime, Utc};
 
@@ -35,6 +37,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .service(web::resource("/v1/reports/positions").route(web::get().to(report)));
     calendar::api::routes(cfg);
+    reports::api::routes(cfg);
+    exposures::api::routes(cfg);
 }
 
 /// A period that postings fall into.
@@ -176,6 +180,10 @@ pub fn show_closing(ids: &Ids, closing: &Closing, calendar: Option<&Calendar>) -
 pub struct Wanted {
     /// The id of one window; all of them when left out.
     window: Option<String>,
+    /// `json` when left out.
+    #[serde(default)]
+    #[param(inline, value_type = Option<Format>)]
+    format: Format,
 }
 
 /// Positions by partner and money.
@@ -204,13 +212,15 @@ pub struct PositionBody {
     security(("partner" = ["settlement:read"]), ("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
     extensions(("x-problems" = json!(["not-found"]))),
-    responses((status = 200, description = "The positions.", body = PositionsBody))
+    responses((status = 200, description = "The positions.", content(
+        (PositionsBody = "application/json"),
+        (String = "text/csv", example = "partner,money,debit,credit,net,direction\nAERO,USD,100.000000,0.000000,100.000000,owes\n"))))
 )]
 async fn report(
     reader: Reader<SettlementRead, (Finance, Operator, Auditor)>,
     shelf: Shelf,
     wanted: Query<Wanted>,
-) -> Result<web::Json<PositionsBody>, Error> {
+) -> Result<HttpResponse, Error> {
     let window = wanted
         .0
         .window
@@ -235,9 +245,18 @@ async fn report(
         .into_iter()
         .filter(|(account, _)| mine(account));
     let bodies = positions.map(|(account, position)| show_position(&directory, account, position));
-    Ok(web::Json(PositionsBody {
-        positions: bodies.collect::<Result<_, _>>()?,
-    }))
+    let positions = bodies.collect::<Result<Vec<_>, _>>()?;
+    match wanted.0.format {
+        Format::Json => Ok(HttpResponse::Ok().json(PositionsBody { positions })),
+        Format::Csv => answer(
+            ["partner", "money", "debit", "credit", "net", "direction"],
+            positions.into_iter().map(|it| {
+                let money = it.net.currency.clone();
+                let [debit, credit, net] = [it.debit, it.credit, it.net].map(|it| it.amount);
+                [it.partner, money, debit, credit, net, it.direction]
+            }),
+        ),
+    }
 }
 
 fn show_position(

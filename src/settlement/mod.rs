@@ -5,8 +5,10 @@
 //! same transaction. What a partner owes or is owed is its [`position`]: a balance of the ledger,
 //! whatever it came from. Settlement never looks at conversions.
 //!
-//! Finance closes windows, or the [`calendar`] does.
+//! Finance closes windows, or the [`calendar`] does, and reads [`reports`] and [`exposures`].
 
 pub mod api;
 pub mod calendar;
+pub mod exposures;
 pub mod position;
+pub mod reports;

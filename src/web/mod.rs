@@ -12,6 +12,7 @@ pub mod page;
 pub mod problem;
 pub mod request;
 pub mod stream;
+pub mod table;
 pub mod text;
 
 pub use body::{Json, NoFields, Write};

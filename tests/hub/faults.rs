@@ -13,9 +13,12 @@ use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
+use interline::access::{Role, Who};
 use interline::db::{self, Connection};
 use interline::demo::credentials::Credentials;
 use interline::demo::seed;
+use interline::id::Kind;
+use interline::imports::undo;
 use interline::pg::{Cluster, Durability};
 use interline::server::Hub;
 use interline::torture::{Fault, Length, Plan, torture};
@@ -536,4 +539,137 @@ async fn every_answer_is_come_again(hub: &Served, token: &str) {
     );
     let alive = send(hub.http.get(format!("{}/healthz", hub.base_url))).await;
     assert!(alive.status.is_success());
+}
+
+/// Lines of the import that hubs are killed in.
+const LINES: usize = 4_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_and_its_undo_go_on_where_a_hub_was_killed_and_do_nothing_twice() {
+    let site = Site::new().await;
+    let cluster = site.cluster();
+    let url = cluster.url("interline");
+    let mut hub = site.serve(Some(&url)).await;
+    let member = site.member(&hub).await;
+    let mut token = hub.token(&site, "AERO").await;
+    let body = json!({"kind": "awards", "format": "csv", "name": "many.csv"});
+    let begun = hub.post(&token, "/v1/imports", "begin", &body).await;
+    let import = begun.expect("an answer").ok()["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let path = format!("/v1/imports/{import}");
+    let line = format!("{member},1,MILE,purchase\n");
+    let file = format!("member,amount,currency,reason\n{}", line.repeat(LINES));
+
+    // Each time it is killed it has some more lines, and says which is the next.
+    let mut next = 1;
+    for moment in [150, 300, 450] {
+        let rest: String = file.split_inclusive('\n').skip(next - 1).collect();
+        let lines = hub
+            .http
+            .put(format!("{}{path}/lines?from={next}", hub.base_url));
+        let lines = lines.bearer_auth(&token).header("content-type", "text/csv");
+        tokio::select! {
+            sent = lines.body(rest).send() => panic!("{moment} ms are too long: {sent:?}"),
+            () = tokio::time::sleep(Duration::from_millis(moment)) => hub.signal(Signal::SIGKILL),
+        }
+        drop(hub);
+        hub = site.serve(Some(&url)).await;
+        token = hub.token(&site, "AERO").await;
+        let told = hub.get(&token, &path).await.ok();
+        let known = told["next_line"].as_u64().expect("a line") as usize;
+        assert!(known >= next, "{told}");
+        next = known;
+    }
+    let rest: String = file.split_inclusive('\n').skip(next - 1).collect();
+    let lines = hub
+        .http
+        .put(format!("{}{path}/lines?from={next}", hub.base_url));
+    let lines = lines.bearer_auth(&token).header("content-type", "text/csv");
+    let sent = send(lines.body(rest)).await.ok();
+    assert_eq!(
+        (&sent["done"], &sent["refused"]),
+        (&json!(LINES), &json!(0))
+    );
+    let all = json!({"lines": LINES + 1});
+    let finished = hub
+        .post(&token, &format!("{path}/finish"), "finish", &all)
+        .await;
+    finished.expect("an answer").ok();
+    assert_eq!(holds(&site, &hub, &member).await, [LINES, 0]);
+
+    // Whoever is there goes on with what a killed hub was at.
+    let undo = format!("{path}/undo");
+    let (freeze, nothing) = (format!("{path}/freeze"), json!({}));
+    let freezing = hub.post(&token, &freeze, "freeze", &nothing);
+    tokio::join!(freezing, async {
+        some_changes(&site, &hub, &member, [LINES, 0]).await;
+        hub.signal(Signal::SIGKILL);
+    });
+    drop(hub);
+    hub = site.serve(Some(&url)).await;
+    becomes(&site, &hub, &undo, "frozen").await;
+    assert_eq!(holds(&site, &hub, &member).await, [0, LINES]);
+    token = hub.token(&site, "AERO").await;
+    let wanted = json!({"spent": "borne_by_issuer"});
+    let proposed = hub
+        .post(&token, &undo, "undo", &wanted)
+        .await
+        .expect("an answer")
+        .ok();
+    let hash = proposed["proposed"]["content_hash"]
+        .as_str()
+        .expect("a hash");
+    let hash = hex::decode(hash).expect("a hash");
+    let beside = Hub::new(&url, "http://beside").await.expect("a hub");
+    let id = beside.ids.read(Kind::Import, &import).expect("an import");
+    let who = Who::at_the_console(0, Role::Operator);
+    let mut conn = beside.pool.get().await.expect("a connection");
+    let approve = async |conn: &mut Connection| undo::approve(conn, &who, (None, id), &hash).await;
+    db::transaction(&mut conn, approve).await.expect("a word");
+    drop((conn, beside));
+    some_changes(&site, &hub, &member, [0, LINES]).await;
+    hub.signal(Signal::SIGKILL);
+    drop(hub);
+    hub = site.serve(Some(&url)).await;
+    becomes(&site, &hub, &undo, "undone").await;
+    assert_eq!(holds(&site, &hub, &member).await, [0, 0]);
+    assert_right(&site.dir);
+}
+
+/// Waits until a member's wallet is not what it was.
+async fn some_changes(site: &Site, hub: &Served, member: &str, before: [usize; 2]) {
+    let since = Instant::now();
+    while holds(site, hub, member).await == before {
+        assert!(since.elapsed() < Duration::from_secs(30), "nothing goes on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until an undo is in a state.
+async fn becomes(site: &Site, hub: &Served, undo: &str, state: &str) {
+    let (since, token) = (Instant::now(), hub.token(site, "AERO").await);
+    loop {
+        let told = hub.get(&token, undo).await.ok();
+        if told["state"] == state {
+            return;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{told}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What a member's wallet has, and what of it is frozen.
+async fn holds(site: &Site, hub: &Served, member: &str) -> [usize; 2] {
+    let token = hub.token(site, "AERO").await;
+    let wallets = hub
+        .get(&token, &format!("/v1/members/{member}/wallets"))
+        .await
+        .ok();
+    let wallet = &wallets["items"][0];
+    ["available", "frozen"].map(|of| {
+        let amount = wallet[of]["amount"].as_str().expect("an amount");
+        amount.parse().expect("units")
+    })
 }

@@ -114,6 +114,9 @@ pub async fn writes(world: &World) -> Vec<Write> {
                 json!({"pilot": {"allows": ["award", "redeem"], "members": 500, "per_operation": [miles]}}),
             ),
             "approvePilot" | "rejectPilot" => (&operator, cap.clone()),
+            "proposeBuyOut" => (&aero, json!({"card": "card_0123456789abcdef"})),
+            "approveBuyOut" | "rejectBuyOut" => (&operator, cap.clone()),
+            "withdrawBuyOut" => (&operator, json!({})),
             "certifyPartner" => (
                 &operator,
                 json!({"checks": [{"name": "awards", "passed": true}]}),
@@ -567,8 +570,9 @@ async fn a_field_that_is_needed_and_missing_is_named() {
                 continue;
             }
             for null in [false, true] {
-                // Null takes a cap away, and ends a pilot.
-                if null && ["proposePartnerCap", "setPilot"].contains(&write.id.as_str()) {
+                // Null takes a cap away, ends a pilot, and lets points expire.
+                let may_be_null = ["proposeBuyOut", "proposePartnerCap", "setPilot"];
+                if null && may_be_null.contains(&write.id.as_str()) {
                     continue;
                 }
                 let mut body = write.body.clone();
@@ -899,6 +903,7 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 "setLinkTerms" => json!({"cooling_off_hours": 0}),
                 "setRequestLimit" => json!({"per_second": 1, "burst": 1}),
                 "setPilot" => json!({"pilot": null}),
+                "proposeBuyOut" => json!({"card": null}),
                 "proposePartnerCap" => json!({"amount": null}),
                 "proposeBankAccount" => {
                     json!({"holder": "A", "currency": "USD", "bic": "HSBCHKHH", "account_number": "1"})
@@ -911,6 +916,8 @@ async fn ids_of_another_kind_and_made_up_ids_are_not_there() {
                 | "rejectMandate"
                 | "approvePilot"
                 | "rejectPilot"
+                | "approveBuyOut"
+                | "rejectBuyOut"
                 | "approvePerson"
                 | "rejectPerson"
                 | "approveImportUndo"

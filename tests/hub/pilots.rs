@@ -338,4 +338,5 @@ async fn nobody_joins_past_a_pilot_once_it_is_acknowledged_whatever_was_under_wa
     assert!(all <= acknowledged.max(there + 3), "{all} {acknowledged}");
     let late = enrol(world, "LATE").await;
     assert_eq!(late.problem(), "pilot-limit");
+    assert_eq!(late.body["members"], there + 3);
 }

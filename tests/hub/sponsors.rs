@@ -26,7 +26,7 @@ fn sponsored(sponsor: Value) -> Value {
     card("MILE", "STAR", terms, settlement)
 }
 
-async fn step(world: &World, token: &str, card: &Value, step: &str) -> Answer {
+pub async fn step(world: &World, token: &str, card: &Value, step: &str) -> Answer {
     let id = card["id"].as_str().expect("an id");
     let body = match step {
         "approve" | "reject" => json!({"content_hash": card["content_hash"]}),

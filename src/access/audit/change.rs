@@ -45,6 +45,7 @@ subjects! {
     Adjustment "adjustment" "adjustment.changed";
     Approval "approval" "approval.changed";
     BankAccount "bank_account" "bank_account.changed";
+    BuyOut "buy_out" "buy_out.changed";
     Calendar "settlement_calendar" "calendar.changed";
     Campaign "campaign" "campaign.changed";
     Cap "partner_cap" "limit.changed";

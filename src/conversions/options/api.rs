@@ -1,7 +1,7 @@
 //! Options over HTTP.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -14,18 +14,13 @@ use super::{Choice, Held, choices, counting, deciding};
 use crate::access::{LedgerRead, OrMember, Partner};
 use crate::clock::Timestamp;
 use crate::conversions::api::must_be_proved;
-use crate::conversions::limits;
 use crate::conversions::quoted::{
     CampaignGainBody, LimitBody, QuotedBonusBody, WorthBody, arrives,
 };
 use crate::error::Error;
 use crate::id::{Ids, Kind};
-use crate::ledger::budget::{self, Budgets};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
-use crate::ledger::tally::{Mark, TallyKey, Wanted};
-use crate::members;
-use crate::partners::link_terms::LinkTerms;
 use crate::partners::link_terms::api::StepUpTermsBody;
 use crate::partners::{AmountBody, Currency, Directory};
 use crate::points::account::{Account, Asset};
@@ -140,15 +135,15 @@ async fn list(
     let step_up = step_up.and_then(|_| StepUpTermsBody::of(&link_terms.step_up));
     let counting = counting(&shelf, &book, (wallet, &currency), channel, moment.now).await?;
     let cards: Vec<_> = counting.iter().map(|it| it.card.clone()).collect();
-    let held = Held {
-        from: &currency,
-        wallet,
+    let held = Held::load(
+        &shelf,
+        (wallet, &currency),
         lots,
-        marks: marks(&shelf, &cards, (&currency, wallet), moment.now).await?,
-        budgets: budgets(&shelf, &cards).await?,
-        links: links(&shelf, &link_terms, wallet).await?,
+        &cards,
         link_terms,
-    };
+        moment.now,
+    )
+    .await?;
     let seconds = seconds(&shelf, &book, (wallet, &cards), channel, moment.now).await?;
     let choices = choices(&book, &held, &counting, moment.now);
     let ways = ways::ways(&book, &held, &cards, &seconds, &choices, moment.now);
@@ -188,47 +183,6 @@ async fn seconds(
         }
     }
     Ok(seconds)
-}
-
-/// What the sponsors of these cards have paid.
-async fn budgets(shelf: &Shelf, cards: &[Arc<PublishedCard>]) -> Result<Budgets, Error> {
-    let sponsored = cards
-        .iter()
-        .filter(|it| it.card.settlement.sponsor().is_some());
-    let owners: Vec<i64> = sponsored.map(|it| budget::of_sponsor(it.id)).collect();
-    match owners.is_empty() {
-        true => Ok(Budgets::default()),
-        false => store::budgets(&mut *shelf.pool.get().await?, &owners).await,
-    }
-}
-
-/// When links made the memberships of the member whose wallet it is, where the terms look at it.
-async fn links(
-    shelf: &Shelf,
-    terms: &LinkTerms,
-    wallet: Account,
-) -> Result<HashMap<i64, Timestamp>, Error> {
-    match terms.cooling_off_hours {
-        0 => Ok(HashMap::new()),
-        _ => members::links_of(&mut *shelf.pool.get().await?, wallet.0).await,
-    }
-}
-
-/// The tallies of these cards.
-async fn marks(
-    shelf: &Shelf,
-    cards: &[Arc<PublishedCard>],
-    (from, wallet): (&Currency, Account),
-    now: Timestamp,
-) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
-    let wanted = cards
-        .iter()
-        .flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
-    let wanted: Vec<Wanted> = wanted.collect();
-    match wanted.is_empty() {
-        true => Ok(HashMap::new()),
-        false => store::tallies(&mut *shelf.pool.get().await?, &wanted).await,
-    }
 }
 
 fn show_way(

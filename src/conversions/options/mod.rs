@@ -22,11 +22,13 @@ use super::promises::{self, Promise};
 use super::worth::{self, Worth};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::ledger::budget::Budgets;
+use crate::ledger::budget::{self, Budgets};
 use crate::ledger::lot::LotKey;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
-use crate::ledger::tally::{Mark, TallyKey};
+use crate::ledger::store;
+use crate::ledger::tally::{Mark, TallyKey, Wanted};
+use crate::members;
 use crate::partners::Currency;
 use crate::partners::life::Act;
 use crate::partners::link_terms::LinkTerms;
@@ -77,7 +79,27 @@ pub struct Held<'a> {
     pub links: HashMap<i64, Timestamp>,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    /// What of a wallet these cards, and its link terms, look at.
+    pub async fn load(
+        shelf: &Shelf,
+        (wallet, from): (Account, &'a Currency),
+        lots: Vec<(LotKey, i64)>,
+        cards: &[Arc<PublishedCard>],
+        link_terms: Arc<LinkTerms>,
+        now: Timestamp,
+    ) -> Result<Held<'a>, Error> {
+        Ok(Held {
+            from,
+            wallet,
+            lots,
+            marks: marks(shelf, cards, (from, wallet), now).await?,
+            budgets: budgets(shelf, cards).await?,
+            links: links(shelf, &link_terms, wallet).await?,
+            link_terms,
+        })
+    }
+
     /// Until when the link with the issuer of another currency cools off.
     fn cools_until(&self, to: &Currency, now: Timestamp) -> Option<Timestamp> {
         let issuers = [self.from.issuer, to.issuer];
@@ -93,6 +115,47 @@ impl Held<'_> {
         let limits = limits::limits(terms, scales, (self.from, self.wallet), to, marks, now);
         let lots = self.lots.iter().copied();
         (limits, limits::usable(terms, scales, lots, now))
+    }
+}
+
+/// What the sponsors of these cards have paid.
+async fn budgets(shelf: &Shelf, cards: &[Arc<PublishedCard>]) -> Result<Budgets, Error> {
+    let sponsored = cards
+        .iter()
+        .filter(|it| it.card.settlement.sponsor().is_some());
+    let owners: Vec<i64> = sponsored.map(|it| budget::of_sponsor(it.id)).collect();
+    match owners.is_empty() {
+        true => Ok(Budgets::default()),
+        false => store::budgets(&mut *shelf.pool.get().await?, &owners).await,
+    }
+}
+
+/// When links made the memberships of the member whose wallet it is, where the terms look at it.
+async fn links(
+    shelf: &Shelf,
+    terms: &LinkTerms,
+    wallet: Account,
+) -> Result<HashMap<i64, Timestamp>, Error> {
+    match terms.cooling_off_hours {
+        0 => Ok(HashMap::new()),
+        _ => members::links_of(&mut *shelf.pool.get().await?, wallet.0).await,
+    }
+}
+
+/// The tallies of these cards.
+async fn marks(
+    shelf: &Shelf,
+    cards: &[Arc<PublishedCard>],
+    (from, wallet): (&Currency, Account),
+    now: Timestamp,
+) -> Result<HashMap<TallyKey, Vec<Mark>>, Error> {
+    let wanted = cards
+        .iter()
+        .flat_map(|card| limits::wanted(&card.card.terms, (from, wallet), card.to, now));
+    let wanted: Vec<Wanted> = wanted.collect();
+    match wanted.is_empty() {
+        true => Ok(HashMap::new()),
+        false => store::tallies(&mut *shelf.pool.get().await?, &wanted).await,
     }
 }
 
@@ -190,7 +253,12 @@ fn largest(tariff: &Tariff, most: i64, has_room: impl Fn(i64) -> bool) -> Option
 }
 
 /// None when the card converts nothing now: a side is suspended, or an exchange rate is missing.
-fn choice(book: &Book, held: &Held<'_>, deciding: &Deciding, now: Timestamp) -> Option<Choice> {
+pub(super) fn choice(
+    book: &Book,
+    held: &Held<'_>,
+    deciding: &Deciding,
+    now: Timestamp,
+) -> Option<Choice> {
     let Deciding {
         card, standings, ..
     } = deciding;

@@ -35,7 +35,7 @@ impl Command for Passage {
         let evaluated = [self.first.evaluate()?, self.second.evaluate()?];
         self.first.must_fit(&evaluated[0])?;
         self.second.must_fit(&evaluated[1])?;
-        self.first.must_be_attested(&evaluated[0])?;
+        self.first.must_be_attested(&evaluated[0], now)?;
         self.first.must_be_within_limits(&evaluated[0], seen, now)?;
 
         let currency = &self.first.from.programme.currency;

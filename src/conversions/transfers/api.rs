@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::attested::{self, Attested};
+use super::attested::Attested;
 use crate::access::{ConversionsWrite, Sender};
 use crate::conversions::api::{Taking, own_quote, take};
 use crate::conversions::body::ConversionBody;
@@ -92,11 +92,6 @@ async fn create(
     if wallet.map(Account::asset) != Some(currency.no) {
         let rule = "an amount in the currency that the quote gives";
         return Err(Problem::field("/debited/currency", rule).into());
-    }
-    let (first, last) = attested::days(currency.zone, partner.moment.now);
-    if !(first..=last).contains(&debited_on) {
-        let rule = format!("a business day of yours from {first} to {last}");
-        return Err(Problem::field("/debited_on", rule).into());
     }
     let wanted = (&*member, &**currency, &**currency);
     let asking = partner.asking(partner.moment);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
@@ -16,6 +17,7 @@ use crate::points::account::{Account, AccountKind, Asset};
 use crate::points::amount;
 use crate::points::money::Micros;
 use crate::web::Query;
+use crate::web::table::{Format, answer};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +36,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 pub struct Wanted {
     /// The id of one window; all of them when left out.
     window: Option<String>,
+    /// `json` when left out.
+    #[serde(default)]
+    #[param(inline, value_type = Option<Format>)]
+    format: Format,
 }
 
 /// Every account, by asset.
@@ -73,13 +79,15 @@ pub struct AccountBody {
     security(("person" = ["finance", "operator", "auditor"])),
     params(Wanted),
     extensions(("x-problems" = json!(["not-found"]))),
-    responses((status = 200, description = "The trial balance.", body = TrialBalanceBody))
+    responses((status = 200, description = "The trial balance.", content(
+        (TrialBalanceBody = "application/json"),
+        (String = "text/csv", example = "book,asset,account,debit,credit,balance\nvalue,USD,hub/commission/USD,0.000000,2.500000,-2.500000\n"))))
 )]
 async fn read(
     _staff: Staff<(Finance, Operator, Auditor)>,
     shelf: Shelf,
     wanted: Query<Wanted>,
-) -> Result<web::Json<TrialBalanceBody>, Error> {
+) -> Result<HttpResponse, Error> {
     let unknown = || Problem::new(Slug::NotFound, "there is no such window");
     let window = wanted
         .0
@@ -107,9 +115,26 @@ async fn read(
     let assets = assets
         .into_iter()
         .map(|(asset, accounts)| show(&directory, asset, accounts));
-    Ok(web::Json(TrialBalanceBody {
-        assets: assets.collect(),
-    }))
+    match wanted.0.format {
+        Format::Json => Ok(HttpResponse::Ok().json(TrialBalanceBody {
+            assets: assets.collect(),
+        })),
+        Format::Csv => answer(
+            ["book", "asset", "account", "debit", "credit", "balance"],
+            assets.flat_map(AssetBody::lines),
+        ),
+    }
+}
+
+impl AssetBody {
+    fn lines(self) -> impl Iterator<Item = [String; 6]> {
+        let (book, asset) = (self.book, self.asset);
+        let accounts = self.accounts.into_iter();
+        accounts.map(move |it| {
+            let (book, asset) = (book.clone(), asset.clone());
+            [book, asset, it.account, it.debit, it.credit, it.balance]
+        })
+    }
 }
 
 fn show(directory: &Directory, asset: Asset, accounts: Vec<(Account, i64, i64)>) -> AssetBody {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{OpenApi, ToSchema};
 
-use super::Pilot;
 use super::pilot::ALWAYS;
+use super::{Pilot, Room};
 use crate::access::{AnyRole, AnyScope, Operator, Reader, Staff, Who};
 use crate::approvals::Proposal;
 use crate::approvals::api::ReadProposal;
@@ -324,7 +324,9 @@ pub fn too_much(currency: &Currency, act: Act, (most, needed): (i64, i64)) -> Pr
 }
 
 /// The refusal of another member.
-pub fn no_room() -> Problem {
-    let detail = "the programme is in a pilot, and has as many members as that lets in";
-    Problem::new(Slug::PilotLimit, detail).with("act", Act::Enrol.name())
+pub fn no_room(Room { most, .. }: Room) -> Problem {
+    let detail = format!("the programme is in a pilot that lets {most} members in, and has them");
+    Problem::new(Slug::PilotLimit, detail)
+        .with("act", Act::Enrol.name())
+        .with("members", most)
 }

@@ -110,16 +110,24 @@ async fn set(
     db::publish(conn).await
 }
 
-/// How many more members the pilot of a partner lets in now, where it says: of a partner that stays as it is until
-/// the transaction ends, and then nobody else joins before. `count` says how many there are.
+/// How many members a pilot lets in, and how many of them may join yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub most: i64,
+    pub left: i64,
+}
+
+/// The room for members in the pilot of a partner, where it says: of a partner that stays as it is until the
+/// transaction ends, and then nobody else joins before. `count` says how many there are.
 pub async fn room(
     conn: &mut Connection,
     partner: &Partner,
     count: impl AsyncFnOnce(&mut Connection) -> Result<i64, Error>,
-) -> Result<Option<i64>, Error> {
+) -> Result<Option<Room>, Error> {
     let Some(most) = partner.pilot.as_ref().and_then(|pilot| pilot.members) else {
         return Ok(None);
     };
     store::count_alone(conn, partner.id).await?;
-    Ok(Some((most - count(conn).await?).max(0)))
+    let left = (most - count(conn).await?).max(0);
+    Ok(Some(Room { most, left }))
 }

@@ -194,7 +194,7 @@ async fn read(
 /// Take or propose a step in a partner's life
 #[utoipa::path(
     post, path = "/v1/partners/{partner}/status", operation_id = "setPartnerState", tag = "partners",
-    description = "By an operator. What takes something away is so at once: suspended stops new quotes, awards and conversions, while what is under way goes on, and so do reversals, settlement and statements. What needs two people (`next` says which) is proposed, and another operator approves it within 14 days. A partner winds down with a notice of at least 30 days; until its last day points go out and none come in; then they expire, and it can be closed.",
+    description = "By an operator. What takes something away is so at once: suspended stops new quotes, awards and conversions, while what is under way goes on, and so do reversals, settlement and statements. What needs two people (`next` says which) is proposed, and another operator approves it within 14 days. A partner winds down with a notice of at least 30 days; until its last day points go out and none come in; then they expire, or are bought out, and it can be closed.",
     security(("person" = ["operator"])),
     params(("partner" = String, Path, description = "The partner's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),

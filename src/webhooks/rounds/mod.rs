@@ -6,12 +6,13 @@
 //! when the time is up. What it had sent and not written down is sent again.
 //!
 //! An endpoint has a task of its own while it is served, with four letters under way at most, and
-//! a hub serves so many at a time that letters stay bounded. Pages are read on a few connections of
-//! their own: the more there is to deliver, the longer it takes, and the API does not notice.
+//! a hub serves so many at a time that letters stay bounded. Whoever has more than a few waiting keeps to
+//! a pace that all share, and pages are read on a few connections of their own: the more there is to
+//! deliver, the longer it takes, and the API does not notice.
 
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -57,6 +58,14 @@ const LETTERS: usize = 4;
 const EVENTS: i64 = 200;
 const RETRIES: i64 = 40;
 
+/// Letters that a hub sends in a second, to all endpoints. Faster than that, what a backlog costs the processor and
+/// the database is felt by requests.
+const PACE: u32 = 800;
+
+/// Letters of a page that are sent in one go. The first of them wait for nobody, so that what just happened is told
+/// at once also while others catch up.
+const ROW: usize = 20;
+
 /// Connections to the database.
 const CONNECTIONS: usize = 4;
 
@@ -68,6 +77,8 @@ pub struct Postman {
     directories: Arc<Directories>,
     webhooks: Arc<Webhooks>,
     courier: Courier,
+    /// When the next row may begin.
+    next: Mutex<Instant>,
 }
 
 /// An event on its way.
@@ -130,6 +141,7 @@ impl Postman {
             ids,
             directories,
             webhooks,
+            next: Mutex::new(Instant::now()),
         })
     }
 
@@ -336,22 +348,33 @@ impl Postman {
             failures: endpoint.failures,
             is_tired: false,
         };
-        let (mut under_way, mut next) = (FuturesUnordered::new(), 0);
+        let (mut under_way, mut next, mut begins) = (FuturesUnordered::new(), 0, since);
         loop {
             let width = if posted.failures > 0 { 1 } else { LETTERS };
-            while under_way.len() < width
+            let goes_on = under_way.len() < width
                 && next < jobs.len()
                 && !posted.is_tired
-                && since.elapsed() < PAGE
-            {
-                under_way.push(self.post(endpoint, jobs, next, now));
-                next += 1;
+                && since.elapsed() < PAGE;
+            tokio::select! {
+                Some((at, receipt)) = under_way.next(), if !under_way.is_empty() => posted.add(at, receipt),
+                () = tokio::time::sleep_until(begins.into()), if goes_on => {
+                    under_way.push(self.post(endpoint, jobs, next, now));
+                    next += 1;
+                    if next % ROW == 0 {
+                        begins = self.next_row();
+                    }
+                }
+                else => return posted,
             }
-            let Some((at, receipt)) = under_way.next().await else {
-                return posted;
-            };
-            posted.add(at, receipt);
         }
+    }
+
+    /// When another row may begin.
+    fn next_row(&self) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(Instant::now());
+        *next = turn + Duration::from_secs(ROW as u64) / PACE;
+        turn
     }
 
     async fn post(
