@@ -238,7 +238,6 @@ async fn list(
     description = "A mandate between you and another.",
     security(("partner" = ["rates:read"]), ("person" = ["operator", "finance", "auditor"])),
     params(("mandate" = String, Path, description = "The mandate's id.")),
-    extensions(("x-problems" = json!(["not-found"]))),
     responses((status = 200, description = "The mandate.", body = MandateBody))
 )]
 async fn one(
@@ -292,7 +291,7 @@ async fn propose(
     params(("mandate" = String, Path, description = "The mandate's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadProposal,
-    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "maker-is-checker", "mandate-state", "not-found",
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "maker-is-checker", "mandate-state",
         "not-in-pilot", "partner-state", "partner-suspended"]))),
     responses((status = 200, description = "The mandate.", body = MandateBody))
 )]
@@ -314,7 +313,7 @@ async fn approve(
     params(("mandate" = String, Path, description = "The mandate's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = ReadProposal,
-    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "maker-is-checker", "mandate-state", "not-found"]))),
+    extensions(("x-problems" = json!(["approval-changed", "approval-closed", "maker-is-checker", "mandate-state"]))),
     responses((status = 200, description = "The mandate.", body = MandateBody))
 )]
 async fn reject(
@@ -356,7 +355,7 @@ async fn decide(
     params(("mandate" = String, Path, description = "The mandate's id."),
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NoFields,
-    extensions(("x-problems" = json!(["mandate-state", "not-found"]))),
+    extensions(("x-problems" = json!(["mandate-state"]))),
     responses((status = 200, description = "The mandate.", body = MandateBody))
 )]
 async fn end(
@@ -389,7 +388,7 @@ async fn end(
         ("Idempotency-Key" = String, Header, description = "A fresh random value for each new write.")),
     request_body = NewMandatedAward,
     extensions(("x-problems" = json!(["amount-scale", "amount-too-large", "exchange-rate-missing", "kept-by-partner", "limit-reached",
-        "mandate-not-in-force", "membership-missing", "not-found", "not-in-pilot", "partner-cap-reached", "partner-cover-short",
+        "mandate-not-in-force", "membership-missing", "not-in-pilot", "partner-cap-reached", "partner-cover-short",
         "partner-state", "partner-suspended", "pilot-limit", "receipt-taken", "reference-taken"]))),
     responses((status = 201, description = "The award.", body = AwardBody))
 )]

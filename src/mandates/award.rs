@@ -12,6 +12,7 @@ use crate::ledger::budget;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::operation::Figures;
 use crate::partners::Currency;
+use crate::points::account::Account;
 
 #[derive(Debug, Clone)]
 pub struct MandatedAward {
@@ -48,8 +49,7 @@ impl Command for MandatedAward {
         let days = [Some(today), today.succ_opt()].into_iter().flatten();
         let counted = days.flat_map(|day| self.mandate.counted(self.award.amount, day));
         Touches {
-            // Who may owe too much is who asks, or the issuer for its fee.
-            positions: vec![self.figures.pays, self.figures.paid],
+            positions: self.positions(),
             budgets: counted.map(|given| given.owner).collect(),
             ..self.award.touches()
         }
@@ -83,6 +83,13 @@ impl Command for MandatedAward {
 }
 
 impl MandatedAward {
+    /// Those whose money it moves, of who awards first: what another may owe is told to nobody else.
+    fn positions(&self) -> Vec<Account> {
+        let mut sides = vec![self.figures.pays, self.figures.paid];
+        sides.sort_by_key(|position| position.owner() != self.mandate.partner);
+        sides
+    }
+
     fn day(&self, at: Timestamp) -> NaiveDate {
         mandate::day(self.award.programme.currency.zone, at)
     }

@@ -5,7 +5,7 @@
 //! issuer gives it and pays a fee at most (a brand that sells through retailers). One proposes and the other
 //! agrees to exactly that; either ends it at once. Terms never change: other ones are another mandate.
 //!
-//! An [`award`] under a mandate is an award with [money](mandate::Mandate::figures) between the two positions,
+//! An [award](mod@award) under a mandate is an award with [money](mandate::Mandate::figures) between the two positions,
 //! so caps and cover count it, and a reversal undoes both at the rate of then. What was awarded is counted in
 //! [budgets](crate::ledger::budget), which every hub locks before it gives of them: the last unit of a cap is
 //! sold once, and comes back when its award is undone.

@@ -1,5 +1,6 @@
 //! Mandates in the database.
 
+use anyhow::Context;
 use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Binary, Jsonb, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -47,7 +48,8 @@ impl TryFrom<Row> for Mandate {
             currency: row.currency_no,
             issuer: row.issuer_id,
             partner: row.partner_id,
-            terms: serde_json::from_value(row.terms).map_err(anyhow::Error::from)?,
+            terms: serde_json::from_value(row.terms)
+                .with_context(|| format!("mandate {}", row.id))?,
             state: state.ok_or_else(|| anyhow::anyhow!("mandate {} is in no state", row.id))?,
             content_hash: row.content_hash,
             proposed_by: row.proposed_by,

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{Difference, Report, Stopped};
 use crate::clock::Timestamp;
 use crate::db::Connection;
+use crate::error::Error;
 use crate::ledger::adjustments;
 use crate::ledger::adjustments::adjustment::Adjustment;
 use crate::ledger::budget;
@@ -25,7 +26,7 @@ use crate::ledger::seals::seal::Group;
 use crate::ledger::store::{self as ledger_store, OPERATIONS, OperationRow, WindowRow};
 use crate::ledger::transfer::{Pair, Sum, Sums};
 use crate::ledger::window;
-use crate::mandates::mandate::Mandate;
+use crate::mandates::{self, mandate::Mandate};
 use crate::partners::Money;
 use crate::partners::period::{Calendar, Period};
 use crate::points::account::{Account, Asset};
@@ -277,7 +278,7 @@ pub async fn campaigns(conn: &mut Connection, report: &mut Report) -> Result<(),
 
 /// Mandates are what both partners approved, and no more was awarded than they let.
 pub async fn mandates(conn: &mut Connection) -> Result<(), Stopped> {
-    let all = crate::mandates::store::all(conn).await?;
+    let all = read_mandates(conn).await?;
     let changed = all
         .iter()
         .find(|it| it.terms.hash((it.currency, it.partner)) != it.content_hash);
@@ -310,6 +311,18 @@ pub async fn mandates(conn: &mut Connection) -> Result<(), Stopped> {
         }
     }
     Ok(())
+}
+
+/// A mandate that says what none can say is no failure of the database.
+async fn read_mandates(conn: &mut Connection) -> Result<Vec<Mandate>, Stopped> {
+    mandates::store::all(conn)
+        .await
+        .map_err(|error| match error {
+            Error::Broken(cause) if cause.is::<serde_json::Error>() => {
+                Difference(format!("{cause:#}: it says what none can say")).into()
+            }
+            other => Stopped::Failed(other),
+        })
 }
 
 #[derive(Debug, diesel::QueryableByName)]
@@ -465,7 +478,7 @@ pub async fn terms(conn: &mut Connection) -> Result<Terms, Stopped> {
         .load(conn)
         .await?;
     let campaigns = campaigns::find_all(conn).await?;
-    let mandates = crate::mandates::store::all(conn).await?;
+    let mandates = read_mandates(conn).await?;
     let exchange = |row: ExchangeRow| {
         let rate = Price::new(row.rate).ok()?;
         Some((row.id, ([row.base, row.quote], rate)))

@@ -483,6 +483,7 @@ fn names(difference: &str, row: &str) -> bool {
         .collect();
     near.into_iter().any(|number| said.contains(&number))
         || difference.contains("rate card")
+        || difference.contains("mandate")
         || difference.contains("conversion")
 }
 
