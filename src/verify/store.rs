@@ -318,8 +318,8 @@ async fn read_mandates(conn: &mut Connection) -> Result<Vec<Mandate>, Stopped> {
     mandates::store::all(conn)
         .await
         .map_err(|error| match error {
-            Error::Broken(cause) if cause.is::<serde_json::Error>() => {
-                Difference(format!("{cause:#}: it says what none can say")).into()
+            Error::Broken(cause) if !cause.is::<diesel::result::Error>() => {
+                Difference(format!("{cause:#}, which none can be")).into()
             }
             other => Stopped::Failed(other),
         })

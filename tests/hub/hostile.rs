@@ -560,6 +560,9 @@ async fn a_field_that_is_needed_and_missing_is_named() {
         "holidays",
         // Of link terms.
         "step_up",
+        // Of a mandate: no cap; of an award under it, no receipt where who awards pays.
+        "caps",
+        "receipt",
     ];
     for write in &writes {
         for (name, _) in write.body.as_object().expect("an object") {
