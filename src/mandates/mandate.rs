@@ -462,7 +462,7 @@ mod tests {
             units in 1..1_000_000_000_000i64,
             decimals in 0..4u8,
             price in 1..10_000i64,
-            commission in 0..=10_000i64,
+            commission in 0..10_000i64,
             quoted in 1..1_000_000i64,
             source_is_base in any::<bool>(),
             one_money in any::<bool>(),
