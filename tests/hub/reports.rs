@@ -282,3 +282,40 @@ async fn the_trial_balance_and_positions_are_the_same_as_a_file_and_sum_to_zero(
         assert!(text.lines().any(|it| it == line), "{line} in {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn netting_is_one_figure_each_in_cents_and_sums_to_zero_with_the_hub() {
+    let world = World::new().await;
+    let fiona = world.sign_in("fiona").await;
+    let member = world.member().await;
+    world.award(&member, "10000", "MILE").await;
+    world.award(&member, "20000", "STAR").await;
+    world.convert(&member, "10000", "MILE", "HPT").await;
+    world.convert(&member, "5000", "HPT", "STAR").await;
+    close(&world, &fiona).await;
+    world.convert(&member, "20000", "STAR", "MILE").await;
+
+    let text = world.text(&fiona, "/v1/reports/netting?format=csv").await;
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "CITYMART,HKD,1600.000000,228.100000,1371.900000,1371.900000,0.000000",
+            "AERO,USD,100.000000,199.990000,-99.990000,-99.990000,0.000000",
+            "BAYVIEW,USD,30.000000,97.496000,-67.496000,-67.500000,0.004000",
+        ]
+    );
+    let body = world.get(&fiona, "/v1/reports/netting").await.ok();
+    let of = |at: usize| {
+        [
+            &body["items"][at]["efficiency"],
+            &body["items"][at]["hub"]["amount"],
+        ]
+    };
+    assert_eq!(of(0), [&json!("25.0"), &json!("-1371.900000")]);
+    assert_eq!(of(1), [&json!("60.8"), &json!("167.486000")]);
+    assert_eq!(
+        body["items"][1]["lines"][0]["movements"][0]["kind"],
+        "conversion"
+    );
+}
