@@ -22,7 +22,8 @@ pub struct Line {
     pub account: Account,
     /// By the number of the kind of operation.
     pub movements: BTreeMap<i16, Position>,
-    /// Debits and credits by which the partner paid itself for a bonus of its own points.
+    /// Debits and credits by which the partner paid itself: from one of its currencies to another, or for a
+    /// bonus of its own points.
     to_itself: i128,
 }
 
@@ -61,7 +62,7 @@ pub fn lines(totals: &[TotalRow]) -> Vec<Line> {
             let sum = line.movements.entry(total.kind).or_default();
             sum.debit += moved.debit;
             sum.credit += moved.credit;
-            if other.is(AccountKind::BonusFunding) {
+            if other == account || other.is(AccountKind::BonusFunding) {
                 line.to_itself += i128::from(total.amount);
             }
         };
