@@ -68,6 +68,11 @@ def things(hub: Hub) -> dict[str, list[str]]:
     conversion = made("/v1/conversions", {"quote": quotes[0]})
     redemption = made("/v1/redemptions", miles)
     adjustment = miles | {"direction": "credit", "reason": "Counted twice"}
+    lets = {"currency": "MILE", "partner": hub.partner("BAYVIEW")["id"], "funding": {"kind": "mandated", "fee": "0.5"},
+            "reasons": ["purchase"], "first_day": "2020-01-01", "last_day": "2199-12-31"}
+    mandates = [hub.post("AERO", "/v1/mandates", lets) for _ in range(2)]
+    agreed = {"content_hash": mandates[0]["content_hash"]}
+    hub.post("BAYVIEW", f"/v1/mandates/{mandates[0]['id']}/approve", agreed)
     credentials = f"/v1/partners/{hub.partner('AERO')['id']}/credentials"
     spare = [one["client_id"] for one in hub.get("AERO", credentials)["items"]]
     spare.remove(hub.partner("AERO")["client_id"])
@@ -88,6 +93,7 @@ def things(hub: Hub) -> dict[str, list[str]]:
         "conversion": [conversion],
         "quote": quotes,
         "hold": [made("/v1/holds", miles) for _ in range(2)],
+        "mandate": [one["id"] for one in mandates],
         "adjustment": [hub.post("operator", "/v1/adjustments", adjustment)["id"]],
         "endpoint": [made("/v1/webhook-endpoints", {"url": f"{hub.base}/healthz"})],
         "credential": spare,
