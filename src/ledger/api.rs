@@ -10,11 +10,13 @@ use super::lot::Short;
 use super::operation::{Leg, Operation};
 use super::programme::{Barred, Programme, Why};
 use super::{
-    adjustments, awards, caps, credits, deliveries, holds, redemptions, reversals, trial_balance,
-    wallets,
+    adjustments, awards, caps, credits, deliveries, holds, redemptions, reversals, store,
+    trial_balance, wallets,
 };
 use crate::clock::Timestamp;
+use crate::db::Connection;
 use crate::error::{Error, Problem, Slug};
+use crate::id::{self, Ids};
 use crate::partners::life::Act;
 use crate::partners::{self, AmountBody, Currency, Directory, Keeper, pilots};
 use crate::web::text;
@@ -30,6 +32,24 @@ pub fn routes(cfg: &mut ServiceConfig) {
     adjustments::api::routes(cfg);
     wallets::api::routes(cfg);
     trial_balance::api::routes(cfg);
+}
+
+/// The window that somebody names, if any.
+pub async fn window_of(
+    conn: &mut Connection,
+    ids: &Ids,
+    named: Option<&str>,
+) -> Result<Option<i64>, Error> {
+    let Some(named) = named else {
+        return Ok(None);
+    };
+    let id = ids.read(id::Kind::Window, named).ok_or_else(no_window)?;
+    let found = store::window(conn, id).await?;
+    Ok(Some(found.ok_or_else(no_window)?.id))
+}
+
+pub fn no_window() -> Problem {
+    Problem::new(Slug::NotFound, "there is no such window")
 }
 
 /// What the parts add to the OpenAPI document.

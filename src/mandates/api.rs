@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::award::{NotInForce, Refusal};
-use super::mandate::{self, Cap, Caps, Funding, Mandate, State, Terms};
+use super::mandate::{Cap, Caps, Funding, Mandate, State, Terms};
 use super::{Proposed, store, unknown};
 use crate::access::{
     Asking, Auditor, AwardsWrite, Finance, Operator, Partner, RatesRead, RatesWrite, Reader, Sender,
@@ -25,6 +25,7 @@ use crate::ledger::operation;
 use crate::ledger::programme::Programme;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::{self, Ledger};
+use crate::partners::expiry::end_of_day;
 use crate::partners::{AmountBody, Currency, Directories, Directory};
 use crate::points::agreed::{Price, Share};
 use crate::points::money::Micros;
@@ -612,7 +613,7 @@ fn told(code: &str, refusal: Refusal) -> Error {
                 Cap::Total => "in all",
             };
             let renews_at = match reached.cap {
-                Cap::Day => mandate::next_day(currency.zone, day),
+                Cap::Day => Some(end_of_day(currency.zone, day)),
                 Cap::Each | Cap::Total => None,
             };
             let left = AmountBody::of(&currency, reached.left);

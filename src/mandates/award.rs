@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::mandate::{self, CapReached, Mandate, State};
+use super::mandate::{CapReached, Mandate, State};
 use crate::clock::Timestamp;
 use crate::ledger::awards::{self, Award, MANDATE};
 use crate::ledger::budget;
 use crate::ledger::command::{Command, Decided, Seen, Touches};
 use crate::ledger::operation::Figures;
 use crate::partners::Currency;
+use crate::partners::expiry::business_day;
 use crate::points::account::Account;
 
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ impl MandatedAward {
     }
 
     fn day(&self, at: Timestamp) -> NaiveDate {
-        mandate::day(self.award.programme.currency.zone, at)
+        business_day(self.award.programme.currency.zone, at)
     }
 }
 

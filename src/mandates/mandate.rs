@@ -15,7 +15,6 @@
 //! Caps are counted in budgets, one for all and one a day of the calendar where the issuer is at home.
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -268,22 +267,6 @@ impl Mandate {
     }
 }
 
-/// The day of the calendar in a zone.
-pub fn day(zone: Tz, at: Timestamp) -> NaiveDate {
-    at.with_timezone(&zone).date_naive()
-}
-
-/// The instant at which the day after this one begins there, or just after a gap of the clock.
-pub fn next_day(zone: Tz, day: NaiveDate) -> Option<Timestamp> {
-    let midnight = day.succ_opt()?.and_hms_opt(0, 0, 0)?;
-    let begins = midnight.and_local_timezone(zone).earliest();
-    let begins = begins.or_else(|| {
-        let later = midnight + chrono::Duration::hours(1);
-        later.and_local_timezone(zone).earliest()
-    });
-    begins.map(|at| at.to_utc())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -293,6 +276,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::transfer::of_figures;
+    use crate::partners::expiry::{business_day, end_of_day};
 
     fn on(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 3, day).expect("a day")
@@ -451,9 +435,9 @@ mod tests {
     fn a_day_is_the_issuers_and_ends_at_its_midnight() {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
         let hong_kong = chrono_tz::Asia::Hong_Kong;
-        assert_eq!(day(hong_kong, at("2026-03-03T15:59:59Z")), on(3));
-        assert_eq!(day(hong_kong, at("2026-03-03T16:00:00Z")), on(4));
-        assert_eq!(next_day(hong_kong, on(3)), Some(at("2026-03-03T16:00:00Z")));
+        assert_eq!(business_day(hong_kong, at("2026-03-03T15:59:59Z")), on(3));
+        assert_eq!(business_day(hong_kong, at("2026-03-03T16:00:00Z")), on(4));
+        assert_eq!(end_of_day(hong_kong, on(3)), at("2026-03-03T16:00:00Z"));
     }
 
     proptest! {

@@ -89,7 +89,7 @@ impl ExpiryPolicy {
     /// The instant at which points earned at `earned` are gone. For `activity` that is the
     /// member's last activity. A `fixed` day may be over by then.
     pub fn expires_at(&self, zone: Tz, earned: Timestamp) -> Timestamp {
-        let day = earned.with_timezone(&zone).date_naive();
+        let day = business_day(zone, earned);
         match *self {
             ExpiryPolicy::None {} => clock::NEVER,
             ExpiryPolicy::Fixed { on } => end_of_day(zone, on),
@@ -132,11 +132,17 @@ fn later(day: NaiveDate, months: u32) -> NaiveDate {
         .unwrap_or(NaiveDate::MAX)
 }
 
-fn end_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
+/// The instant after the last one of a day.
+pub fn end_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
     start_of_day(
         zone,
         day.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX),
     )
+}
+
+/// What day it is in a zone.
+pub fn business_day(zone: Tz, at: Timestamp) -> NaiveDate {
+    at.with_timezone(&zone).date_naive()
 }
 
 /// The first instant of a day.

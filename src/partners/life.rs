@@ -23,7 +23,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::expiry::start_of_day;
+use super::expiry::{business_day, start_of_day};
 use crate::clock::{self, Timestamp};
 
 /// How many days at least lie between the decision to wind down and the last day.
@@ -283,7 +283,7 @@ impl Standing {
 
 /// When a last day is over, if it is after the notice.
 pub fn end_of(last_day: NaiveDate, zone: Tz, now: Timestamp) -> Result<Timestamp, NaiveDate> {
-    let today = now.with_timezone(&zone).date_naive();
+    let today = business_day(zone, now);
     let earliest = today + Days::new(NOTICE);
     let next = last_day.checked_add_days(Days::new(1));
     let end = next.map(|next| start_of_day(zone, next));

@@ -71,6 +71,30 @@ impl AccountKind {
         AccountKind::MemberFees,
         AccountKind::BonusFunding,
     ];
+
+    /// What the books call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AccountKind::Wallet => "member",
+            AccountKind::Members => "members",
+            AccountKind::Issued => "issued",
+            AccountKind::ConvertedIn => "converted_in",
+            AccountKind::Redeemed => "redeemed",
+            AccountKind::ConvertedOut => "converted_out",
+            AccountKind::Expired => "expired",
+            AccountKind::Adjusted => "adjusted",
+            AccountKind::Bonus => "bonus",
+            AccountKind::PointFees => "fees",
+            AccountKind::PartnerWallet => "member_at_partner",
+            AccountKind::KeptByPartner => "kept_by_partner",
+            AccountKind::Position => "position",
+            AccountKind::Commission => "hub/commission",
+            AccountKind::Rounding => "hub/rounding",
+            AccountKind::FxClearing => "hub/fx_clearing",
+            AccountKind::MemberFees => "hub/member_fees",
+            AccountKind::BonusFunding => "hub/bonus_funding",
+        }
+    }
 }
 
 impl Account {

@@ -10,8 +10,9 @@ use super::calendar::{self, Calendar};
 use super::position::{Position, positions};
 use super::{exposures, netting, reports};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
-use crate::error::{Error, Problem, Slug};
+use crate::error::Error;
 use crate::id::{Ids, Kind};
+use crate::ledger::api::{no_window, window_of};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store::{self, WindowRow};
 use crate::ledger::{self, Closing};
@@ -106,7 +107,7 @@ async fn read(
 ) -> Result<web::Json<WindowBody>, Error> {
     let id = window_id(&shelf.ids, &path)?;
     let mut conn = shelf.pool.get().await?;
-    let row = store::window(&mut conn, id).await?.ok_or_else(unknown)?;
+    let row = store::window(&mut conn, id).await?.ok_or_else(no_window)?;
     let calendar = calendar::find(&mut conn).await?;
     Ok(web::Json(show(&shelf.ids, &row, calendar.as_ref())))
 }
@@ -132,7 +133,7 @@ async fn close(
     let id = window_id(&shelf.ids, &path)?;
     let claim = staff.who.claim(&shelf.secrets, &write);
     once(&shelf.pool, claim, StatusCode::OK, async |conn| {
-        store::window(conn, id).await?.ok_or_else(unknown)?;
+        store::window(conn, id).await?.ok_or_else(no_window)?;
         let closing = ledger::close_window(conn, &staff.who, Some(id)).await?;
         let calendar = calendar::find(conn).await?;
         Ok(show_closing(&shelf.ids, &closing, calendar.as_ref()))
@@ -141,11 +142,7 @@ async fn close(
 }
 
 fn window_id(ids: &Data<Ids>, text: &str) -> Result<i64, Error> {
-    Ok(ids.read(Kind::Window, text).ok_or_else(unknown)?)
-}
-
-fn unknown() -> Problem {
-    Problem::new(Slug::NotFound, "there is no such window")
+    Ok(ids.read(Kind::Window, text).ok_or_else(no_window)?)
 }
 
 fn show(ids: &Ids, row: &WindowRow, calendar: Option<&Calendar>) -> WindowBody {
@@ -222,18 +219,8 @@ async fn report(
     shelf: Shelf,
     wanted: Query<Wanted>,
 ) -> Result<HttpResponse, Error> {
-    let window = wanted
-        .0
-        .window
-        .as_deref()
-        .map(|text| window_id(&shelf.ids, text))
-        .transpose()?;
     let mut conn = shelf.pool.get().await?;
-    if let Some(window) = window {
-        store::window(&mut conn, window)
-            .await?
-            .ok_or_else(unknown)?;
-    }
+    let window = window_of(&mut conn, &shelf.ids, wanted.0.window.as_deref()).await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let totals = store::totals(&mut conn, window).await?;
 

@@ -18,7 +18,7 @@ use crate::ledger::freeze;
 use crate::ledger::operation::{self, Figures, Kind, Operation};
 use crate::ledger::tally;
 use crate::ledger::transfer::{self, RULES, Sums};
-use crate::mandates::mandate;
+use crate::partners::expiry::business_day;
 use crate::points::account::{Account, AccountKind};
 use crate::rates::card::{self, Card};
 use crate::rates::settlement::Exchange;
@@ -168,7 +168,7 @@ impl Proof {
             return Err(wrong("its money is not what its mandate says"));
         }
         let zone = self.terms.zone(currency).ok_or_else(unknown)?;
-        let day = mandate::day(zone, operation.at);
+        let day = business_day(zone, operation.at);
         let memo = operation.memo.as_ref();
         if budget::kept(memo) != mandate.counted(leg.amount, day) {
             return Err(wrong("it is not counted as its mandate says"));

@@ -216,25 +216,21 @@ async fn a_transfer_is_answered_again_when_its_day_is_long_over_and_a_late_one_i
     world.sky().await;
     let member = world.member().await;
     let aero = world.token("AERO").await;
-    let asked = async |quote: String, reference: &str| {
+    let day = world.business_day().await;
+    let asked = |quote: String, reference: &str| {
         json!({"quote": quote, "member": member.id, "debited": {"amount": "1000", "currency": "SKY"},
-            "debited_on": world.business_day().await, "reference": reference})
+            "debited_on": day, "reference": reference})
     };
-    let quote = world.quote(&member, "1000", "SKY", "HPT").await;
-    let body = asked(quote, "d 1").await;
-    let late = asked(String::new(), "d 2").await;
     let send = async |key: &str, body: &Value| {
-        world
-            .post_with_key(&aero, "/v1/transfers", key, body.clone())
-            .await
+        let path = "/v1/transfers";
+        world.post_with_key(&aero, path, key, body.clone()).await
     };
-    let made = send("once", &body).await.ok();
+    let once = asked(world.quote(&member, "1000", "SKY", "HPT").await, "d 1");
+    let made = send("once", &once).await.ok();
 
     world.forward(chrono::Duration::days(40)).await;
-    assert_eq!(send("once", &body).await.ok(), made);
-    let quote = world.quote(&member, "1000", "SKY", "HPT").await;
-    let late = json!({"quote": quote, "member": member.id, "debited": late["debited"],
-        "debited_on": late["debited_on"], "reference": "d 2"});
+    assert_eq!(send("once", &once).await.ok(), made);
+    let late = asked(world.quote(&member, "1000", "SKY", "HPT").await, "d 2");
     let refused = send("late", &late).await;
     assert_eq!(refused.body["errors"][0]["pointer"], "/debited_on");
     assert_eq!(world.balance(&member, "HPT").await, "500");

@@ -292,10 +292,7 @@ async fn step<T>(
 
 fn own<'b>(book: &'b Book, partner: Option<i64>, code: &str) -> Result<&'b Currency, Problem> {
     let currency = book.directory.currency(code);
-    let is_own = |it: &&_| {
-        let it: &Currency = it;
-        partner.is_none_or(|own| own == it.issuer)
-    };
+    let is_own = |it: &&Currency| partner.is_none_or(|own| own == it.issuer);
     let currency = currency.map(|it| &**it).filter(is_own);
     currency.ok_or_else(|| Problem::new(Slug::NotFound, "there is no such currency of yours"))
 }

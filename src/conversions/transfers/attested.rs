@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
+use crate::partners::expiry::business_day;
 use crate::partners::{Currency, Keeper};
 
 /// How long after a business day its debits may still come in.
@@ -42,7 +43,7 @@ pub fn must_fit(currency: &Currency, attested: Option<Attested>) -> Result<(), M
 
 /// The business days that may be attested at an instant: from the first to the last, which is today.
 pub fn days(zone: Tz, now: Timestamp) -> (NaiveDate, NaiveDate) {
-    let today = now.with_timezone(&zone).date_naive();
+    let today = business_day(zone, now);
     let first = today.checked_sub_days(Days::new(DAYS_LATE));
     (first.unwrap_or(today), today)
 }

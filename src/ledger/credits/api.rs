@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::credit::{Answer, Answered, Credit, State, business_day};
+use super::credit::{Answer, Answered, Credit, State};
 use super::{Which, answer, file, find, list, of_day, unknown};
 use crate::access::{Auditor, CreditsWrite, LedgerRead, Operator, Partner, Reader};
 use crate::clock::Timestamp;
@@ -18,6 +18,7 @@ use crate::error::{Error, Problem, Slug};
 use crate::id::{Ids, Kind};
 use crate::ledger::shelf::Shelf;
 use crate::ledger::{self, Ledger, api};
+use crate::partners::expiry::business_day;
 use crate::partners::expiry::start_of_day;
 use crate::partners::{AmountBody, Currency, Directory, Keeper};
 use crate::web::text::{Name, Reference};

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 
 use crate::clock::Timestamp;
 use crate::ledger::operation::{Kind, Leg};
+use crate::partners::expiry::business_day;
 
 /// How long an issuer has before a credit is overdue.
 pub const PATIENCE: Duration = Duration::hours(48);
@@ -99,11 +100,6 @@ impl Credit {
     pub fn days(&self, zone: Tz, now: Timestamp) -> (NaiveDate, NaiveDate) {
         (business_day(zone, self.at), business_day(zone, now))
     }
-}
-
-/// What day it is at a place.
-pub fn business_day(zone: Tz, at: Timestamp) -> NaiveDate {
-    at.with_timezone(&zone).date_naive()
 }
 
 #[cfg(test)]

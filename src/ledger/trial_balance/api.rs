@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::access::{Auditor, Finance, Operator, Staff};
-use crate::error::{Error, Problem, Slug};
-use crate::id::Kind;
+use crate::error::Error;
+use crate::ledger::api::window_of;
 use crate::ledger::shelf::Shelf;
 use crate::ledger::store;
 use crate::partners::Directory;
@@ -88,20 +88,8 @@ async fn read(
     shelf: Shelf,
     wanted: Query<Wanted>,
 ) -> Result<HttpResponse, Error> {
-    let unknown = || Problem::new(Slug::NotFound, "there is no such window");
-    let window = wanted
-        .0
-        .window
-        .as_deref()
-        .map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));
-    let window = window.transpose()?;
-
     let mut conn = shelf.pool.get().await?;
-    if let Some(window) = window {
-        store::window(&mut conn, window)
-            .await?
-            .ok_or_else(unknown)?;
-    }
+    let window = window_of(&mut conn, &shelf.ids, wanted.0.window.as_deref()).await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let totals = store::totals(&mut conn, window).await?;
 
@@ -166,10 +154,7 @@ fn show(directory: &Directory, asset: Asset, accounts: Vec<(Account, i64, i64)>)
 
 fn print(directory: &Directory, asset: Asset, amount: i64) -> String {
     match directory.currency_no(asset) {
-        Some(currency) => {
-            let sign = if amount < 0 { "-" } else { "" };
-            format!("{sign}{}", amount::print(amount.abs(), currency.scale))
-        }
+        Some(currency) => amount::print(amount, currency.scale),
         None => Micros(amount).to_string(),
     }
 }
@@ -177,31 +162,11 @@ fn print(directory: &Directory, asset: Asset, amount: i64) -> String {
 /// An account's name, as the books write it.
 pub fn name(directory: &Directory, account: Account) -> String {
     let asset = directory.code_of(account.asset()).unwrap_or("?");
-    let name = match account.kind() {
-        Some(AccountKind::Wallet) => "member".to_owned(),
-        Some(AccountKind::Members) => "members".to_owned(),
-        Some(AccountKind::Issued) => "issued".to_owned(),
-        Some(AccountKind::ConvertedIn) => "converted_in".to_owned(),
-        Some(AccountKind::Redeemed) => "redeemed".to_owned(),
-        Some(AccountKind::ConvertedOut) => "converted_out".to_owned(),
-        Some(AccountKind::Expired) => "expired".to_owned(),
-        Some(AccountKind::Adjusted) => "adjusted".to_owned(),
-        Some(AccountKind::Bonus) => "bonus".to_owned(),
-        Some(AccountKind::PointFees) => "fees".to_owned(),
-        Some(AccountKind::PartnerWallet) => "member_at_partner".to_owned(),
-        Some(AccountKind::KeptByPartner) => "kept_by_partner".to_owned(),
-        Some(AccountKind::Position) => {
-            let owner = directory
-                .partner(account.owner())
-                .map_or("?", |partner| partner.code.as_str());
-            format!("position/{owner}")
-        }
-        Some(AccountKind::Commission) => "hub/commission".to_owned(),
-        Some(AccountKind::Rounding) => "hub/rounding".to_owned(),
-        Some(AccountKind::FxClearing) => "hub/fx_clearing".to_owned(),
-        Some(AccountKind::MemberFees) => "hub/member_fees".to_owned(),
-        Some(AccountKind::BonusFunding) => "hub/bonus_funding".to_owned(),
-        None => "unknown".to_owned(),
-    };
-    format!("{name}/{asset}")
+    let name = account.kind().map_or("unknown", AccountKind::name);
+    if !account.is(AccountKind::Position) {
+        return format!("{name}/{asset}");
+    }
+    let owner = directory.partner(account.owner());
+    let owner = owner.map_or("?", |partner| partner.code.as_str());
+    format!("{name}/{owner}/{asset}")
 }

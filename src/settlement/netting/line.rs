@@ -50,7 +50,7 @@ pub fn lines(totals: &[TotalRow]) -> Vec<Line> {
     let mut lines: BTreeMap<Account, Line> = BTreeMap::new();
     for total in totals {
         let (debit, credit) = (Account(total.debit), Account(total.credit));
-        let mut post = |account: Account, other: Account, moved: Position| {
+        let mut post = |account: Account, other: Account, debit: i64, credit: i64| {
             if !account.is(AccountKind::Position) {
                 return;
             }
@@ -60,29 +60,14 @@ pub fn lines(totals: &[TotalRow]) -> Vec<Line> {
                 to_itself: 0,
             });
             let sum = line.movements.entry(total.kind).or_default();
-            sum.debit += moved.debit;
-            sum.credit += moved.credit;
+            sum.debit += debit;
+            sum.credit += credit;
             if other == account || other.is(AccountKind::BonusFunding) {
                 line.to_itself += i128::from(total.amount);
             }
         };
-        let (amount, none) = (total.amount, 0);
-        post(
-            debit,
-            credit,
-            Position {
-                debit: amount,
-                credit: none,
-            },
-        );
-        post(
-            credit,
-            debit,
-            Position {
-                debit: none,
-                credit: amount,
-            },
-        );
+        post(debit, credit, total.amount, 0);
+        post(credit, debit, 0, total.amount);
     }
     lines.into_values().collect()
 }

@@ -5,16 +5,16 @@ use actix_web::web::{self, ServiceConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::roll_forward::{self, RollForward};
+use super::roll_forward::RollForward;
 use super::store;
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead};
 use crate::clock::Timestamp;
 use crate::db;
 use crate::error::{Error, Problem, Slug};
-use crate::id::Kind;
+use crate::ledger::api::window_of;
 use crate::ledger::shelf::Shelf;
-use crate::ledger::store as ledger_store;
 use crate::partners::Currency;
+use crate::points::account::AccountKind;
 use crate::points::amount;
 use crate::web::Query;
 use crate::web::table::{Format, answer};
@@ -88,7 +88,7 @@ pub struct LiabilityBody {
 pub struct FlowBody {
     /// `issued`, `converted_in`, `bonus`, `redeemed`, `converted_out`, `expired`, `fees` or `adjusted`.
     #[schema(example = "issued")]
-    account: String,
+    account: &'static str,
     /// What members got of it, also back.
     #[schema(example = "8000")]
     granted: String,
@@ -139,15 +139,8 @@ async fn liabilities(
     shelf: Shelf,
     wanted: Query<OfWindow>,
 ) -> Result<HttpResponse, Error> {
-    let unknown = || Problem::new(Slug::NotFound, "there is no such window");
-    let window = wanted.0.window.as_deref();
-    let window = window.map(|text| shelf.ids.read(Kind::Window, text).ok_or_else(unknown));
-    let window = window.transpose()?;
     let mut conn = shelf.pool.get().await?;
-    if let Some(window) = window {
-        let found = ledger_store::window(&mut conn, window).await?;
-        found.ok_or_else(unknown)?;
-    }
+    let window = window_of(&mut conn, &shelf.ids, wanted.0.window.as_deref()).await?;
     let (_, directory) = shelf.directories.current(&mut conn).await?;
     let flows = store::flows(&mut conn, window).await?;
     drop(conn);
@@ -226,12 +219,9 @@ fn is_for(reader: &Reader<SettlementRead, (Finance, Operator, Auditor)>, it: &Cu
 
 impl LiabilityBody {
     fn of(currency: &Currency, told: &RollForward) -> LiabilityBody {
-        let print = |units: i64| {
-            let sign = if units < 0 { "-" } else { "" };
-            format!("{sign}{}", amount::print(units.abs(), currency.scale))
-        };
+        let print = |units: i64| amount::print(units, currency.scale);
         let flows = told.flows.iter().map(|flow| FlowBody {
-            account: roll_forward::name(flow.through).to_owned(),
+            account: flow.through.kind().map_or("unknown", AccountKind::name),
             granted: print(flow.granted),
             taken: print(flow.taken),
         });
@@ -248,7 +238,7 @@ impl LiabilityBody {
             [&*self.currency, name, granted, taken, balance].map(str::to_owned)
         };
         let flows = self.flows.iter();
-        let flows = flows.map(|it| line(&it.account, [&it.granted, &it.taken, ""]));
+        let flows = flows.map(|it| line(it.account, [&it.granted, &it.taken, ""]));
         [line("opening", ["", "", &self.opening])]
             .into_iter()
             .chain(flows)
