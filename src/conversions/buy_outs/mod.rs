@@ -21,7 +21,6 @@
 pub mod api;
 mod store;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -232,7 +231,7 @@ enum Turn {
     Converted,
     /// The card takes nothing of it.
     Left,
-    Waits(Cow<'static, str>),
+    Waits(&'static str),
 }
 
 impl Buyer<'_> {
@@ -254,14 +253,16 @@ impl Buyer<'_> {
     /// Goes through all wallets once. Where nothing was converted the buy-out is done, or it is told what for it
     /// waits.
     async fn pass(&self, buy_out: &BuyOut) -> Result<usize, Error> {
-        let (mut converted, mut beyond, mut waits) = (0, i64::MIN, None);
+        let (mut converted, mut beyond) = (0, i64::MIN);
+        // What is let go while wallets are gone through is for the next time.
+        let mut waits = self.tied(buy_out).await?;
         loop {
             let moment = db::moment(&mut *self.shelf.pool.get().await?).await?;
             let (version, book) = self.books.at(moment, &self.shelf.pool).await?;
             let card = match ready(&book, buy_out, moment.now) {
                 Ok(card) => card,
                 Err(hindrance) => {
-                    waits = Some(Cow::Borrowed(hindrance));
+                    waits = Some(hindrance);
                     break;
                 }
             };
@@ -291,18 +292,26 @@ impl Buyer<'_> {
         Ok(converted)
     }
 
-    async fn keep(&self, buy_out: &BuyOut, waits: Option<Cow<'_, str>>) -> Result<(), Error> {
+    /// Waited for where something is held or frozen.
+    async fn tied(&self, buy_out: &BuyOut) -> Result<Option<&'static str>, Error> {
+        let mut conn = self.shelf.pool.get().await?;
+        let left = store::left(&mut conn, buy_out.currency, None).await?;
+        Ok(left.is_tied.then_some(TIED))
+    }
+
+    async fn keep(&self, buy_out: &BuyOut, waits: Option<&'static str>) -> Result<(), Error> {
+        let waits = match waits {
+            None => self.tied(buy_out).await?,
+            waits => waits,
+        };
         let mut conn = self.shelf.pool.get().await?;
         db::transaction(&mut conn, async |conn| {
-            let left = store::left(conn, buy_out.currency, None).await?;
-            let tied = left.is_tied.then_some(Cow::Borrowed(TIED));
-            let waits = waits.or(tied);
-            if !store::keep(conn, buy_out, waits.as_deref()).await? {
+            if !store::keep(conn, buy_out, waits).await? {
                 return Ok(());
             }
             match waits {
                 Some(waits) => {
-                    tracing::warn!(currency = buy_out.currency, %waits, "a buy-out waits");
+                    tracing::warn!(currency = buy_out.currency, waits, "a buy-out waits");
                     Ok(())
                 }
                 None => {
@@ -331,8 +340,8 @@ impl Buyer<'_> {
         let done = self.ledger.hand_in(after_the_end(order), stamp).await;
         Ok(match done {
             Ok(_) => Turn::Converted,
-            Err(Failed::CapReached(_)) => Turn::Waits(Cow::Borrowed(CAP)),
-            Err(Failed::Refused(_) | Failed::Stale) => Turn::Waits(Cow::Borrowed(CHANGED)),
+            Err(Failed::CapReached(_)) => Turn::Waits(CAP),
+            Err(Failed::Refused(_) | Failed::Stale) => Turn::Waits(CHANGED),
             Err(failed) => return Err(ledger::failure(failed)),
         })
     }
