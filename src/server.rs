@@ -567,6 +567,7 @@ fn parts() -> utoipa::openapi::OpenApi {
         settlement::calendar::api::Doc::openapi(),
         settlement::reports::api::Doc::openapi(),
         settlement::exposures::api::Doc::openapi(),
+        settlement::commissions::api::Doc::openapi(),
         settlement::netting::api::Doc::openapi(),
         imports::api::Doc::openapi(),
         imports::undo::api::Doc::openapi(),

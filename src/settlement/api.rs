@@ -8,7 +8,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::calendar::{self, Calendar};
 use super::position::{Position, positions};
-use super::{exposures, netting, reports};
+use super::{commissions, exposures, netting, reports};
 use crate::access::{Auditor, Finance, Operator, Reader, SettlementRead, Staff};
 use crate::error::Error;
 use crate::id::{Ids, Kind};
@@ -38,6 +38,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .service(web::resource("/v1/reports/positions").route(web::get().to(report)));
     calendar::api::routes(cfg);
+    commissions::api::routes(cfg);
     netting::api::routes(cfg);
     reports::api::routes(cfg);
     exposures::api::routes(cfg);

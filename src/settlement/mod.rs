@@ -5,11 +5,12 @@
 //! same transaction. What a partner owes or is owed is its [`position`]: a balance of the ledger,
 //! whatever it came from. Settlement never looks at conversions.
 //!
-//! Finance closes windows, or the [`calendar`] does, and reads [`reports`], [`exposures`] and what [`netting`]
-//! would make of it all.
+//! Finance closes windows, or the [`calendar`] does, and reads [`reports`], [`commissions`], [`exposures`] and what
+//! [`netting`] would make of it all.
 
 pub mod api;
 pub mod calendar;
+pub mod commissions;
 pub mod exposures;
 pub mod netting;
 pub mod position;

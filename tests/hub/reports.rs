@@ -319,3 +319,53 @@ async fn netting_is_one_figure_each_in_cents_and_sums_to_zero_with_the_hub() {
         "conversion"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commissions_are_told_by_payer_with_what_came_back_and_sum_to_the_account() {
+    let world = World::new().await;
+    let fiona = world.sign_in("fiona").await;
+    let member = world.member().await;
+    world.award(&member, "10000", "MILE").await;
+    world.award(&member, "20000", "STAR").await;
+    world.convert(&member, "10000", "MILE", "HPT").await;
+    let late = world.convert(&member, "5000", "HPT", "STAR").await;
+    close(&world, &fiona).await;
+    world.convert(&member, "20000", "STAR", "MILE").await;
+    let bayview = world.token("BAYVIEW").await;
+    let undo = json!({ "operation": late["id"] });
+    world.post(&bayview, "/v1/reversals", undo).await.ok();
+
+    let path = "/v1/reports/commissions?format=csv";
+    let table = world.text(&fiona, path).await;
+    let expected = [
+        "partner,money,kind,charged,returned,net",
+        "AERO,USD,conversion,2.500000,0.000000,2.500000",
+        "BAYVIEW,USD,conversion,0.750000,0.000000,0.750000",
+        "BAYVIEW,USD,conversion_reversal,0.000000,0.750000,-0.750000",
+        "CITYMART,HKD,conversion,40.000000,0.000000,40.000000",
+    ];
+    assert_eq!(table.lines().collect::<Vec<_>>(), expected);
+    let books = world.text(&fiona, "/v1/trial-balance?format=csv").await;
+    for line in [
+        "hub/commission/USD,0.750000,3.250000,-2.500000",
+        "hub/commission/HKD,0.000000,40.000000,-40.000000",
+    ] {
+        assert!(books.contains(line), "{books}");
+    }
+
+    let open = world.get(&fiona, "/v1/settlement/windows").await.ok();
+    let open = format!(
+        "{path}&window={}",
+        open["items"][0]["id"].as_str().expect("an id")
+    );
+    let table = world.text(&fiona, &open).await;
+    let expected = [expected[0], expected[3], expected[4]];
+    assert_eq!(table.lines().collect::<Vec<_>>(), expected);
+
+    let own = world.get(&bayview, "/v1/reports/commissions").await.ok();
+    let own = own["items"].as_array().expect("a list");
+    assert!(
+        own.len() == 2 && own.iter().all(|it| it["partner"] == "BAYVIEW"),
+        "{own:?}"
+    );
+}
