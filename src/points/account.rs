@@ -6,7 +6,8 @@
 //! |      | shard (0 today) | asset | kind | rest |
 //!
 //! *asset* is the ISO 4217 number of a money (below 1000) or a currency's number (1000 and up).
-//! *rest* is random for a wallet, the partner's id for a position, 0 otherwise.
+//! *rest* is random for a wallet; the partner's id for a position, a payable and what it paid ahead; the
+//! currency's number for a reserve; 0 otherwise.
 
 /// The number of a currency or a money.
 pub type Asset = i16;
@@ -48,10 +49,30 @@ pub enum AccountKind {
     MemberFees = 20,
     /// What a funder pays for a bonus of its own points, on its way back to it.
     BonusFunding = 21,
+    /// What the hub is to pay a partner of an approved batch.
+    Payable = 22,
+    /// The hub's money at its bank.
+    Bank = 23,
+    /// What the hub made (credit) or lost (debit) by exchange rates.
+    FxGainLoss = 24,
+    /// What no partner paid and the hub had to.
+    Loss = 25,
+    /// What came to the bank and is nobody's yet.
+    UnallocatedReceipts = 26,
+    /// What a partner paid ahead, as its cover.
+    Prefund = 27,
+    /// What stands behind the units of a coalition currency.
+    Reserve = 28,
+    /// What the hub earns with units of a coalition currency once they are used.
+    MarginDeferred = 29,
+    /// What it earned with units that were used.
+    Margin = 30,
+    /// The hub's part of units of a coalition currency that nobody used.
+    Breakage = 31,
 }
 
 impl AccountKind {
-    const ALL: [AccountKind; 18] = [
+    const ALL: [AccountKind; 28] = [
         AccountKind::Wallet,
         AccountKind::Members,
         AccountKind::Issued,
@@ -70,6 +91,16 @@ impl AccountKind {
         AccountKind::FxClearing,
         AccountKind::MemberFees,
         AccountKind::BonusFunding,
+        AccountKind::Payable,
+        AccountKind::Bank,
+        AccountKind::FxGainLoss,
+        AccountKind::Loss,
+        AccountKind::UnallocatedReceipts,
+        AccountKind::Prefund,
+        AccountKind::Reserve,
+        AccountKind::MarginDeferred,
+        AccountKind::Margin,
+        AccountKind::Breakage,
     ];
 
     /// What the books call it.
@@ -93,6 +124,16 @@ impl AccountKind {
             AccountKind::FxClearing => "hub/fx_clearing",
             AccountKind::MemberFees => "hub/member_fees",
             AccountKind::BonusFunding => "hub/bonus_funding",
+            AccountKind::Payable => "payable",
+            AccountKind::Bank => "bank",
+            AccountKind::FxGainLoss => "hub/fx_gain_loss",
+            AccountKind::Loss => "hub/loss",
+            AccountKind::UnallocatedReceipts => "unallocated_receipts",
+            AccountKind::Prefund => "prefund",
+            AccountKind::Reserve => "reserve",
+            AccountKind::MarginDeferred => "hub/issuance_margin_deferred",
+            AccountKind::Margin => "hub/issuance_margin",
+            AccountKind::Breakage => "hub/breakage",
         }
     }
 }
@@ -105,6 +146,16 @@ impl Account {
 
     pub fn position(partner: i64, money: Asset) -> Account {
         Account::with(AccountKind::Position, money, partner)
+    }
+
+    /// What the hub is to pay a partner.
+    pub fn payable(partner: i64, money: Asset) -> Account {
+        Account::with(AccountKind::Payable, money, partner)
+    }
+
+    /// What stands behind a coalition currency, in a money.
+    pub fn reserve(currency: Asset, money: Asset) -> Account {
+        Account::with(AccountKind::Reserve, money, currency.into())
     }
 
     /// A new wallet: `random` may be any number, its low 39 bits are used.
@@ -154,7 +205,7 @@ impl Account {
         Account::of(kind, self.asset())
     }
 
-    /// The partner a position belongs to.
+    /// The partner a position or a payable belongs to, or the currency a reserve stands behind.
     pub fn owner(self) -> i64 {
         self.0 & REST
     }
@@ -169,6 +220,9 @@ mod tests {
         let position = Account::position(7, 840);
 
         assert_eq!((position.asset(), position.owner()), (840, 7));
+        for kind in AccountKind::ALL {
+            assert_eq!(Account::of(kind, 840).kind(), Some(kind));
+        }
         assert!(position.is(AccountKind::Position) && !position.is(AccountKind::Wallet));
         assert!(Account::wallet(16_383, -1).0 > 0, "ids stay positive");
         assert_eq!(Account::wallet(1_000, -1).asset(), 1_000);

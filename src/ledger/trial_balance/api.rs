@@ -163,10 +163,15 @@ fn print(directory: &Directory, asset: Asset, amount: i64) -> String {
 pub fn name(directory: &Directory, account: Account) -> String {
     let asset = directory.code_of(account.asset()).unwrap_or("?");
     let name = account.kind().map_or("unknown", AccountKind::name);
-    if !account.is(AccountKind::Position) {
-        return format!("{name}/{asset}");
-    }
-    let owner = directory.partner(account.owner());
-    let owner = owner.map_or("?", |partner| partner.code.as_str());
-    format!("{name}/{owner}/{asset}")
+    let owner = match account.kind() {
+        Some(AccountKind::Position | AccountKind::Payable | AccountKind::Prefund) => directory
+            .partner(account.owner())
+            .map(|it| it.code.as_str()),
+        Some(AccountKind::Reserve) => {
+            let currency = Asset::try_from(account.owner()).ok();
+            currency.and_then(|it| directory.code_of(it))
+        }
+        _ => return format!("{name}/{asset}"),
+    };
+    format!("{name}/{}/{asset}", owner.unwrap_or("?"))
 }
